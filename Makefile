@@ -1,0 +1,53 @@
+# rolecall: `make run` shows it, `make test` tries everything, `make check` is the quick look.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run check lint types imports unit service region-ring real test bench debs clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+venv: $(STAMP)  ## .venv with every extra
+
+$(STAMP): setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[sandbox,dev]'
+	touch $@
+
+run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
+	@$(BIN)/python -m tests.sandbox
+
+check: lint types imports unit service  ## lint, types, import rules, unit and service rings
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)  ## pure decisions and rendering
+	$(BIN)/pytest -q tests/unit
+
+service: $(STAMP)  ## the inventory, the service and the ENC script on a real Redis
+	$(BIN)/pytest -q tests/service
+
+region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
+	$(BIN)/pytest -q tests/region_ring
+
+real: $(STAMP) debs  ## a real puppetserver, agent and cloud-init
+	$(BIN)/pytest -q tests/real
+
+debs:  ## the Debian packages that the real ring needs
+	@sh tests/real/debs.sh
+
+test: check region-ring real  ## everything
+
+bench: $(STAMP)  ## the figures that we promise, as ratios
+	@$(BIN)/python -m tests.bench

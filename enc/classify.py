@@ -1,0 +1,127 @@
+"""What Puppet is told about a node: the classification, and its text.
+
+The text is YAML that Ruby's Psych and PyYAML read alike. Every key and string stands in double
+quotes, so that none is taken for a number, a boolean or a date.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from enc.model import Node, Role
+
+# libyaml refuses C0 and C1 control characters, and folds NEL, LS and PS into line breaks. JSON
+# leaves all but C0 as they are, and writes what is beyond the BMP as surrogate pairs, which are
+# not YAML; so we write text as it is, and these as escapes.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+class UnclassifiableError(ValueError):
+    """The node is known, but its role cannot be turned into an answer; says what is wrong."""
+
+
+@dataclass(frozen=True)
+class RoleText:
+    """The part of an answer that all nodes of a role share, ready to print."""
+
+    role: str
+    classes: str
+    parameters: str
+    environment: str
+
+
+def role_text(role: Role) -> RoleText:
+    """The role's lines. Raises UnclassifiableError where the definition is not usable.
+
+    A role without a class is refused: an empty list is a catalogue that manages nothing, and
+    Puppet would apply it with success.
+    """
+    classes = _mapping(role, "classes")
+    if not classes:
+        raise UnclassifiableError(f"role {role.name} has no classes")
+    for name, parameters in classes.items():
+        if not isinstance(parameters, dict):
+            msg = f"class {name} of role {role.name}: parameters are not a map"
+            raise UnclassifiableError(msg)
+    environment = role.definition.get("environment") or ""
+    if not isinstance(environment, str):
+        raise UnclassifiableError(f"role {role.name}: environment is not a text")
+    return RoleText(
+        role=role.name,
+        classes=_lines(classes),
+        parameters=_lines(_mapping(role, "parameters")),
+        environment=environment,
+    )
+
+
+def render(node: Node, text: RoleText) -> str:
+    """The answer to `enc CERTNAME` as section "ENC" of the README promises it, whole."""
+    environment = node.environment or text.environment
+    tail = f"environment: {quoted(environment)}\n" if environment else ""
+    return (
+        f"---\nclasses:\n{text.classes}parameters:\n{text.parameters}"
+        f"{_lines({'role': node.role, 'rolecall': facts(node)})}"
+        f"{tail}# end {node.certname}\n"
+    )
+
+
+def facts(node: Node) -> dict[str, str]:
+    """The top-scope hash ``$rolecall``, for Hiera and for manifests."""
+    return {
+        "role": node.role,
+        "kind": node.kind.value,
+        "state": node.state.value,
+        "launch": node.launch,
+        "market": node.market.value if node.market else "",
+        "instance_id": node.instance_id,
+        "region": node.region,
+        "zone": node.zone,
+    }
+
+
+def quoted(value: Any) -> str:
+    """A value in one line of flow style. Raises UnclassifiableError for what YAML cannot say."""
+    match value:
+        case str():
+            return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
+        case bool() | int() | None:
+            return json.dumps(value)
+        case float():
+            return _float(value)
+        case dict():
+            return "{" + ", ".join(_pair(key, value[key]) for key in value) + "}"
+        case list():
+            return "[" + ", ".join(quoted(item) for item in value) + "]"
+    raise UnclassifiableError(f"{value!r} has no form in YAML")
+
+
+def _pair(key: str, value: Any) -> str:
+    return f"{quoted(key)}: {quoted(value)}"
+
+
+def _float(value: float) -> str:
+    """Psych takes a number for a float only when it has a point: 1e+22 would be a string."""
+    if not math.isfinite(value):
+        raise UnclassifiableError(f"{value!r} is not a number that a catalogue can hold")
+    mantissa, e, exponent = repr(value).partition("e")
+    return (mantissa if "." in mantissa else mantissa + ".0") + e + exponent
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _mapping(role: Role, key: str) -> Mapping[str, Any]:
+    value = role.definition.get(key) or {}
+    if not isinstance(value, dict):
+        raise UnclassifiableError(f"role {role.name}: {key} is not a map")
+    return value
+
+
+def _lines(mapping: Mapping[str, Any]) -> str:
+    return "".join(f"  {_pair(key, value)}\n" for key, value in mapping.items())

@@ -1,0 +1,268 @@
+"""What the provisioner needs of the world: EC2 and time. Adapters and fakes implement these.
+
+Values that cross the border are frozen; errors are ours (CloudError and its kinds), never a
+client library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from enc.model import Market
+
+
+class Clock(Protocol):
+    """UTC time and waiting. ``monotonic`` and ``sleep`` are in seconds."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Trouble(StrEnum):
+    """What a refusal means for the one who asked; EC2's codes are sorted into these."""
+
+    CAPACITY = "capacity"  # this pool, not now
+    QUOTA = "quota"  # this market and region, not now
+    PRICE = "price"  # this pool, not at this price
+    UNSUPPORTED = "unsupported"  # this type is not to be had in this zone
+    NOT_YET = "not yet"  # what was made a moment ago is not visible yet
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"  # EC2 is ill; nothing was done
+    UNKNOWN_OUTCOME = "unknown outcome"  # no answer: the work may or may not have been done
+    DENIED = "denied"
+    NO_CREDENTIALS = "no credentials"
+    GONE = "gone"  # no such instance
+    MALFORMED = "malformed"  # our own mistake, or the role's
+
+
+# These may pass by themselves; a launch goes on until its deadline.
+PASSING = frozenset(
+    {
+        Trouble.CAPACITY,
+        Trouble.QUOTA,
+        Trouble.PRICE,
+        Trouble.UNSUPPORTED,
+        Trouble.NOT_YET,
+        Trouble.THROTTLED,
+        Trouble.UNAVAILABLE,
+        Trouble.UNKNOWN_OUTCOME,
+    }
+)
+
+
+class CloudError(Exception):
+    """EC2 said no, or said nothing. ``code`` is EC2's own (or the client library's word)."""
+
+    def __init__(self, trouble: Trouble, code: str, message: str, *, action: str = "") -> None:
+        self.trouble, self.code, self.message, self.action = trouble, code, message, action
+        said = f"{action}: " if action else ""
+        super().__init__(f"{said}{code}: {message}")
+
+    @property
+    def passing(self) -> bool:
+        return self.trouble in PASSING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Where spare capacity lies. EC2 prices and empties each on its own."""
+
+    market: Market
+    instance_type: str
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.market}:{self.instance_type}:{self.zone}"
+
+
+class InstanceState(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A machine as EC2 lists it. Names and addresses may be empty at first, and are when dead."""
+
+    id: str
+    state: InstanceState
+    region: str
+    zone: str
+    instance_type: str
+    market: Market
+    launched_at: datetime
+    image: str = ""
+    vpc: str = ""
+    private_ip: str = ""
+    private_dns: str = ""
+    public_dns: str = ""
+    state_reason: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subnet:
+    id: str
+    zone: str
+    vpc: str
+    free_addresses: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    device: str
+    size: int  # GiB
+    type: str = "gp3"
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a launch stands on, looked up before anything is written."""
+
+    image: str  # an AMI id, also where the role says resolve:ssm:/path
+    subnets: tuple[Subnet, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundRequest:
+    """What to look up: ids as the role has them."""
+
+    region: str
+    image: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    key_name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateRequest:
+    """A launch template for one launch. It carries the key: user_data is never shown.
+
+    IMDSv2 is required and shutdown terminates, always. ``token`` makes a repeat harmless.
+    ``tags`` go on the template itself and, for machines, volumes and network interfaces, are
+    given again with each fleet request.
+    """
+
+    region: str
+    name: str
+    token: str
+    image: str
+    security_groups: tuple[str, ...]
+    user_data: str = field(repr=False)
+    key_name: str | None = None
+    instance_profile: str | None = None
+    public_ip: bool | None = None
+    volumes: tuple[Volume, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetRequest:
+    """One CreateFleet call of type instant. A repeat with the same token must be identical.
+
+    ``overrides`` are (instance type, subnet id): at most one subnet of a zone.
+    """
+
+    region: str
+    token: str
+    template: str  # its name
+    market: Market
+    count: int
+    overrides: tuple[tuple[str, str], ...]
+    max_price: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetInstance:
+    """What a fleet answer says of a machine; the rest is for DescribeInstances to tell."""
+
+    id: str
+    market: Market
+    instance_type: str
+    subnet: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolRefusal:
+    """An error inside a 200. ``subnet`` and ``instance_type`` are empty where EC2 names none."""
+
+    trouble: Trouble
+    code: str
+    message: str
+    market: Market
+    instance_type: str = ""
+    subnet: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetAnswer:
+    """Both, either or neither may be empty."""
+
+    instances: tuple[FleetInstance, ...] = ()
+    refusals: tuple[PoolRefusal, ...] = ()
+
+
+class Cloud(Protocol):
+    """EC2, as much of it as we use. Every method may raise CloudError.
+
+    A listing is whole or an error: a page that does not come is never a shorter list.
+    """
+
+    def account(self) -> str:
+        """The account id of the credentials (STS)."""
+
+    def regions(self) -> tuple[str, ...]:
+        """Every region that is enabled for the account."""
+
+    def ground(self, request: GroundRequest) -> Ground:
+        """Look up image, subnets, groups and key. MALFORMED names the one that is not there."""
+
+    def create_template(self, request: TemplateRequest) -> None: ...
+
+    def delete_template(self, region: str, name: str) -> None:
+        """Delete it; one that is not there is as good as deleted."""
+
+    def templates(self, region: str, site: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        """Our launch templates: (name, tags)."""
+
+    def create_fleet(self, request: FleetRequest) -> FleetAnswer: ...
+
+    def instances(
+        self, region: str, site: str, tags: Mapping[str, str] | None = None
+    ) -> tuple[Instance, ...]:
+        """Every machine of the site (by tag ``rolecall:site``), dead ones too while EC2 lists them.
+
+        ``tags`` narrows it, as in {"rolecall:launch": "l-…"}.
+        """
+
+    def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
+        """By id; the ones that EC2 does not know are left out. That is no proof that they are gone."""
+
+    def terminate(self, region: str, ids: Sequence[str]) -> frozenset[str]:
+        """Terminate; idempotent. Returns the ids that EC2 does not know; the others are accepted."""
+
+    def tag(self, region: str, ids: Sequence[str], tags: Mapping[str, str]) -> None: ...
+
+
+SITE_TAG = "rolecall:site"
+LAUNCH_TAG = "rolecall:launch"
+ROLE_TAG = "rolecall:role"
+KIND_TAG = "rolecall:kind"
+EXPIRES_TAG = "rolecall:expires"
+ENVIRONMENT_TAG = "rolecall:environment"
+SPEC_TAG = "rolecall:spec"
