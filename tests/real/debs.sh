@@ -1,0 +1,46 @@
+#!/bin/sh
+# Installs the Debian packages that the real ring drives; starts none of their daemons.
+# Everything there: says nothing and exits 0. Not root: names what is missing and the command.
+set -eu
+
+PACKAGES="redis-server puppet-agent puppetserver cloud-init iproute2"
+POLICY=/usr/sbin/policy-rc.d
+
+missing=
+for package in $PACKAGES; do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    cat >&2 <<SAY
+The real ring needs Debian packages that are not installed:$missing
+Run, as root:  sh $0
+or yourself:   apt-get update && apt-get install -y --no-install-recommends$missing
+SAY
+    exit 1
+fi
+
+# invoke-rc.d asks this file before it starts anything; 101 means "forbidden".
+# One that exists is somebody's decision about this machine: it stays as it is.
+if [ ! -e "$POLICY" ]; then
+    trap 'rm -f "$POLICY"' EXIT
+    trap 'exit 130' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+    chmod 755 "$POLICY"
+fi
+
+# cloud-init is here to boot the tests' own hosts; this machine it must never configure.
+# Somebody's own, already installed one is not ours to turn off.
+case " $missing " in
+*" cloud-init "*)
+    mkdir -p /etc/cloud
+    touch /etc/cloud/cloud-init.disabled
+    ;;
+esac
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+# shellcheck disable=SC2086  # a list of words, none of them with a space
+apt-get install -y --no-install-recommends $missing

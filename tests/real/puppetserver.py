@@ -1,0 +1,200 @@
+"""A private puppetserver: CA and compiler on a free port of loopback, all of it below one folder.
+
+`puppetserver foreground` insists on the folders below /etc/puppet, so the java line of
+Debian's /usr/share/puppetserver/cli/apps/foreground is run here with folders of our own.
+"""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.real import serverconf
+
+# A cold start is 30 s on two idle cores and more than a minute on two busy ones.
+START_SECONDS = 240
+RELOAD_SECONDS = 120
+STOP_SECONDS = 30
+CA_SETUP_SECONDS = 120
+# How often the server is asked whether it is there yet.
+POLL_SECONDS = 0.2
+ASK_SECONDS = 5
+
+DEBIAN = Path("/etc/puppet/puppetserver")
+JAR = "/usr/share/puppetserver/puppetserver.jar"
+JAVA = (
+    "/usr/bin/java", "-Xms512m", "-Xmx1g",
+    "-Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger",
+    "-Djruby.lib=/usr/share/jruby/lib",
+    "-Dlogappender=F1",
+)  # fmt: skip
+HOST = "127.0.0.1"
+# The name that machines know it by; its certificate carries it beside the address.
+NAME = "puppet"
+
+
+def as_puppet() -> list[str]:
+    """The words before a command that make it the puppet user's, and end it if we die.
+
+    Debian's package makes the user. Without root everything runs as who we are.
+    """
+    user = ["--reuid", NAME, "--regid", NAME, "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *user, "--pdeathsig", "TERM"]
+
+
+def hand_over(*paths: Path) -> None:
+    """Give PATHS, with all below them, to the puppet user (nothing to do without root)."""
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", f"{NAME}:{NAME}", *paths], check=True)
+
+
+@dataclass
+class PuppetServer:
+    """A handle on one puppetserver.
+
+    `folder` must be open to the puppet user. `environment` is what the JVM gets, and with
+    it, word for word, every ENC that it runs. `settings` go to [server] of puppet.conf.
+    """
+
+    folder: Path
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environments(self) -> Path:
+        return self.folder / "code" / "environments"
+
+    @property
+    def ca_certificate(self) -> Path:
+        return self.folder / "ca" / "ca_crt.pem"
+
+    @property
+    def log(self) -> Path:
+        """What the server says, with the standard error of each ENC that it ran."""
+        return self.folder / "log" / "puppetserver.log"
+
+    @property
+    def access_log(self) -> Path:
+        return self.folder / "log" / "access.log"
+
+    @property
+    def _counter(self) -> Path:
+        """Where the server counts its starts and reloads (its --restart-file)."""
+        return self.folder / "run" / "restarts"
+
+    def prepare(self) -> None:
+        """Write the configuration and make the CA, whose leaf is the server's own certificate."""
+        for name in ("puppet", "conf.d", "services.d", "code/environments", "run", "log"):
+            (self.folder / name).mkdir(parents=True)
+        for name in ("auth", "ca", "metrics", "web-routes"):
+            shutil.copy(DEBIAN / "conf.d" / f"{name}.conf", self.folder / "conf.d")
+        for name in ("bootstrap", "ca"):
+            shutil.copy(DEBIAN / "services.d" / f"{name}.cfg", self.folder / "services.d")
+        self.write_settings()
+        for name, text in serverconf.files(self.folder, HOST, self.port).items():
+            (self.folder / name).write_text(text)
+        self._counter.write_text("0")
+        self._make_ca()
+        hand_over(self.folder)
+
+    def write_settings(self) -> None:
+        """Write puppet.conf from `settings`; a running server takes it over by `reload`."""
+        text = serverconf.puppet_conf(self.folder, NAME, self.settings)
+        (self.folder / "puppet" / "puppet.conf").write_text(text)
+
+    def _make_ca(self) -> None:
+        done = subprocess.run(
+            [
+                "puppetserver", "ca", "setup", "--certname", NAME,
+                "--config", self.folder / "puppet" / "puppet.conf",
+                "--subject-alt-names", f"{NAME},localhost,IP:{HOST}",
+            ],
+            capture_output=True, text=True, check=False, timeout=CA_SETUP_SECONDS, cwd="/",
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"puppetserver ca setup failed: {done.stdout}{done.stderr}")
+
+    def start(self) -> None:
+        """Start it and wait until it serves; raises TimeoutError or RuntimeError with its log."""
+        turn = self._turn()
+        command = [
+            *as_puppet(), *JAVA, "-jar", JAR,
+            "--config", self.folder / "conf.d",
+            "--bootstrap-config", self.folder / "services.d",
+            "--restart-file", self._counter,
+        ]  # fmt: skip
+        # LANG: without UTF-8 JRuby reads manifests as US-ASCII.
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "run"), "LANG": "C.UTF-8"}
+        with (self.folder / "log" / "stdout").open("ab") as out:
+            self.process = subprocess.Popen(
+                command, env=env | self.environment, cwd="/", start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self._wait_for_turn(turn + 1, START_SECONDS)
+
+    def reload(self) -> None:
+        """Make the running server read all its settings again, in the same JVM."""
+        turn = self._turn()
+        self._running().send_signal(signal.SIGHUP)
+        self._wait_for_turn(turn + 1, RELOAD_SECONDS)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+        self.process = None
+
+    def status(self) -> str:
+        """`running`, or another word of its own, or `away` when nobody answers."""
+        context = ssl.create_default_context(cafile=str(self.ca_certificate))
+        connection = http.client.HTTPSConnection(
+            HOST, self.port, timeout=ASK_SECONDS, context=context
+        )
+        with contextlib.closing(connection), contextlib.suppress(OSError):
+            connection.request("GET", "/status/v1/simple")
+            return connection.getresponse().read().decode()
+        return "away"
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError(f"the puppetserver does not run; it said:\n{self.tail()}")
+        return self.process
+
+    def _turn(self) -> int:
+        return int(self._counter.read_text() or 0)
+
+    def _wait_for_turn(self, turn: int, seconds: float) -> None:
+        """Wait until the counter has reached TURN (everything is set up) and it serves."""
+        deadline = time.monotonic() + seconds
+        while self._turn() < turn or self.status() != "running":
+            self._running()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no puppetserver within {seconds} s; it said:\n{self.tail()}")
+            time.sleep(POLL_SECONDS)
+
+    def tail(self, lines: int = 40) -> str:
+        """The end of what it said, without the frames of its stack traces."""
+        said = []
+        for path in (self.folder / "log" / "stdout", self.log):
+            text = path.read_text(errors="replace") if path.exists() else ""
+            said += [
+                line
+                for line in text.splitlines()
+                if not line.startswith(
+                    ("\tat ", "org.", "java", "puppetlabs.", "RUBY.", "uri:", "/usr/")
+                )
+            ]
+        return "\n".join(line.rstrip() for line in said[-lines:])
