@@ -1,0 +1,77 @@
+"""The inventory in Redis: the only place that knows a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from enc.inventory.connect import COMMAND_TIMEOUT, SERVICE_TIMEOUT, connect
+from enc.inventory.droughts import Droughts
+from enc.inventory.errors import (
+    AlreadyThereError,
+    ArchivedError,
+    ConflictError,
+    CorruptError,
+    StoreError,
+    StoreLostError,
+    StoreUnavailableError,
+)
+from enc.inventory.events import Event, Events
+from enc.inventory.launches import Launches
+from enc.inventory.lookup import Found, LookUp, LookUps
+from enc.inventory.meta import Meta, MetaStore
+from enc.inventory.nodes import Nodes
+from enc.inventory.query import Page, Queries, Query
+from enc.inventory.roles import Applied, RoleInUseError, Roles
+
+__all__ = [
+    "COMMAND_TIMEOUT",
+    "SERVICE_TIMEOUT",
+    "AlreadyThereError",
+    "Applied",
+    "ArchivedError",
+    "ConflictError",
+    "CorruptError",
+    "Event",
+    "Found",
+    "Inventory",
+    "LookUp",
+    "Meta",
+    "Page",
+    "Query",
+    "RoleInUseError",
+    "StoreError",
+    "StoreLostError",
+    "StoreUnavailableError",
+    "connect",
+]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything that the store holds, by duty."""
+
+    redis: Redis
+    meta: MetaStore
+    nodes: Nodes
+    lookups: LookUps
+    queries: Queries
+    roles: Roles
+    launches: Launches
+    events: Events
+    droughts: Droughts
+
+    @classmethod
+    def on(cls, redis: Redis) -> Inventory:
+        return cls(
+            redis=redis,
+            meta=MetaStore(redis),
+            nodes=Nodes(redis),
+            lookups=LookUps(redis),
+            queries=Queries(redis),
+            roles=Roles(redis),
+            launches=Launches(redis),
+            events=Events(redis),
+            droughts=Droughts(redis),
+        )

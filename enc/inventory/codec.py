@@ -1,0 +1,157 @@
+"""Values to Redis hashes and back: text only, times as ISO 8601 UTC, nested values as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from enc.inventory import keys
+from enc.inventory.errors import CorruptError
+from enc.model import ArchivedNode, Attempt, Kind, Launch, LaunchState, Market, Node, Role, State
+
+_TIMES = frozenset(
+    {
+        *("launched_at", "state_since", "ready_at", "expires_at", "report_at", "ended_at"),
+        *("applied_at", "deadline", "key_expires", "opened_at", "heartbeat", "at", "created_at"),
+    }
+)
+_NUMBERS = frozenset({"rev", "want", "got"})
+_ENUMS: Mapping[str, type[Any]] = {"kind": Kind, "market": Market}
+_NODE_FIELDS = tuple(f.name for f in fields(Node) if f.name != "certname")
+_LAUNCH_FIELDS = tuple(f.name for f in fields(Launch) if f.name not in ("id", "attempts"))
+
+
+def iso(time: datetime) -> str:
+    """Milliseconds, as in 2026-01-31T12:00:00.000Z; sorts as text."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_iso(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return time.astimezone(UTC)
+
+
+def score(time: datetime) -> str:
+    """Epoch seconds with the milliseconds that ``iso`` keeps."""
+    return f"{int(time.timestamp() * 1000) / 1000:.3f}"
+
+
+def to_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return iso(value) if isinstance(value, datetime) else str(value)
+
+
+def node_to_hash(node: Node) -> dict[str, str]:
+    """Empty fields are left out: a million nodes are worth it."""
+    texts = {name: to_text(getattr(node, name)) for name in _NODE_FIELDS if name != "rev"}
+    return {name: text for name, text in texts.items() if text}
+
+
+def node_from_hash(certname: str, found: Mapping[str, str], key: str | None = None) -> Node:
+    """Raises CorruptError for a hash that is not a node of ours."""
+    key = key or keys.node(certname)
+    known = {name: found[name] for name in _NODE_FIELDS if found.get(name)}
+    return Node(certname=certname, **_decoded(key, known, State))
+
+
+def archived_from_hash(certname: str, found: Mapping[str, str]) -> ArchivedNode:
+    key = keys.archive(certname)
+    ended = _decoded(key, {"ended_at": found.get("ended_at", "")}, State)["ended_at"]
+    node = node_from_hash(certname, found, key)
+    return ArchivedNode(node=node, ended_at=ended, reason=found.get("reason", ""))
+
+
+def role_to_hash(role: Role) -> dict[str, str]:
+    return {
+        "definition": json.dumps(role.definition, ensure_ascii=False, separators=(",", ":")),
+        "spec_hash": role.spec_hash,
+        "rev": str(role.rev),
+        "applied_at": to_text(role.applied_at),
+        "applied_by": role.applied_by,
+    }
+
+
+def role_from_hash(name: str, found: Mapping[str, str]) -> Role:
+    key = keys.role(name)
+    definition = parsed(key, found.get("definition", ""))
+    if not isinstance(definition, dict):
+        raise CorruptError(key, "has a definition that is not a map")
+    known = {f: found[f] for f in ("spec_hash", "rev", "applied_at", "applied_by") if found.get(f)}
+    return Role(name=name, definition=definition, **_decoded(key, known, State))
+
+
+def launch_to_hash(launch: Launch) -> dict[str, str]:
+    texts = {name: to_text(getattr(launch, name)) for name in _LAUNCH_FIELDS}
+    return {name: text for name, text in texts.items() if text}
+
+
+def launch_from_hash(launch_id: str, found: Mapping[str, str]) -> Launch:
+    key = keys.launch(launch_id)
+    known = {name: found[name] for name in _LAUNCH_FIELDS if found.get(name)}
+    attempts = tuple(
+        _attempt_from(parsed(key, text))
+        for field, text in sorted(found.items(), key=_attempt_order)
+        if field.startswith("attempt:")
+    )
+    return Launch(id=launch_id, attempts=attempts, **_decoded(key, known, LaunchState))
+
+
+def attempt_to_text(attempt: Attempt) -> str:
+    return json.dumps(
+        {
+            "number": attempt.number,
+            "at": iso(attempt.at),
+            "market": attempt.market.value,
+            "wanted": attempt.wanted,
+            "got": attempt.got,
+            "answers": attempt.answers,
+        }
+    )
+
+
+def parsed(key: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise CorruptError(key, "holds text that is not JSON") from error
+
+
+def _attempt_order(item: tuple[str, str]) -> tuple[int, str]:
+    return len(item[0]), item[0]
+
+
+def _attempt_from(found: Any) -> Attempt:
+    return Attempt(
+        number=found["number"],
+        at=parse_iso(found["at"]),
+        market=Market(found["market"]),
+        wanted=found["wanted"],
+        got=tuple(found["got"]),
+        answers=tuple((pool, code, message) for pool, code, message in found["answers"]),
+    )
+
+
+def _decoded(key: str, found: Mapping[str, str], states: type[Any]) -> dict[str, Any]:
+    values = {}
+    for name, text in found.items():
+        try:
+            values[name] = _value(name, text, states)
+        except ValueError as error:
+            raise CorruptError(key, f"has {name} = {text[:80]!r}") from error
+    return values
+
+
+def _value(name: str, text: str, states: type[Any]) -> Any:
+    if name in _TIMES:
+        return parse_iso(text)
+    if name in _NUMBERS:
+        return int(text)
+    if name == "state":
+        return states(text)
+    return _ENUMS[name](text) if name in _ENUMS else text

@@ -1,0 +1,56 @@
+"""Every Redis key, in one place. docs/redis.md says what each holds."""
+
+from __future__ import annotations
+
+META = "meta"
+NODES = "nodes"
+ROLES = "roles"
+LAUNCHES = "launches"
+EVENTS = "events"
+ARCHIVED = "archived"
+
+
+def node(certname: str) -> str:
+    return f"node:{certname}"
+
+
+def nodes_of_role(role: str) -> str:
+    return f"nodes:role:{role}"
+
+
+def nodes_in_state(state: str) -> str:
+    return f"nodes:state:{state}"
+
+
+def nodes_of_market(market: str) -> str:
+    return f"nodes:market:{market}"
+
+
+def fleet(role: str) -> str:
+    return f"fleet:{role}"
+
+
+def name(name: str) -> str:
+    """``name`` is a DNS name or ``<vpc>:<ip>``."""
+    return f"name:{name}"
+
+
+def role(role: str) -> str:
+    return f"role:{role}"
+
+
+def launch(launch_id: str) -> str:
+    return f"launch:{launch_id}"
+
+
+def drought(pool: str) -> str:
+    """``pool`` is ``<market>:<type>:<zone>``."""
+    return f"drought:{pool}"
+
+
+def life(certname: str) -> str:
+    return f"life:{certname}"
+
+
+def archive(certname: str) -> str:
+    return f"archive:{certname}"
