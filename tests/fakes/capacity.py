@@ -1,0 +1,71 @@
+"""What the in-memory EC2 has to give in each pool, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from enc.model import Market
+from provisioner.ports import Pool, PoolRefusal, Trouble
+
+
+@dataclass
+class Capacity:
+    """Machines left, by pattern of ``market:type:zone`` (``spot:*:*``).
+
+    The pattern with the fewest wildcards decides for a pool, and pools that share it share what
+    is left; a pool that matches none is endless. What is set for later replaces what is left at
+    its time; None is endless again.
+    """
+
+    left: dict[str, int] = field(default_factory=dict)
+    later: list[tuple[datetime, str, int | None]] = field(default_factory=list)
+    refusals: dict[str, tuple[Trouble, str]] = field(default_factory=dict)
+
+    def plan(self, at: datetime, pattern: str, number: int | None) -> None:
+        self.later.append((at, pattern, number))
+        self.later.sort(key=lambda change: change[0])
+
+    def take(self, pool: Pool, wanted: int, now: datetime) -> int:
+        """How many of those wanted the pool gives."""
+        self._come(now)
+        if self._said(pool):
+            return 0
+        pattern = _closest(self.left, pool)
+        if pattern is None:
+            return wanted
+        given = min(wanted, self.left[pattern])
+        self.left[pattern] -= given
+        return given
+
+    def refusal(self, pool: Pool, subnet: str) -> PoolRefusal:
+        """What a pool says that gave too few."""
+        spot = pool.market is Market.SPOT
+        dry = "UnfulfillableCapacity" if spot else "InsufficientInstanceCapacity"
+        trouble, code = self._said(pool) or (Trouble.CAPACITY, dry)
+        return PoolRefusal(
+            trouble=trouble,
+            code=code,
+            message=f"{pool} has nothing to give",
+            market=pool.market,
+            instance_type=pool.instance_type,
+            subnet=subnet,
+        )
+
+    def _said(self, pool: Pool) -> tuple[Trouble, str] | None:
+        pattern = _closest(self.refusals, pool)
+        return None if pattern is None else self.refusals[pattern]
+
+    def _come(self, now: datetime) -> None:
+        while self.later and self.later[0][0] <= now:
+            _, pattern, number = self.later.pop(0)
+            self.left.pop(pattern, None)
+            if number is not None:
+                self.left[pattern] = number
+
+
+def _closest(patterns: Iterable[str], pool: Pool) -> str | None:
+    matching = (pattern for pattern in patterns if fnmatchcase(str(pool), pattern))
+    return min(matching, key=lambda pattern: pattern.count("*"), default=None)
