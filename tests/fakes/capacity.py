@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -15,9 +14,9 @@ from provisioner.ports import Pool, PoolRefusal, Trouble
 class Capacity:
     """Machines left, by pattern of ``market:type:zone`` (``spot:*:*``).
 
-    The pattern with the fewest wildcards decides for a pool, and pools that share it share what
-    is left; a pool that matches none is endless. What is set for later replaces what is left at
-    its time; None is endless again.
+    A machine takes one from every pattern that its pool matches; a pool that matches none is
+    endless (the simulated region of tests/region counts alike). What is set for later replaces
+    what is left at its time; None is endless again.
     """
 
     left: dict[str, int] = field(default_factory=dict)
@@ -33,11 +32,10 @@ class Capacity:
         self._come(now)
         if self._said(pool):
             return 0
-        pattern = _closest(self.left, pool)
-        if pattern is None:
-            return wanted
-        given = min(wanted, self.left[pattern])
-        self.left[pattern] -= given
+        matching = [pattern for pattern in self.left if _matches(pattern, pool)]
+        given = min([wanted, *(self.left[pattern] for pattern in matching)])
+        for pattern in matching:
+            self.left[pattern] -= given
         return given
 
     def refusal(self, pool: Pool, subnet: str) -> PoolRefusal:
@@ -55,8 +53,8 @@ class Capacity:
         )
 
     def _said(self, pool: Pool) -> tuple[Trouble, str] | None:
-        pattern = _closest(self.refusals, pool)
-        return None if pattern is None else self.refusals[pattern]
+        said = (answer for pattern, answer in self.refusals.items() if _matches(pattern, pool))
+        return next(said, None)
 
     def _come(self, now: datetime) -> None:
         while self.later and self.later[0][0] <= now:
@@ -66,6 +64,5 @@ class Capacity:
                 self.left[pattern] = number
 
 
-def _closest(patterns: Iterable[str], pool: Pool) -> str | None:
-    matching = (pattern for pattern in patterns if fnmatchcase(str(pool), pattern))
-    return min(matching, key=lambda pattern: pattern.count("*"), default=None)
+def _matches(pattern: str, pool: Pool) -> bool:
+    return fnmatchcase(str(pool), pattern)

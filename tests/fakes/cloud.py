@@ -1,8 +1,8 @@
 """EC2 in memory, with EC2's manners, on the test's clock. Quick at tens of thousands of machines.
 
     cloud = FakeCloud(clock)
-    cloud.capacity("spot:*:*", 0)                                    # dry, but ...
-    cloud.capacity("spot:*:us-east-1b", 2, after_s=60)               # ... for two that come late
+    cloud.capacity("spot:*:*", 0)                                    # dry ...
+    cloud.capacity("spot:*:*", 2, after_s=60)                        # ... until two come
     cloud.refuse("spot:c5.large:*", Trouble.PRICE)                   # an error inside a 200
     cloud.fail("create_fleet", Trouble.THROTTLED)                    # once; nothing is done
     cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True)  # done, and the answer lost

@@ -52,9 +52,9 @@ def test_a_pool_without_a_limit_gives_all(cloud: FakeCloud) -> None:
     assert (len(answer.instances), answer.refusals) == (3, ())
 
 
-def test_the_pattern_with_the_fewest_wildcards_decides(cloud: FakeCloud) -> None:
-    cloud.capacity("spot:*:*", 0)
-    cloud.capacity("spot:c5.large:us-east-1b", 2)
+def test_a_machine_takes_from_every_pattern_of_its_pool(cloud: FakeCloud) -> None:
+    cloud.capacity("spot:*:us-east-1a", 0)
+    cloud.capacity("spot:*:*", 2)
 
     answer = cloud.create_fleet(FLEET)
 
