@@ -1,43 +1,38 @@
-"""A real Puppet agent with folders of its own: one for each certname."""
+"""A real Puppet agent on a private machine of its own, with the paths that every agent has.
 
-import hashlib
+What a catalogue does there happens to that machine alone, and its host name is its own.
+"""
+
 import json
-import os
-import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from tests.real import puppetserver
+from tests.real.host import Host
 
 # A run takes 3 to 6 s; more than this is a hang.
 RUN_SECONDS = 120
 
 # What `--detailed-exitcodes` and `--test` mean by their exit codes.
-UNCHANGED, FAILED_RUN, CHANGED, FAILED_RESOURCES = 0, 1, 2, 4
+UNCHANGED, FAILED_RUN, CHANGED = 0, 1, 2
 
-PUPPET_CONF = """\
+PUPPET_CONF = f"""\
 [main]
-vardir = {d}/var
-ssldir = {d}/ssl
-rundir = {d}/run
-logdir = {d}/log
-statedir = {d}/var/state
-# It holds last_run_summary.yaml, from which the agent knows its environment: the default
-# folder would be shared by every agent here, which mixes them up.
-publicdir = {d}/public
-codedir = {d}/code
-certname = {certname}
-server = {host}
-serverport = {port}
+certname = {{certname}}
+server = {puppetserver.NAME}
+serverport = {{port}}
 keylength = 2048
 [agent]
 report = true
 """
 
-# Facter asks for what a container may not read, some 18 times a run.
+SUMMARY = "/var/cache/puppet/public/last_run_summary.yaml"
+
+# Facter asks for what a namespace may not read, some 18 times a run.
 NOISE = "Facter: Permission denied"
 
 
@@ -57,27 +52,12 @@ class Run:
         return "Could not retrieve catalog from remote server: Error 500" in self.said
 
 
-@dataclass
+@dataclass(frozen=True)
 class Agent:
-    """A handle on the agent of one certname.
+    """A handle on the agent of one certname."""
 
-    `around` are words before the command (to run it inside a namespace, say).
-    """
-
-    folder: Path
+    host: Host
     certname: str
-    port: int
-    host: str = puppetserver.HOST
-    around: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        (self.folder / "conf").mkdir(parents=True)
-        (self.folder / "code").mkdir()
-        (self.folder / "conf" / "puppet.conf").write_text(
-            PUPPET_CONF.format(
-                d=self.folder, certname=self.certname, host=self.host, port=self.port
-            )
-        )
 
     def test(self, *options: str) -> Run:
         """A run as people start it by hand: `--test`, which never uses the cached catalogue."""
@@ -90,30 +70,37 @@ class Agent:
         )
 
     def _run(self, *options: str) -> Run:
-        done = subprocess.run(
-            [
-                *self.around, "puppet", "agent", *options, "--color=false",
-                "--waitforcert", "0", "--confdir", self.folder / "conf",
-            ],
-            env={"PATH": os.defpath + ":/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", check=False, timeout=RUN_SECONDS, cwd="/",
-        )  # fmt: skip
-        said = "".join(line for line in done.stdout.splitlines(True) if NOISE not in line)
-        return Run(done.returncode, said)
+        done = self.host.run(
+            ["puppet", "agent", *options, "--color=false", "--waitforcert", "0"],
+            check=False,
+            seconds=RUN_SECONDS,
+        )
+        lines = (done.stdout + done.stderr).splitlines(keepends=True)
+        return Run(done.returncode, "".join(line for line in lines if NOISE not in line))
 
     @property
-    def cached_catalogue(self) -> Path:
+    def _cached_catalogue(self) -> str:
         """What the agent falls back to when it gets no new catalogue."""
-        return self.folder / "var" / "client_data" / "catalog" / f"{self.certname}.json"
+        return f"/var/cache/puppet/client_data/catalog/{self.certname}.json"
 
     def digest(self) -> str:
         """Of the cached catalogue's bytes: equal means that it was left as it was."""
-        return hashlib.sha256(self.cached_catalogue.read_bytes()).hexdigest()
+        return self.host.run(["sha256sum", self._cached_catalogue]).stdout
 
     def catalogue(self) -> dict[str, Any]:
-        return dict(json.loads(self.cached_catalogue.read_text()))
+        """The cached catalogue: `classes`, `environment`, `resources` and more."""
+        return dict(json.loads(self.host.read(self._cached_catalogue)))
 
     def summary(self) -> dict[str, Any]:
         """The agent's last_run_summary.yaml."""
-        return dict(yaml.safe_load((self.folder / "public" / "last_run_summary.yaml").read_text()))
+        return dict(yaml.safe_load(self.host.read(SUMMARY)))
+
+
+@contextmanager
+def machine(certname: str, port: int, hostname: str | None = None) -> Iterator[Agent]:
+    """A machine whose agent is configured for the puppetserver on PORT, before its first run."""
+    with Host(certname, relays={port: (puppetserver.HOST, port)}) as host:
+        host.run(["hostname", hostname or certname])
+        host.write("/etc/hosts", f"127.0.0.1 localhost\n{host.gateway} {puppetserver.NAME}\n")
+        host.write("/etc/puppet/puppet.conf", PUPPET_CONF.format(certname=certname, port=port))
+        yield Agent(host, certname)
