@@ -1,0 +1,1 @@
+"""EC2 over HTTP with its real manners: see README.md."""
