@@ -56,10 +56,16 @@ PASSING = frozenset(
 
 
 class CloudError(Exception):
-    """EC2 said no, or said nothing. ``code`` is EC2's own (or the client library's word)."""
+    """EC2 said no, or said nothing. ``code`` is EC2's own (or the client library's word).
 
-    def __init__(self, trouble: Trouble, code: str, message: str, *, action: str = "") -> None:
+    ``hint`` is what the user can do about it; it is "" where there is nothing but to wait.
+    """
+
+    def __init__(
+        self, trouble: Trouble, code: str, message: str, *, action: str = "", hint: str = ""
+    ) -> None:
         self.trouble, self.code, self.message, self.action = trouble, code, message, action
+        self.hint = hint
         said = f"{action}: " if action else ""
         super().__init__(f"{said}{code}: {message}")
 
@@ -232,7 +238,8 @@ class Cloud(Protocol):
     def ground(self, request: GroundRequest) -> Ground:
         """Look up image, subnets, groups and key. MALFORMED names the one that is not there."""
 
-    def create_template(self, request: TemplateRequest) -> None: ...
+    def create_template(self, request: TemplateRequest) -> None:
+        """Make it, once: a repeat with the same name and tags finds it made."""
 
     def delete_template(self, region: str, name: str) -> None:
         """Delete it; one that is not there is as good as deleted."""
@@ -240,7 +247,12 @@ class Cloud(Protocol):
     def templates(self, region: str, site: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
         """Our launch templates: (name, tags)."""
 
-    def create_fleet(self, request: FleetRequest) -> FleetAnswer: ...
+    def create_fleet(self, request: FleetRequest) -> FleetAnswer:
+        """Ask for machines once. It raises where nothing came and no pool's error may pass.
+
+        Otherwise errors inside a 200 are refusals, those that will not pass too. UNKNOWN_OUTCOME:
+        ask again with the identical request. After any answer a new attempt needs a new token.
+        """
 
     def instances(
         self, region: str, site: str, tags: Mapping[str, str] | None = None
@@ -251,10 +263,10 @@ class Cloud(Protocol):
         """
 
     def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
-        """By id; the ones that EC2 does not know are left out. That is no proof that they are gone."""
+        """By id. What EC2 does not know is left out, which is no proof that it is gone."""
 
     def terminate(self, region: str, ids: Sequence[str]) -> frozenset[str]:
-        """Terminate; idempotent. Returns the ids that EC2 does not know; the others are accepted."""
+        """Terminate; idempotent. Returns the ids unknown to EC2; all others are accepted."""
 
     def tag(self, region: str, ids: Sequence[str], tags: Mapping[str, str]) -> None: ...
 

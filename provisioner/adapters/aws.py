@@ -1,0 +1,113 @@
+"""Calling AWS through boto3: clients, time-outs, what is repeated and how often.
+
+The client library never retries by itself: a call that does work is made once, and its caller
+decides with a deadline and a token; a call that may be repeated is, a few times, here.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Any
+
+from botocore.config import Config
+
+from provisioner.adapters.ec2_errors import SILENT, translated
+from provisioner.ports import Clock, CloudError, Trouble
+
+# (service, region) -> client; region "" is the session's own, for what is the same everywhere.
+ClientFactory = Callable[[str, str], Any]
+
+CONNECT_TIMEOUT = 5.0
+# CreateFleet answers when all its machines are launched or refused, which takes a while for many.
+READ_TIMEOUT = 60.0
+TRIES = 4
+FIRST_WAIT = 0.25
+HOME_REGION = "us-east-1"
+
+_WORTH_A_REPEAT = frozenset({Trouble.THROTTLED, Trouble.UNAVAILABLE, Trouble.UNKNOWN_OUTCOME})
+
+
+def client_factory(**session: Any) -> ClientFactory:
+    """Clients of one boto3 session, which is made at the first call. Arguments: boto3.Session's."""
+    made: list[Any] = []
+
+    def client(service: str, region: str) -> Any:
+        import boto3
+
+        if not made:
+            # At DEBUG botocore logs whole requests, and with them the key in the user-data.
+            logging.getLogger("botocore").setLevel(logging.INFO)
+            made.append(boto3.Session(**session))
+        home = made[0].region_name or HOME_REGION
+        return made[0].client(service, region_name=region or home, config=_config())
+
+    return client
+
+
+def _config() -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        user_agent_extra="rolecall",
+    )
+
+
+class Calls:
+    """Calls by AWS's names, with errors as CloudError. May be used from several threads."""
+
+    def __init__(self, clients: ClientFactory, clock: Clock) -> None:
+        self._new_client, self._clock = clients, clock
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = Lock()
+
+    def once(self, region: str, action: str, **parameters: Any) -> Mapping[str, Any]:
+        """Of EC2, and work: without an answer it is UNKNOWN_OUTCOME."""
+        return self._call(region, "ec2", action, parameters, doing=True)
+
+    def repeated(
+        self, region: str, action: str, *, service: str = "ec2", **parameters: Any
+    ) -> Mapping[str, Any]:
+        """A call that may be made twice. A silence has cost its time-out and is not repeated."""
+        doing = not action.startswith(("Describe", "Get"))
+        for wait in (FIRST_WAIT * 2**n for n in range(TRIES - 1)):
+            try:
+                return self._call(region, service, action, parameters, doing=doing)
+            except CloudError as error:
+                if error.trouble not in _WORTH_A_REPEAT or error.code in SILENT:
+                    raise
+            self._clock.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+        return self._call(region, service, action, parameters, doing=doing)
+
+    def pages(self, region: str, action: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """All of them, or an error: a short listing would be taken for missing machines."""
+        while True:
+            page = self.repeated(region, action, **parameters)
+            yield page
+            if not page.get("NextToken"):
+                return
+            parameters["NextToken"] = page["NextToken"]
+
+    def _call(
+        self, region: str, service: str, action: str, parameters: Mapping[str, Any], *, doing: bool
+    ) -> Mapping[str, Any]:
+        with translated(service, action, region, doing=doing):
+            client = self._client(service, region)
+            answer: Mapping[str, Any] = getattr(client, _method(action))(**parameters)
+        return answer
+
+    def _client(self, service: str, region: str) -> Any:
+        # Clients may be shared between threads; a session that makes one may not.
+        with self._lock:
+            key = (service, region)
+            if key not in self._clients:
+                self._clients[key] = self._new_client(service, region)
+            return self._clients[key]
+
+
+def _method(action: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()

@@ -1,0 +1,214 @@
+"""EC2 through boto3, as provisioner.ports.Cloud."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from provisioner.adapters import ec2_values as values
+from provisioner.adapters.aws import Calls, ClientFactory
+from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, NAME_TAKEN, NO_TEMPLATE
+from provisioner.ports import (
+    SITE_TAG,
+    Clock,
+    CloudError,
+    FleetAnswer,
+    FleetRequest,
+    Ground,
+    GroundRequest,
+    Instance,
+    TemplateRequest,
+    Trouble,
+)
+
+# EC2 takes 1,000 ids and advises fewer; one bad id fails its whole batch.
+BATCH = 200
+PAGE = 1000
+TEMPLATE_PAGE = 200
+_SSM = "resolve:ssm:"
+_WORD = re.compile(r"[\w-]+")
+_Answer = TypeVar("_Answer")
+
+
+class Ec2Cloud:
+    """Implements provisioner.ports.Cloud; may be used from several threads."""
+
+    def __init__(self, clients: ClientFactory, clock: Clock) -> None:
+        self._calls = Calls(clients, clock)
+
+    def account(self) -> str:
+        said = self._calls.repeated("", "GetCallerIdentity", service="sts")
+        return str(said["Account"])
+
+    def regions(self) -> tuple[str, ...]:
+        said = self._calls.repeated("", "DescribeRegions", AllRegions=False)
+        return tuple(sorted(region["RegionName"] for region in said["Regions"]))
+
+    def ground(self, request: GroundRequest) -> Ground:
+        region = request.region
+        image = self._image(region, request.image)
+        subnets = self._there(region, "subnets", "Subnets", "SubnetId", request.subnets)
+        groups = request.security_groups
+        self._there(region, "security_groups", "SecurityGroups", "GroupId", groups)
+        if request.key_name:
+            self._there(region, "key_name", "KeyPairs", "KeyName", (request.key_name,))
+        return Ground(image=image, subnets=tuple(values.subnet(entry) for entry in subnets))
+
+    def create_template(self, request: TemplateRequest) -> None:
+        parameters = values.template_parameters(request)
+        try:
+            self._calls.once(request.region, "CreateLaunchTemplate", **parameters)
+        except CloudError as error:
+            # EC2 forgets a token in the end; then the name says that an earlier call made it.
+            if error.code not in NAME_TAKEN or not self._is_ours(request):
+                raise
+
+    def delete_template(self, region: str, name: str) -> None:
+        try:
+            self._calls.repeated(region, "DeleteLaunchTemplate", LaunchTemplateName=name)
+        except CloudError as error:
+            if error.code not in NO_TEMPLATE:
+                raise
+
+    def templates(self, region: str, site: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        wanted = {SITE_TAG: site}
+        pages = self._calls.pages(
+            region,
+            "DescribeLaunchTemplates",
+            Filters=values.tag_filters(wanted),
+            MaxResults=TEMPLATE_PAGE,
+        )
+        found = [entry for page in pages for entry in page.get("LaunchTemplates", ())]
+        named = [(entry["LaunchTemplateName"], values.tags_of(entry)) for entry in found]
+        return tuple((name, tags) for name, tags in named if wanted.items() <= tags.items())
+
+    def create_fleet(self, request: FleetRequest) -> FleetAnswer:
+        said = self._calls.once(request.region, "CreateFleet", **values.fleet_parameters(request))
+        return values.fleet_answer(request, said)
+
+    def instances(
+        self, region: str, site: str, tags: Mapping[str, str] | None = None
+    ) -> tuple[Instance, ...]:
+        wanted = {SITE_TAG: site, **(tags or {})}
+        pages = self._calls.pages(
+            region, "DescribeInstances", Filters=values.tag_filters(wanted), MaxResults=PAGE
+        )
+        found = [one for page in pages for one in values.instances_of(region, page)]
+        # In a filter * and ? stand for anything, in a tag of ours for themselves.
+        return tuple(one for one in found if wanted.items() <= one.tags.items())
+
+    def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
+        def ask(batch: Sequence[str]) -> list[Instance]:
+            pages = self._calls.pages(region, "DescribeInstances", InstanceIds=list(batch))
+            return [one for page in pages for one in values.instances_of(region, page)]
+
+        answers = [ask_for_known(ask, batch)[0] for batch in _batches(ids)]
+        return {one.id: one for answer in answers for found in answer for one in found}
+
+    def terminate(self, region: str, ids: Sequence[str]) -> frozenset[str]:
+        def ask(batch: Sequence[str]) -> None:
+            self._calls.repeated(region, "TerminateInstances", InstanceIds=list(batch))
+
+        unknown: set[str] = set()
+        failed: list[CloudError] = []
+        for batch in _batches(ids):
+            # A batch that fails must not keep the machines of the next one running.
+            try:
+                unknown |= ask_for_known(ask, batch)[1]
+            except CloudError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return frozenset(unknown)
+
+    def tag(self, region: str, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        for batch in _batches(ids):
+            self._calls.repeated(
+                region, "CreateTags", Resources=list(batch), Tags=values.tag_list(tags)
+            )
+
+    # Looking up what a launch stands on.
+
+    def _image(self, region: str, image: str) -> str:
+        if image.startswith(_SSM):
+            name = image.removeprefix(_SSM)
+            with _of_role("image", image):
+                said = self._calls.repeated(region, "GetParameter", service="ssm", Name=name)
+            image = str(said["Parameter"]["Value"])
+        found = self._there(region, "image", "Images", "ImageId", (image,))
+        state = found[0].get("State", "available")
+        if state != "available":
+            message = f"launch.image: {image} is {state}"
+            raise CloudError(Trouble.MALFORMED, "InvalidAMIID.Unavailable", message)
+        return image
+
+    def _there(
+        self, region: str, key: str, kind: str, field: str, wanted: Sequence[str]
+    ) -> list[Mapping[str, Any]]:
+        """What EC2 says of each one wanted, in that order; MALFORMED for one that is not there."""
+        if not wanted:
+            return []
+        with _of_role(key, ", ".join(wanted)):
+            asked: dict[str, Any] = {f"{field}s": list(wanted)}
+            said = self._calls.repeated(region, f"Describe{kind}", **asked)
+            found = {entry[field]: entry for entry in said.get(kind, ())}
+            missing = [thing for thing in wanted if thing not in found]
+            if missing:
+                message = f"{', '.join(missing)} does not exist in {region}"
+                raise CloudError(Trouble.MALFORMED, f"Invalid{field}.NotFound", message)
+        return [found[thing] for thing in wanted]
+
+    def _is_ours(self, request: TemplateRequest) -> bool:
+        said = self._calls.repeated(
+            request.region, "DescribeLaunchTemplates", LaunchTemplateNames=[request.name]
+        )
+        found = [values.tags_of(entry) for entry in said.get("LaunchTemplates", ())]
+        return bool(request.tags) and found == [dict(request.tags)]
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    every = list(dict.fromkeys(ids))
+    return (every[start : start + BATCH] for start in range(0, len(every), BATCH))
+
+
+def ask_for_known(
+    ask: Callable[[Sequence[str]], _Answer], ids: Sequence[str]
+) -> tuple[list[_Answer], set[str]]:
+    """Ask about ids of which EC2 may not know some: it then does nothing for the others either.
+
+    It names the bad ones, though not always all at once; where it names none that we sent, the
+    halves are asked apart. Returns the answers and the ids unknown to EC2.
+    """
+    try:
+        return ([ask(ids)], set()) if ids else ([], set())
+    except CloudError as error:
+        if error.code not in BAD_INSTANCE_ID:
+            raise
+        unknown = set(ids) & set(_WORD.findall(error.message))
+    if not unknown and len(ids) == 1:
+        return [], set(ids)
+    rest = [i for i in ids if i not in unknown]
+    parts = [rest] if unknown else [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
+    answers: list[_Answer] = []
+    for part in parts:
+        found, more = ask_for_known(ask, part)
+        answers += found
+        unknown |= more
+    return answers, unknown
+
+
+@contextmanager
+def _of_role(key: str, value: str) -> Iterator[None]:
+    """A thing that EC2 does not have is the role's mistake: say where it stands."""
+    try:
+        yield
+    except CloudError as error:
+        if error.trouble is not Trouble.MALFORMED:
+            raise
+        message = f"launch.{key} ({value}): {error.message}"
+        advice = f"correct launch.{key} in roles.yaml and apply it again"
+        raise CloudError(
+            error.trouble, error.code, message, action=error.action, hint=advice
+        ) from error
