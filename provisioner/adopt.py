@@ -1,0 +1,61 @@
+"""Machines that carry our tags and have no record: a lost store is filled from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from enc.durations import Duration
+from enc.inventory import AlreadyThereError, ArchivedError
+from enc.model import Node
+from provisioner.context import Context
+from provisioner.domain.machines import NotOursError, adopted
+from provisioner.ports import Instance
+
+# Roles live in the store that is being begun, so their own ready_timeout is not known.
+READY_TIMEOUT = Duration("15m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """What init found. ``strange``: instances with our site tag that say too little."""
+
+    adopted: tuple[Node, ...] = ()
+    strange: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+
+def adopt_all(context: Context) -> Begun:
+    """Record every living machine of the site, in every enabled region, in a store without meta.
+
+    Raises CloudError when one region cannot be listed: a part is no inventory. May be run again.
+    """
+    regions = context.cloud.regions()
+    # Everything is listed before anything is written.
+    listed = {region: _living(context, region) for region in regions}
+    nodes, strange = [], []
+    for instances in listed.values():
+        for instance in instances:
+            try:
+                nodes.append(_adopt(context, instance, READY_TIMEOUT))
+            except NotOursError as error:
+                strange.append(str(error))
+    return Begun(adopted=tuple(nodes), strange=tuple(strange), regions=regions)
+
+
+def _living(context: Context, region: str) -> Sequence[Instance]:
+    context.reporter.status(f"listing {region}")
+    return [i for i in context.cloud.instances(region, context.site) if i.alive]
+
+
+def _adopt(context: Context, instance: Instance, ready_timeout: timedelta) -> Node:
+    node = adopted(instance, context.clock.now(), ready_timeout)
+    event = context.event(
+        "adopted", node=node.certname, role=node.role, launch=node.launch, why="found by its tags"
+    )
+    try:
+        return context.inventory.nodes.create(node, event, init=True)
+    except (AlreadyThereError, ArchivedError):
+        # An init that died half-way has recorded it already; or it ended meanwhile.
+        return node

@@ -1,0 +1,287 @@
+"""Asking EC2 for the machines of one launch, and writing down each one at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from enc.inventory import StoreError
+from enc.model import Attempt, Launch, LaunchState, Node
+from provisioner.context import Context
+from provisioner.domain import launching
+from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
+from provisioner.domain.pools import HOPELESS, Offer, choose
+from provisioner.patience import patiently, stubbornly
+from provisioner.ports import (
+    LAUNCH_TAG,
+    PASSING,
+    CloudError,
+    FleetAnswer,
+    FleetInstance,
+    FleetRequest,
+    Instance,
+    Pool,
+    PoolRefusal,
+    Trouble,
+)
+from provisioner.recording import record
+
+# A listing right after an answer that was lost may still miss what the call made.
+_LOOKS_AFTER_A_LOST_ANSWER = 3
+_BETWEEN_LOOKS = 2.0
+_SHOWN = 5
+# A repeat after a lost answer is worth this much time beyond the deadline: it only asks what was.
+_REPEAT_SPAN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What every request of a launch has in common. ``pattern`` is a node without its machine."""
+
+    course: Course
+    offer: Offer
+    pattern: Node
+    tags: Mapping[str, str]
+    max_price: str | None = None
+
+
+class Asking:
+    """One launch's dialogue with EC2. ``nodes`` are recorded; ``left`` is what could not be."""
+
+    def __init__(self, context: Context, launch: Launch, terms: Terms) -> None:
+        self._context, self._launch, self._terms = context, launch, terms
+        self._course, self._offer = terms.course, terms.offer
+        self._progress = launching.begin(terms.course)
+        self._attempt = 0
+        self._refused: dict[Pool, Trouble] = {}
+        self._asked: set[Pool] = set()
+        self.nodes: list[Node] = []
+        self.left: list[str] = []
+        self.error: CloudError | None = None
+
+    def run(self) -> End:
+        """Until there are enough, or it is over. Raises StoreError when nothing can be recorded."""
+        while True:
+            now = self._context.clock.now()
+            step = launching.next_step(self._course, self._progress, now, self._context.luck())
+            match step:
+                case End():
+                    return step
+                case Turn():
+                    self._turn(step)
+                case Wait():
+                    self._wait(step)
+                case Ask():
+                    if closed := self._closed_by_others():
+                        return closed
+                    self._ask(step)
+
+    def _closed_by_others(self) -> End | None:
+        """A command that was asleep for longer than a dead launch is silent must not go on."""
+        there = self._context.inventory.launches.get(self._launch.id)
+        if there is not None and there.state is LaunchState.OPEN:
+            return None
+        why = "somebody else closed the launch meanwhile; it was taken for dead"
+        state = LaunchState.PARTIAL if self.nodes else LaunchState.FAILED
+        return End(state=state, reason=why)
+
+    def _turn(self, turn: Turn) -> None:
+        self._context.reporter.say(f"{turn.reason}: asking on-demand")
+        self._progress = launching.turned(self._progress, turn)
+        self._refused.clear()
+        self._asked.clear()
+
+    def _wait(self, wait: Wait) -> None:
+        seconds = wait.span.total_seconds()
+        got = f"{len(self.nodes)} of {self._course.want}"
+        self._context.reporter.status(f"{got}; {wait.reason}; asking again in {seconds:.0f} s")
+        self._context.clock.sleep(seconds)
+        self._progress = launching.waited(self._progress)
+        self._asked.clear()
+
+    def _ask(self, ask: Ask) -> None:
+        request, pools = self._request(ask)
+        self._context.reporter.status(f"asking {ask.market} for {ask.count} ({ask.reason})")
+        # EC2 has the machines from the moment it answers; until they are recorded, Ctrl-C waits.
+        with self._context.shielded():
+            answer = self._answer(request)
+            got = self._record(answer.instances)
+            self._note(ask, pools, answer, got)
+        if got:
+            self._context.reporter.say(self._came(got, ask))
+
+    def _request(self, ask: Ask) -> tuple[FleetRequest, tuple[Pool, ...]]:
+        every = self._offer.pools(ask.market)
+        now = self._context.clock.now()
+        dry = self._context.inventory.droughts.dry(map(str, every), now)
+        untried = [pool for pool in every if pool not in self._asked] or list(every)
+        pools = choose(untried, dry)
+        self._attempt += 1
+        request = FleetRequest(
+            region=self._launch.region,
+            token=f"{self._launch.id}-{self._attempt}",
+            template=self._launch.template,
+            market=ask.market,
+            count=ask.count,
+            overrides=self._offer.overrides(pools),
+            max_price=self._terms.max_price,
+            tags=self._terms.tags,
+        )
+        return request, pools
+
+    def _answer(self, request: FleetRequest) -> FleetAnswer:
+        """EC2's answer, however often it must be asked; what a lost answer made is found by tag."""
+        lost: list[CloudError] = []
+
+        def noticed(error: CloudError) -> None:
+            if error.trouble is Trouble.UNKNOWN_OUTCOME:
+                lost.append(error)
+
+        until = self._until()
+        create = self._context.cloud.create_fleet
+        try:
+            answer = patiently(self._context, lambda: create(request), until, noticed=noticed)
+        except CloudError as error:
+            answer = self._refusal(error, request)
+        return self._with_what_was_made(request, answer) if lost else answer
+
+    def _until(self) -> datetime:
+        phase = self._progress.fallback_until or self._course.deadline
+        return max(phase, self._context.clock.now() + _REPEAT_SPAN)
+
+    def _refusal(self, error: CloudError, request: FleetRequest) -> FleetAnswer:
+        if not error.passing:
+            self.error = error
+        refusal = PoolRefusal(
+            trouble=error.trouble, code=error.code, message=error.message, market=request.market
+        )
+        return FleetAnswer(refusals=(refusal,))
+
+    def _with_what_was_made(self, request: FleetRequest, answer: FleetAnswer) -> FleetAnswer:
+        """The answer to a repeat need not name the machines of the first call: list them by tag."""
+        known = {node.certname for node in self.nodes}
+        named = {instance.id: instance for instance in answer.instances}
+        for look in range(_LOOKS_AFTER_A_LOST_ANSWER):
+            for instance in self._listed():
+                if instance.id not in known:
+                    named.setdefault(instance.id, self._as_answered(instance))
+            if len(named) >= request.count:
+                break
+            if look + 1 < _LOOKS_AFTER_A_LOST_ANSWER:
+                self._context.clock.sleep(_BETWEEN_LOOKS)
+        return replace(answer, instances=tuple(self._without_surplus(list(named.values()))))
+
+    def _listed(self) -> list[Instance]:
+        """This launch's machines that live, oldest first; none when EC2 cannot be listed now."""
+        launch = self._launch
+        try:
+            found = self._context.cloud.instances(
+                launch.region, self._context.site, {LAUNCH_TAG: launch.id}
+            )
+        except CloudError as error:
+            self._context.reporter.status(f"cannot list what a lost answer made: {error}")
+            return []
+        return sorted((i for i in found if i.alive), key=lambda i: (i.launched_at, i.id))
+
+    def _as_answered(self, instance: Instance) -> FleetInstance:
+        subnet = next((s.id for s in self._offer.subnets if s.zone == instance.zone), "")
+        return FleetInstance(
+            id=instance.id,
+            market=instance.market,
+            instance_type=instance.instance_type,
+            subnet=subnet,
+        )
+
+    def _without_surplus(self, named: list[FleetInstance]) -> list[FleetInstance]:
+        """Machines over the want were never told to anyone: they end at once."""
+        room = self._course.want - len(self.nodes)
+        surplus = [instance.id for instance in named[room:]]
+        if surplus:
+            self._context.reporter.say(f"more than was wanted; terminating {', '.join(surplus)}")
+            self._terminate(surplus)
+        return named[:room]
+
+    def _terminate(self, ids: list[str]) -> None:
+        try:
+            self._context.cloud.terminate(self._launch.region, ids)
+        except CloudError as error:
+            self.left.append(f"over the want and still running: {', '.join(ids)} ({error})")
+
+    def _record(self, instances: Collection[FleetInstance]) -> list[Node]:
+        if not instances:
+            return []
+        try:
+            got = stubbornly(
+                self._context,
+                lambda: record(self._context, self._terms.pattern, self._offer, instances),
+            )
+        except StoreError as error:
+            ids = ", ".join(instance.id for instance in instances)
+            self.left.append(f"launched and not recorded: {ids} ({error})")
+            raise
+        self.nodes += got
+        return got
+
+    def _note(
+        self, ask: Ask, pools: tuple[Pool, ...], answer: FleetAnswer, got: list[Node]
+    ) -> None:
+        """Write the attempt down, and what it teaches about the pools."""
+        self._asked.update(pools)
+        for refusal in answer.refusals:
+            self._refused |= {
+                pool: refusal.trouble
+                for pool in self._offer.pools_of(refusal)
+                if pool in pools or refusal.trouble is Trouble.QUOTA
+            }
+        dry = [p for p in pools if self._refused.get(p) is Trouble.CAPACITY]
+        now = self._context.clock.now()
+        self._context.inventory.droughts.note(map(str, dry), now)
+        self._progress = self._progressed(ask, answer)
+        attempt = Attempt(
+            number=self._attempt,
+            at=now,
+            market=ask.market,
+            wanted=ask.count,
+            got=tuple(node.certname for node in got),
+            answers=_answers(answer, self._offer),
+        )
+        event = self._context.event("asked EC2", role=self._launch.role, why=ask.reason)
+        self._context.inventory.launches.record_attempt(self._launch.id, attempt, event)
+
+    def _progressed(self, ask: Ask, answer: FleetAnswer) -> Progress:
+        every = self._offer.pools(ask.market)
+        untried = any(pool not in self._asked for pool in every)
+        barring = [r for r in answer.refusals if r.trouble not in PASSING]
+        return replace(
+            self._progress,
+            got=len(self.nodes),
+            tries=self._progress.tries + (0 if untried else 1),
+            untried=untried,
+            hopeless=all(self._refused.get(pool) in HOPELESS for pool in every),
+            barred=f"{barring[0].code}: {barring[0].message}" if barring else "",
+            refused=_codes(answer) or self._progress.refused,
+        )
+
+    def _came(self, got: list[Node], ask: Ask) -> str:
+        ids = ", ".join(node.certname for node in got[:_SHOWN])
+        more = f" and {len(got) - _SHOWN} more" if len(got) > _SHOWN else ""
+        return f"{len(self.nodes)} of {self._course.want}: {ids}{more} ({ask.market})"
+
+
+def _answers(answer: FleetAnswer, offer: Offer) -> tuple[tuple[str, str, str], ...]:
+    """(pool, code, message) of each refusal; the pool is ``*`` where EC2 names none."""
+    found = []
+    for refusal in answer.refusals:
+        subnet = offer.subnet(refusal.subnet)
+        named = refusal.instance_type and subnet
+        place = (
+            f"{refusal.market}:{refusal.instance_type}:{subnet.zone}" if named and subnet else "*"
+        )
+        found.append((place, refusal.code, refusal.message[:200]))
+    return tuple(found)
+
+
+def _codes(answer: FleetAnswer) -> str:
+    """EC2's words for people: each code once."""
+    return ", ".join(sorted({refusal.code for refusal in answer.refusals}))

@@ -1,0 +1,42 @@
+"""Giving a node another role or environment, and making a foreign node known."""
+
+from __future__ import annotations
+
+from enc.model import Kind, Node, State
+from provisioner.context import Context
+from provisioner.ports import ENVIRONMENT_TAG, ROLE_TAG
+from provisioner.retire import has_machine
+
+
+def assign(context: Context, node: Node, role: str, environment: str | None) -> Node:
+    """Change what Puppet is told of a node. ``environment`` None leaves it, "" takes it away.
+
+    The tag first: were Redis lost between the two, the machine would come back as what it now is.
+    """
+    kept = node.environment if environment is None else environment
+    if has_machine(node):
+        tags = {ROLE_TAG: role, ENVIRONMENT_TAG: kept}
+        context.cloud.tag(node.region, [node.instance_id], tags)
+    why = f"was {node.role}" + (f" in {node.environment}" if node.environment else "")
+    event = context.event("assigned", node=node.certname, role=role, why=why)
+    return context.inventory.nodes.change(node, event, role=role, environment=kept)
+
+
+def make_foreign(context: Context, certname: str, role: str, environment: str | None) -> Node:
+    """A node that is not of our making: Puppet is answered, EC2 is never asked about it.
+
+    Raises ArchivedError for the instance id of a machine that has ended.
+    """
+    now = context.clock.now()
+    node = Node(
+        certname=certname,
+        role=role,
+        kind=Kind.FOREIGN,
+        state=State.READY,
+        launched_at=now,
+        state_since=now,
+        ready_at=now,
+        environment=environment or "",
+    )
+    event = context.event("assigned", node=certname, role=role, why="a new foreign node")
+    return context.inventory.nodes.create(node, event)

@@ -1,0 +1,62 @@
+"""What every act of the provisioner is given: its ports, and how it speaks to the one who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from enc.inventory import Event, Inventory
+from provisioner.ports import Clock, Cloud
+
+
+class Reporter(Protocol):
+    """Progress for people."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+    def status(self, text: str) -> None:
+        """What is going on just now; may be overwritten, or not shown at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spans:
+    """How long we wait for what. Tests shorten these; the reasons stand beside each."""
+
+    heartbeat: timedelta = timedelta(seconds=5)
+    # A launch that has not beaten for this long is dead: six beats, so one slow call is none.
+    dead: timedelta = timedelta(seconds=30)
+    # EC2 takes about 5 s from pending to running; what takes 5 minutes has gone wrong.
+    running: timedelta = timedelta(minutes=5)
+    # Names may come a little after the machine runs.
+    names: timedelta = timedelta(seconds=10)
+    # Shutting down may wait for the operating system.
+    terminated: timedelta = timedelta(minutes=10)
+    # "Absent" counts only when a second look, this much later, says so again.
+    suspect: timedelta = timedelta(seconds=60)
+    # How long we try to write down what EC2 gave us when Redis is away.
+    record: timedelta = timedelta(seconds=30)
+    # How long a call that may pass by itself is tried again where no other deadline rules.
+    patience: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """``shielded()`` holds Ctrl-C back while EC2 and the store would otherwise disagree."""
+
+    cloud: Cloud
+    inventory: Inventory
+    clock: Clock
+    reporter: Reporter
+    site: str
+    who: str
+    luck: Callable[[], float]
+    token: Callable[[int], str]  # n -> 2n random hex digits, for keys and ids
+    spans: Spans = field(default_factory=Spans)
+    shielded: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+    def event(self, what: str, **fields: Any) -> Event:
+        return Event(what=what, who=self.who, at=self.clock.now(), **fields)

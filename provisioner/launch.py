@@ -1,0 +1,274 @@
+"""One launch: intent, template, asking EC2 until it is over, and the end of it, whatever happens.
+
+The order of writes is the safety: the intent is in Redis before EC2 hears of it, every machine is
+recorded the moment EC2 names it, and each carries our tags, so what a dead command leaves behind
+can be told from anybody else's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from enc.inventory import StoreError
+from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
+from provisioner.asking import Asking, Terms
+from provisioner.bootstrap import Bootstrap, render
+from provisioner.context import Context
+from provisioner.domain.launching import Course, End
+from provisioner.domain.machines import tags_for
+from provisioner.domain.pools import Offer, one_subnet_per_zone
+from provisioner.heart import Heart
+from provisioner.patience import patiently
+from provisioner.ports import (
+    LAUNCH_TAG,
+    ROLE_TAG,
+    SITE_TAG,
+    CloudError,
+    Ground,
+    GroundRequest,
+    TemplateRequest,
+    Volume,
+)
+from provisioner.rolespec import LaunchSpec, RoleSpec
+
+# A launch key outlives the launch by this much, besides the time a machine has to become ready.
+KEY_GRACE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What was asked for, checked against the role's limits."""
+
+    role: Role
+    spec: RoleSpec
+    count: int
+    kind: Kind
+    market: Market
+    deadline: timedelta
+    ttl: timedelta | None = None
+
+    @property
+    def launch_spec(self) -> LaunchSpec:
+        if self.spec.launch is None:
+            raise ValueError(f"role {self.spec.name} has no launch section")
+        return self.spec.launch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a launch ended. ``left`` says what is still to be cleaned up, for people."""
+
+    launch: Launch
+    nodes: tuple[Node, ...]
+    error: CloudError | None = None
+    left: tuple[str, ...] = ()
+
+
+class LaunchCutShortError(KeyboardInterrupt):
+    """A second Ctrl-C: the launch was left as it stood."""
+
+    def __init__(self, launch: str) -> None:
+        self.launch = launch
+        super().__init__(f"launch {launch} was left open")
+
+
+def launch(context: Context, order: Order) -> Outcome:
+    """Get machines for a role, recorded. Raises CloudError or StoreError while nothing is written.
+
+    Once the intent is written it always ends in an Outcome, or in LaunchCutShortError.
+    """
+    spec = order.launch_spec
+    _check_account(context)
+    ground = context.cloud.ground(ground_request(spec))
+    intent = _intent(context, order)
+    user_data = render(_bootstrap(order, intent))
+    context.inventory.launches.open(intent, context.event("launch opened", why=_asked(order)))
+    context.reporter.say(f"launch {intent.id}: {_asked(order)}")
+    try:
+        return _run(context, order, intent, _template(context, order, intent, ground, user_data))
+    except KeyboardInterrupt as error:
+        raise LaunchCutShortError(intent.id) from error
+
+
+def ground_request(spec: LaunchSpec) -> GroundRequest:
+    return GroundRequest(
+        region=spec.region,
+        image=spec.image,
+        subnets=spec.subnets,
+        security_groups=spec.security_groups,
+        key_name=spec.key_name,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    request: TemplateRequest
+    ground: Ground
+
+
+def _run(context: Context, order: Order, intent: Launch, prepared: _Prepared) -> Outcome:
+    asking = _asking(context, order, intent, prepared)
+    end, error = End(state=LaunchState.FAILED, reason="it died"), None
+    try:
+        with Heart(lambda: _beat(context, intent), context.spans.heartbeat.total_seconds()):
+            end = _ask(context, asking, prepared.request)
+        error = asking.error
+    except CloudError as refused:
+        end, error = End(state=LaunchState.FAILED, reason=str(refused)), refused
+    except StoreError as away:
+        end = End(state=LaunchState.FAILED, reason=str(away))
+    except KeyboardInterrupt:
+        end = End(state=LaunchState.INTERRUPTED, reason=f"interrupted by {context.who}")
+    with context.shielded():
+        left = [*asking.left, *_clean_up(context, prepared.request, intent, end)]
+    closed = replace(intent, state=end.state, got=len(asking.nodes), why=end.reason)
+    return Outcome(launch=closed, nodes=tuple(asking.nodes), error=error, left=tuple(left))
+
+
+def _ask(context: Context, asking: Asking, request: TemplateRequest) -> End:
+    with context.shielded():
+        until = context.clock.now() + context.spans.patience
+        patiently(context, lambda: context.cloud.create_template(request), until)
+    return asking.run()
+
+
+def _clean_up(context: Context, request: TemplateRequest, intent: Launch, end: End) -> list[str]:
+    """Delete the template and close the launch; what fails is named, and does not stop the rest."""
+    left = []
+    try:
+        until = context.clock.now() + context.spans.patience
+        patiently(
+            context, lambda: context.cloud.delete_template(request.region, request.name), until
+        )
+    except CloudError as error:
+        left.append(f"launch template {request.name} in {request.region}: {error}")
+    try:
+        event = context.event(f"launch {end.state}", role=intent.role, why=end.reason)
+        context.inventory.launches.close(intent.id, end.state, event)
+    except StoreError as error:
+        left.append(f"launch {intent.id} stands open in the store: {error}")
+    return left
+
+
+def _beat(context: Context, intent: Launch) -> None:
+    context.inventory.launches.beat(intent.id, context.clock.now())
+
+
+def _check_account(context: Context) -> None:
+    """Machines in another account than the store's would never be seen again."""
+    wanted = context.inventory.meta.require().account
+    if wanted and (found := context.cloud.account()) != wanted:
+        raise WrongAccountError(found, wanted)
+
+
+class WrongAccountError(Exception):
+    """The credentials belong to another AWS account than the inventory."""
+
+    def __init__(self, found: str, wanted: str) -> None:
+        super().__init__(
+            f"the credentials are for AWS account {found}, this inventory is of {wanted}; "
+            "see 'aws sts get-caller-identity' and set AWS_PROFILE, or point REDIS_URL elsewhere"
+        )
+
+
+def _intent(context: Context, order: Order) -> Launch:
+    now = context.clock.now()
+    launch_id = f"l-{context.token(8)}"
+    deadline = now + order.deadline
+    return Launch(
+        id=launch_id,
+        role=order.spec.name,
+        kind=order.kind,
+        want=order.count,
+        deadline=deadline,
+        key_expires=deadline + order.spec.fleet.ready_timeout + KEY_GRACE,
+        owner=context.who,
+        opened_at=now,
+        heartbeat=now,
+        region=order.launch_spec.region,
+        key=context.token(32),
+        template=f"rolecall-{launch_id}",
+    )
+
+
+def _expires(order: Order, opened: datetime) -> datetime | None:
+    return opened + order.ttl if order.ttl else None
+
+
+def _bootstrap(order: Order, intent: Launch) -> Bootstrap:
+    spec = order.launch_spec
+    server = spec.puppet_server
+    return Bootstrap(
+        launch_key=intent.key,
+        puppet_host=str(server.host) if server else None,
+        puppet_address=str(server.address) if server and server.address else None,
+        puppet_port=server.port if server else 8140,
+        ca_pem=server.ca_pem if server else None,
+        install=spec.puppet.install,
+        package=spec.puppet.package,
+        run_puppet=order.spec.fleet.ready_when == "report",
+        expires_at=_expires(order, intent.opened_at),
+        extra_user_data=spec.extra_user_data,
+    )
+
+
+def _template(
+    context: Context, order: Order, intent: Launch, ground: Ground, user_data: str
+) -> _Prepared:
+    spec = order.launch_spec
+    ours = {SITE_TAG: context.site, LAUNCH_TAG: intent.id, ROLE_TAG: intent.role}
+    request = TemplateRequest(
+        region=spec.region,
+        name=intent.template,
+        token=intent.id,
+        image=ground.image,
+        security_groups=spec.security_groups,
+        user_data=user_data,
+        key_name=spec.key_name,
+        instance_profile=spec.instance_profile,
+        public_ip=spec.public_ip,
+        volumes=tuple(
+            Volume(device=device, size=volume.size, type=volume.type, encrypted=volume.encrypted)
+            for device, volume in sorted(spec.volumes.items())
+        ),
+        tags={**spec.tags, **ours},
+    )
+    return _Prepared(request=request, ground=ground)
+
+
+def _asking(context: Context, order: Order, intent: Launch, prepared: _Prepared) -> Asking:
+    spec, ground = order.launch_spec, prepared.ground
+    pattern = Node(
+        certname="",
+        role=intent.role,
+        kind=intent.kind,
+        state=State.PENDING,
+        launched_at=intent.opened_at,
+        state_since=intent.opened_at,
+        launch=intent.id,
+        region=intent.region,
+        image=ground.image,
+        spec_hash=order.role.spec_hash,
+        expires_at=_expires(order, intent.opened_at),
+    )
+    applied = order.role.applied_at.isoformat(timespec="seconds") if order.role.applied_at else ""
+    ours = tags_for(pattern, site=context.site, spec=f"{applied}:{order.role.spec_hash}")
+    tags = {**spec.tags, "Name": intent.role, **ours}
+    course = Course(
+        want=intent.want,
+        market=order.market,
+        falls_back=spec.fallback == "on-demand",
+        deadline=intent.deadline,
+    )
+    offer = Offer(tuple(spec.instance_types), one_subnet_per_zone(ground.subnets))
+    price = str(spec.max_price) if spec.max_price is not None else None
+    terms = Terms(course=course, offer=offer, pattern=pattern, tags=tags, max_price=price)
+    return Asking(context, intent, terms)
+
+
+def _asked(order: Order) -> str:
+    spot = order.market is Market.SPOT
+    then = ", then on-demand" if spot and order.launch_spec.fallback == "on-demand" else ""
+    span = f"{order.deadline.total_seconds():.0f} s"
+    return f"{order.count} x {order.spec.name} ({order.kind}), {order.market} for {span}{then}"

@@ -1,0 +1,64 @@
+"""Trying again what may pass by itself, until a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from enc.inventory import StoreUnavailableError
+from provisioner.context import Context
+from provisioner.ports import CloudError, Trouble
+
+T = TypeVar("T")
+
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 8.0
+
+# The same call may be sent again: it was not heard, or its token makes the repeat harmless.
+REPEATABLE = frozenset(
+    {Trouble.NOT_YET, Trouble.THROTTLED, Trouble.UNAVAILABLE, Trouble.UNKNOWN_OUTCOME}
+)
+
+
+def wait_before(repeat: int, luck: float) -> timedelta:
+    """Grows from half a second to eight, each spread by half."""
+    grown = min(_FIRST_WAIT * 2 ** min(repeat, 10), _LONGEST_WAIT)
+    return timedelta(seconds=grown * (0.5 + luck))
+
+
+def patiently(
+    context: Context,
+    act: Callable[[], T],
+    until: datetime,
+    *,
+    noticed: Callable[[CloudError], None] = lambda _: None,
+) -> T:
+    """Run ``act``, again while EC2's trouble may pass, until ``until``; then raise the last one."""
+    for repeat in range(1_000_000):
+        try:
+            return act()
+        except CloudError as error:
+            noticed(error)
+            span = wait_before(repeat, context.luck())
+            if error.trouble not in REPEATABLE or context.clock.now() + span > until:
+                raise
+            context.reporter.status(f"{error}; trying again in {span.total_seconds():.0f} s")
+            context.clock.sleep(span.total_seconds())
+    raise AssertionError("unreachable: the deadline ends the loop")
+
+
+def stubbornly(context: Context, write: Callable[[], T]) -> T:
+    """Run a write that must not be lost, again while Redis is away; raises when its span is over.
+
+    The write must be safe to repeat: the first one may have been done and only its answer lost.
+    """
+    until = context.clock.now() + context.spans.record
+    while True:
+        try:
+            return write()
+        except StoreUnavailableError as error:
+            if context.clock.now() > until:
+                raise
+            context.reporter.status(f"{error}; trying again")
+            context.clock.sleep(1.0)

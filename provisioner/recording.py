@@ -1,0 +1,58 @@
+"""Writing machines into the inventory the moment EC2 names them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from enc.model import Node
+from provisioner.context import Context
+from provisioner.domain.pools import Offer
+from provisioner.ports import FleetInstance
+
+
+def record(
+    context: Context, pattern: Node, offer: Offer, instances: Collection[FleetInstance]
+) -> list[Node]:
+    """Record machines of one answer; safe to repeat, as after an answer of Redis that was lost.
+
+    ``pattern`` is what all nodes of the launch share. What EC2's answer does not say (names,
+    addresses) comes when the machine is described.
+    """
+    there = {n.certname: n for n in context.inventory.nodes.many([i.id for i in instances])}
+    born = [
+        (_node(context, pattern, offer, instance), instance)
+        for instance in instances
+        if instance.id not in there
+    ]
+    created = context.inventory.nodes.create_many(
+        (
+            node,
+            context.event(
+                "launched",
+                node=node.certname,
+                role=node.role,
+                launch=node.launch,
+                why=f"{i.market}, {i.instance_type} in {node.zone or 'some zone'}",
+            ),
+        )
+        for node, i in born
+    )
+    known = there | {node.certname: node for node in created}
+    return [known[instance.id] for instance in instances]
+
+
+def _node(context: Context, pattern: Node, offer: Offer, instance: FleetInstance) -> Node:
+    subnet = offer.subnet(instance.subnet)
+    now = context.clock.now()
+    return replace(
+        pattern,
+        certname=instance.id,
+        instance_id=instance.id,
+        market=instance.market,
+        instance_type=instance.instance_type,
+        zone=subnet.zone if subnet else "",
+        vpc=subnet.vpc if subnet else "",
+        launched_at=now,
+        state_since=now,
+    )
