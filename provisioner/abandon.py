@@ -1,0 +1,73 @@
+"""Undoing a launch that a dead command left behind: every machine of it, recorded or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from enc.inventory import AlreadyThereError, ArchivedError
+from enc.model import Launch, LaunchState, Node
+from provisioner.context import Context
+from provisioner.domain.machines import adopted
+from provisioner.ports import LAUNCH_TAG
+
+
+class LaunchAliveError(Exception):
+    """Its command still runs: what it launches next would be missed."""
+
+    def __init__(self, launch: Launch, silent: timedelta) -> None:
+        super().__init__(
+            f"launch {launch.id} is under way: {launch.owner} was heard of "
+            f"{silent.total_seconds():.0f} s ago; stop it there with Ctrl-C, then try again"
+        )
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    nodes: tuple[Node, ...]
+
+
+def is_dead(context: Context, launch: Launch) -> bool:
+    """Open, and not heard of for the span after which its command is taken for dead."""
+    return launch.state is LaunchState.OPEN and _silent(context, launch) > context.spans.dead
+
+
+def abandon(context: Context, launch: Launch) -> Abandoned:
+    """Close a launch, delete its template, and find all its machines; the caller retires them.
+
+    Raises LaunchAliveError, CloudError, StoreError. May be run again.
+    """
+    if launch.state is LaunchState.OPEN and not is_dead(context, launch):
+        raise LaunchAliveError(launch, _silent(context, launch))
+    why = f"abandoned by {context.who}"
+    event = context.event("launch abandoned", role=launch.role, why=why)
+    if launch.state is LaunchState.OPEN:
+        context.inventory.launches.close(launch.id, LaunchState.INTERRUPTED, event)
+    if launch.template and launch.region:
+        context.cloud.delete_template(launch.region, launch.template)
+    unrecorded = _adopt_unrecorded(context, launch)
+    recorded = context.inventory.nodes.of_launch(launch.id, launch.role)
+    every = {node.certname: node for node in [*recorded, *unrecorded]}
+    return Abandoned(tuple(every.values()))
+
+
+def _silent(context: Context, launch: Launch) -> timedelta:
+    return context.clock.now() - (launch.heartbeat or launch.opened_at)
+
+
+def _adopt_unrecorded(context: Context, launch: Launch) -> list[Node]:
+    tags = {LAUNCH_TAG: launch.id}
+    listed = context.cloud.instances(launch.region, context.site, tags) if launch.region else ()
+    found = []
+    for instance in listed:
+        if not instance.alive:
+            continue
+        node = adopted(instance, context.clock.now(), timedelta.max)
+        event = context.event(
+            "adopted", node=node.certname, role=node.role, launch=launch.id, why="found by its tags"
+        )
+        try:
+            found.append(context.inventory.nodes.create(node, event))
+        except (AlreadyThereError, ArchivedError):
+            continue
+    return found
