@@ -69,9 +69,7 @@ def _change(
         before = state_view(machine.state)
         act(state, machine)
         after = before if machine.state == before["name"] else state_view(key)
-        gone = machine.gone and before["name"] == "terminated"
-        current = before if gone else after
-        return {"instanceId": machine.id, "currentState": current, "previousState": before}
+        return {"instanceId": machine.id, "currentState": after, "previousState": before}
 
     return call
 

@@ -1,52 +1,32 @@
-"""The region as a WSGI application: ours where EC2's manners matter, moto's for the rest."""
+"""The region as a WSGI application: control and metadata, then faults, then the work."""
 
 from __future__ import annotations
 
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from email.utils import format_datetime
 from typing import Any
 
-from tests.region import (
-    acts,
-    capacity,
-    control,
-    faults,
-    fleet,
-    imds,
-    launching,
-    listing,
-    templates,
-    tokens,
-    world,
-)
-from tests.region.state import State, Store
-from tests.region.wire import ApiError, Reply, Request, read, refusal
+from tests.region import control, faults, imds, routes, world
+from tests.region.state import State
+from tests.region.wire import Reply, Request, read, refusal
 
-Handler = Callable[[State, Store, Request], Reply]
-HANDLERS: dict[str, Handler] = {
-    "CreateFleet": fleet.create_fleet,
-    "DeleteFleets": fleet.delete_fleets,
-    "RunInstances": launching.run_instances,
-    "DescribeInstances": listing.describe_instances,
-    "DescribeInstanceStatus": listing.describe_status,
-    "DescribeInstanceAttribute": listing.describe_attribute,
-    "ModifyInstanceAttribute": acts.modify_attribute,
-    "TerminateInstances": acts.terminate_instances,
-    "StopInstances": acts.stop_instances,
-    "StartInstances": acts.start_instances,
-    "RebootInstances": acts.reboot_instances,
-    "DescribeLaunchTemplates": templates.describe,
-}
-# moto would do these with machines of its own, which nobody would see.
-REFUSED = {"RequestSpotInstances", "RequestSpotFleet", "ModifyFleet", "CreateReplaceRootVolumeTask"}
+CONTROL, IMDS = "/_region/", "/_imds/"
+
+
+class CutError(Exception):
+    """The connection is to be closed, after the answer's first half if there is one."""
+
+    def __init__(self, half: Reply | None = None) -> None:
+        super().__init__("cut by a scripted fault")
+        self.half = half
 
 
 class App:
-    """Callable as WSGI. A handler that dies is kept in ``state.crashes``."""
+    """Callable as WSGI. What kills a handler is kept in ``state.crashes``."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -55,109 +35,50 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         try:
-            status, headers, body = self._respond(environ)
+            reply = self._respond(environ)
+            return self._send(reply, start_response, len(reply.body))
+        except CutError as cut:
+            if cut.half:
+                return self._send(cut.half, start_response, len(cut.half.body) // 2)
+            _close(environ)
+            raise ConnectionAbortedError(str(cut)) from None
         except BaseException:
             # werkzeug would leave the connection open and the client waiting for its time-out.
             self.state.crashes.append(traceback.format_exc())
-            _cut(environ)
+            _close(environ)
             raise
-        if body is None:
-            _cut(environ)
-            raise ConnectionAbortedError("cut by a scripted fault")
-        headers.append(("Date", self._date()))
-        start_response(f"{status} Simulated", headers)
-        return [body]
 
-    def _respond(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes | None]:
+    def _respond(self, environ: dict[str, Any]) -> Reply:
         path = environ.get("PATH_INFO", "")
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        if path.startswith("/_region/"):
-            return control.answer(self.state, path.removeprefix("/_region/"), body)
-        if path.startswith("/_imds/"):
-            return imds.answer(self.state, environ, path.removeprefix("/_imds/"))
+        if path.startswith(CONTROL):
+            return control.answer(self.state, path.removeprefix(CONTROL), body)
+        if path.startswith(IMDS):
+            return imds.answer(self.state, environ, path.removeprefix(IMDS))
         return self._call(environ, read(environ, body), body)
 
-    def _date(self) -> str:
-        return format_datetime(self.state.clock.wall(self.state.config.clock_skew_s), usegmt=True)
+    def _send(self, reply: Reply, start_response: Any, length: int) -> list[bytes]:
+        skew_s = self.state.config.clock_skew_s
+        date = format_datetime(self.state.clock.wall(skew_s), usegmt=True)
+        size = ("Content-Length", str(len(reply.body)))
+        start_response(f"{reply.status} Simulated", [*reply.headers, size, ("Date", date)])
+        return [reply.body[:length]]
 
-    def _call(
-        self, environ: dict[str, Any], request: Request, body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes | None]:
+    def _call(self, environ: dict[str, Any], request: Request, body: bytes) -> Reply:
         with self.state.lock:
             fault = faults.pick(self.state.faults, request) or {}
             entry = _log(self.state, request)
         time.sleep(fault.get("latency_s", _latency(self.state, request)))
-        cut, error = fault.get("cut"), faults.error(fault)
+        error, cut = faults.error(fault), fault.get("cut")
         if cut == "before":
-            return 0, [], None
+            raise CutError
         if error and not fault.get("after"):
-            return _said(entry, refusal(request, error))
+            return _noted(entry, refusal(request, error))
         with self.state.lock:
-            reply, headers = self._work(environ, request, body)
-        if cut == "after":
-            return 0, [], None
-        if error:
-            return _said(entry, refusal(request, error))
-        return _said(entry, reply, headers, half=cut == "half")
-
-    def _work(
-        self, environ: dict[str, Any], request: Request, body: bytes
-    ) -> tuple[Reply, list[tuple[str, str]]]:
-        extra: list[tuple[str, str]] = []
-
-        def work() -> Reply:
-            handler = self._handler(request)
-            if handler:
-                return handler(self.state, self._settled(request.region), request)
-            status, headers, content = world.call(environ, body)
-            extra.extend(headers)
-            return Reply(status, content, "")
-
-        try:
-            _allowed(request)
-            return tokens.once(self.state, request, work), extra
-        except ApiError as error:
-            return refusal(request, error), []
-        finally:
-            if request.service == "ec2" and request.action.startswith("CreateLaunchTemplate"):
-                templates.born(self.state, self.state.store(request.region))
-
-    def _settled(self, region: str) -> Store:
-        now, store = self.state.clock.now(), self.state.store(region)
-        store.settle(now)
-        capacity.arrive(self.state.config, now)
-        return store
-
-    def _handler(self, request: Request) -> Handler | None:
-        if request.service != "ec2":
-            return None
-        if request.action in ("CreateLaunchTemplate", "CreateLaunchTemplateVersion"):
-            templates.check(request)
-        if request.action in ("CreateTags", "DeleteTags"):
-            ours = acts.ours(request.params.get("Resources") or [])
-            act = acts.create_tags if request.action == "CreateTags" else acts.delete_tags
-            return act if ours else None
-        if request.action == "DescribeTags":
-            return listing.describe_tags if _about_machines(request) else None
-        return HANDLERS.get(request.action)
-
-
-def _about_machines(request: Request) -> bool:
-    said = {each["Name"]: each.get("Values") or [] for each in request.params.get("Filters") or []}
-    ids = said.get("resource-id", [])
-    kinds = {"instance", "volume", "network-interface"}
-    return bool(kinds & set(said.get("resource-type", []))) or any(
-        each.startswith(("i-", "vol-", "eni-")) for each in ids
-    )
-
-
-def _allowed(request: Request) -> None:
-    if request.service == "ec2" and request.region not in world.regions():
-        text = "AWS was not able to validate the provided access credentials"
-        raise ApiError("AuthFailure", text)
-    if request.service == "ec2" and request.action in REFUSED:
-        text = f"The simulated region does not do {request.action}."
-        raise ApiError("UnsupportedOperation", text)
+            reply = routes.work(self.state, environ, request, body)
+        if cut:
+            raise CutError(reply if cut == "half" else None)
+        return _noted(entry, refusal(request, error) if error else reply)
 
 
 def _latency(state: State, request: Request) -> float:
@@ -177,23 +98,11 @@ def _log(state: State, request: Request) -> dict[str, Any]:
     return entry
 
 
-def _said(
-    entry: dict[str, Any],
-    reply: Reply,
-    headers: list[tuple[str, str]] | None = None,
-    *,
-    half: bool = False,
-) -> tuple[int, list[tuple[str, str]], bytes]:
-    """``half``: the length of the whole answer, and half of it."""
+def _noted(entry: dict[str, Any], reply: Reply) -> Reply:
     entry["status"] = reply.status
-    lost = {"content-length", "date", "server"}
-    kept = [each for each in headers or [] if each[0].lower() not in lost]
-    if not kept:
-        kept = [("Content-Type", reply.content_type)]
-    kept.append(("Content-Length", str(len(reply.body))))
-    return reply.status, kept, reply.body[: len(reply.body) // 2] if half else reply.body
+    return reply
 
 
-def _cut(environ: dict[str, Any]) -> None:
+def _close(environ: dict[str, Any]) -> None:
     with suppress(KeyError, OSError):
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

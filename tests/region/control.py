@@ -12,14 +12,14 @@ from tests.region.capacity import arrive
 from tests.region.machines import Machine
 from tests.region.state import State
 from tests.region.views import private_dns, public_dns, public_ip, volumes
-from tests.region.wire import ApiError
+from tests.region.wire import ApiError, Reply
 
 WARNING = "EC2 Spot Instance Interruption Warning"
 REBALANCE = "EC2 Instance Rebalance Recommendation"
 Said = dict[str, Any]
 
 
-def answer(state: State, verb: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+def answer(state: State, verb: str, body: bytes) -> Reply:
     try:
         with state.lock:
             for store in state.stores.values():
@@ -27,9 +27,7 @@ def answer(state: State, verb: str, body: bytes) -> tuple[int, list[tuple[str, s
             said, status = VERBS.get(verb, _unknown)(state, json.loads(body or b"{}")), 200
     except (ApiError, KeyError, TypeError, ValueError) as error:
         said, status = {"error": f"{type(error).__name__}: {error}"}, 400
-    content = json.dumps(said).encode()
-    length = ("Content-Length", str(len(content)))
-    return status, [("Content-Type", "application/json"), length], content
+    return Reply(status, json.dumps(said).encode(), (("Content-Type", "application/json"),))
 
 
 def _unknown(state: State, said: Said) -> Said:

@@ -2,9 +2,9 @@
 
 A fault is a dictionary: ``action`` (or ``*``), ``region``, ``match`` (wire parameter -> pattern
 with * and ?; None: must be absent), ``times`` (1; -1: for ever), ``skip`` (let the first so many
-pass), then what happens: ``code``, ``message``, ``status``; ``after`` (the work is done and the answer lost);
-``cut`` ("before" or "after" the work the connection is closed, "half" way through the answer);
-``latency_s``.
+pass), then what happens: ``code``, ``message``, ``status``; ``after`` (the work is done and its
+answer lost); ``cut`` ("before" or "after" the work the connection is closed, or "half" way through
+the answer); ``latency_s``.
 """
 
 from __future__ import annotations

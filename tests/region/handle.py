@@ -69,8 +69,14 @@ class Region:
             return cls._start_thread(port, settings)
         command = [sys.executable, "-m", "tests.region.server", "--with-parent"]
         command += ["--port", str(port), "--config", json.dumps(settings)]
+        # Its own session: a Ctrl-C is for whoever started it, who stops it in good order.
         process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         line = process.stdout.readline() if process.stdout else ""
         if not line:
@@ -82,7 +88,7 @@ class Region:
         from tests.region.server import build
 
         server = build(port, settings)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return cls(f"http://127.0.0.1:{server.server_port}", None, server)
 
     def stop(self) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 from tests.region.machines import Machine
 from tests.region.state import State
 from tests.region.views import private_dns, public_dns, public_ip
+from tests.region.wire import Reply
 from tests.region.world import ACCOUNT
 
 TTL_MAX = 21600
-Answer = tuple[int, list[tuple[str, str]], bytes]
+PLAIN = (("Content-Type", "text/plain"),)
 
 
-def answer(state: State, environ: dict[str, Any], path: str) -> Answer:
+def answer(state: State, environ: dict[str, Any], path: str) -> Reply:
     instance_id, _, wanted = path.partition("/")
     with state.lock:
         for store in state.stores.values():
@@ -29,15 +30,24 @@ def answer(state: State, environ: dict[str, Any], path: str) -> Answer:
     return _text(404, "no such machine")
 
 
-def _answer(state: State, machine: Machine, environ: dict[str, Any], wanted: str) -> Answer:
+def _answer(state: State, machine: Machine, environ: dict[str, Any], wanted: str) -> Reply:
     if machine.state != "running":
         return _text(503, "the machine is not running")
     if wanted == "latest/api/token":
         return _token(machine, environ)
+    if not _trusted(machine, environ):
+        return _text(401, "")
+    return _read(machine, state, wanted)
+
+
+def _trusted(machine: Machine, environ: dict[str, Any]) -> bool:
+    """A wrong token is refused even where none is needed."""
     said = environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN")
     required = machine.spec.metadata.get("HttpTokens") == "required"
-    if (said is None and required) or said not in (None, _secret(machine)):
-        return _text(401, "")
+    return said == _secret(machine) or (said is None and not required)
+
+
+def _read(machine: Machine, state: State, wanted: str) -> Reply:
     if wanted == "latest/user-data":
         raw = base64.b64decode(machine.spec.user_data or "")
         return _bytes(200, raw) if raw else _text(404, "")
@@ -48,21 +58,21 @@ def _answer(state: State, machine: Machine, environ: dict[str, Any], wanted: str
     return _text(404, "")
 
 
-def _token(machine: Machine, environ: dict[str, Any]) -> Answer:
+def _token(machine: Machine, environ: dict[str, Any]) -> Reply:
     ttl = environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN_TTL_SECONDS", "")
     if environ["REQUEST_METHOD"] != "PUT":
         return _text(405, "")
     if not ttl.isdigit() or not 0 < int(ttl) <= TTL_MAX:
         return _text(400, "")
-    status, headers, body = _text(200, _secret(machine))
-    return status, [*headers, ("X-aws-ec2-metadata-token-ttl-seconds", ttl)], body
+    headers = (*PLAIN, ("X-aws-ec2-metadata-token-ttl-seconds", ttl))
+    return Reply(200, _secret(machine).encode(), headers)
 
 
 def _secret(machine: Machine) -> str:
     return base64.b64encode(hashlib.sha256(machine.id.encode()).digest()).decode()
 
 
-def _meta(machine: Machine, state: State, key: str) -> Answer:
+def _meta(machine: Machine, state: State, key: str) -> Reply:
     """A leaf's text, or a folder's list, where folders end in a slash."""
     leaves = _leaves(machine, state.clock.now())
     if key in leaves:
@@ -118,9 +128,9 @@ def _document(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _text(status: int, text: str) -> Answer:
+def _text(status: int, text: str) -> Reply:
     return _bytes(status, text.encode())
 
 
-def _bytes(status: int, body: bytes) -> Answer:
-    return status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))], body
+def _bytes(status: int, body: bytes) -> Reply:
+    return Reply(status, body, PLAIN)

@@ -43,20 +43,22 @@ def make(
     state: State, store: Store, spec: Spec, count: int, *, token: str = "", fleet: str | None = None
 ) -> list[Machine]:
     """One reservation of machines that the pool has given."""
-    reserved = store.new_id("r")
-    made = [
-        _machine(state, store, spec, reserved=reserved, index=index, fleet=fleet)
-        for index in range(count)
-    ]
-    for each in made:
-        each.token = token
-        store.machines[each.id] = each
-        each.settle(state.clock.now())
+    named = {"reserved": store.new_id("r"), "fleet": fleet, "token": token}
+    made = [_machine(state, store, spec, index=index, **named) for index in range(count)]
+    store.machines |= {each.id: each for each in made}
+    store.settle(state.clock.now())
     return made
 
 
 def _machine(
-    state: State, store: Store, spec: Spec, *, reserved: str, index: int, fleet: str | None
+    state: State,
+    store: Store,
+    spec: Spec,
+    *,
+    index: int,
+    reserved: str,
+    fleet: str | None,
+    token: str,
 ) -> Machine:
     config, now = state.config, state.clock.now()
     reuse = config.reuse_addresses
@@ -71,6 +73,7 @@ def _machine(
         launched_at=state.clock.wall(config.clock_skew_s),
         private_ip=store.addresses(subnet).take(reuse=reuse) or "",
         fleet=fleet,
+        token=token,
         public_ip=store.public.take(reuse=reuse) if spec.public else None,
         tags={**spec.tags.get("instance", {}), **({"aws:ec2:fleet-id": fleet} if fleet else {})},
         spot_request=store.new_id("sir", 8) if spec.pool.market == "spot" else None,

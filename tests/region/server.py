@@ -19,6 +19,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from tests.region.app import App
 
 HOST = "127.0.0.1"
+POLL_S = 0.05  # how soon a stop is heard
 
 
 class Quiet(WSGIRequestHandler):
@@ -53,15 +54,14 @@ def main() -> None:
     said = parser.parse_args()
     server = build(said.port, said.config)
     # shutdown() waits for serve_forever() to leave, so the handler may not call it itself.
-    stop = threading.Thread(target=server.shutdown)
-    signal.signal(signal.SIGTERM, lambda *_: stop.start())
-    signal.signal(signal.SIGINT, lambda *_: stop.start())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     if said.with_parent:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     port = server.server_port
     said_line = {"url": f"http://{HOST}:{port}", "port": port, "pid": os.getpid()}
     print(json.dumps(said_line), flush=True)
-    server.serve_forever()
+    server.serve_forever(POLL_S)
 
 
 if __name__ == "__main__":

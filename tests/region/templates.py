@@ -16,17 +16,25 @@ from tests.region.wire import ApiError, Reply, Request, answer
 PAGE_MAX = 200
 
 
-def check(request: Request) -> None:
-    """CreateLaunchTemplate and -Version refuse user-data that a launch would refuse."""
+def check(store: Store, request: Request) -> None:
+    """What moto lets pass: user-data that no launch could use, and ids that are not there."""
+    if request.action == "DeleteLaunchTemplate":
+        _found(store, {"LaunchTemplateIds": _ids(request)})
+    if not request.action.startswith("CreateLaunchTemplate"):
+        return
     data = request.params.get("LaunchTemplateData") or {}
     if data.get("UserData"):
         user_data_bytes(data["UserData"], "InvalidUserData.Malformed")
 
 
-def born(state: State, store: Store) -> None:
-    """Notes when a template was made: a launch may not find it yet."""
+def _ids(request: Request) -> list[str]:
+    return [request.params["LaunchTemplateId"]] if "LaunchTemplateId" in request.params else []
+
+
+def note_births(store: Store, now: float) -> None:
+    """A launch may not find a template that was made a moment ago."""
     for each in world.templates(store.region):
-        store.templates_born.setdefault(each.id, state.clock.now())
+        store.templates_born.setdefault(each.id, now)
 
 
 def describe(state: State, store: Store, request: Request) -> Reply:

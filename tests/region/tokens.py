@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.region.state import State
 from tests.region.wire import ApiError, Reply, Request
@@ -50,7 +51,7 @@ def _replay(state: State, request: Request, first: str, reply: Reply, signature:
     if request.action == "RunInstances":
         _still_there(state, request, reply)
     if request.action == "CreateFleet" and not state.config.replay_lists:
-        return Reply(reply.status, _LISTS.sub(rb"<\1/>", reply.body))
+        return replace(reply, body=_LISTS.sub(rb"<\1/>", reply.body))
     return reply
 
 

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 from tests.region import world
 
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+_JSON_1_1 = (("Content-Type", "application/x-amz-json-1.1"),)
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 
 # Codes that EC2 sends with another status than 400. Capacity answers are server errors, so an SDK
@@ -51,7 +52,7 @@ class ApiError(Exception):
 class Reply:
     status: int
     body: bytes
-    content_type: str = "text/xml;charset=UTF-8"
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/xml;charset=UTF-8"),)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def refusal(request: Request, error: ApiError) -> Reply:
     """The error as the service's own protocol writes it."""
     if request.json_protocol:
         said = {"__type": error.code, "message": error.message}
-        return Reply(error.status, json.dumps(said).encode(), "application/x-amz-json-1.1")
+        return Reply(error.status, json.dumps(said).encode(), _JSON_1_1)
     inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
     if request.service == "ec2":
         inner = f"<Errors><Error>{inner}</Error></Errors><RequestID>{uuid.uuid4()}</RequestID>"
