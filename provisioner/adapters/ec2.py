@@ -25,7 +25,7 @@ from provisioner.ports import (
 
 # EC2 takes 1,000 ids and advises fewer; one bad id fails its whole batch.
 BATCH = 200
-PAGE = 1000
+PAGE = 1000  # of DescribeInstances, which takes 5 to 1,000
 TEMPLATE_PAGE = 200
 _SSM = "resolve:ssm:"
 _WORD = re.compile(r"[\w-]+")
@@ -35,8 +35,8 @@ _Answer = TypeVar("_Answer")
 class Ec2Cloud:
     """Implements provisioner.ports.Cloud; may be used from several threads."""
 
-    def __init__(self, clients: ClientFactory, clock: Clock) -> None:
-        self._calls = Calls(clients, clock)
+    def __init__(self, clients: ClientFactory, clock: Clock, page: int = PAGE) -> None:
+        self._calls, self._page = Calls(clients, clock), page
 
     def account(self) -> str:
         said = self._calls.repeated("", "GetCallerIdentity", service="sts")
@@ -93,7 +93,7 @@ class Ec2Cloud:
     ) -> tuple[Instance, ...]:
         wanted = {SITE_TAG: site, **(tags or {})}
         pages = self._calls.pages(
-            region, "DescribeInstances", Filters=values.tag_filters(wanted), MaxResults=PAGE
+            region, "DescribeInstances", Filters=values.tag_filters(wanted), MaxResults=self._page
         )
         found = [one for page in pages for one in values.instances_of(region, page)]
         # In a filter * and ? stand for anything, in a tag of ours for themselves.

@@ -1,0 +1,123 @@
+"""What the adapter reads in EC2's answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from enc.model import Market
+from provisioner.adapters import ec2_values as values
+from provisioner.ports import (
+    CloudError,
+    FleetRequest,
+    InstanceState,
+    Trouble,
+)
+
+REGION = "us-east-1"
+FLEET = FleetRequest(
+    region=REGION,
+    token="l-1-1",
+    template="rolecall-l-1",
+    market=Market.SPOT,
+    count=3,
+    overrides=(("c5.large", "subnet-b"),),
+)
+LAUNCHED = datetime(2026, 1, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+LISTED = {
+    "InstanceId": "i-1",
+    "State": {"Name": "running"},
+    "LaunchTime": LAUNCHED,
+    "Placement": {"AvailabilityZone": "us-east-1a"},
+    "InstanceType": "c5.large",
+    "Tags": [{"Key": "rolecall:site", "Value": "default"}],
+}
+
+
+def pool_error(code: str, message: str = "no", subnet: str = "subnet-a") -> dict[str, Any]:
+    place = {"InstanceType": "c5.large", "SubnetId": subnet}
+    return {
+        "LaunchTemplateAndOverrides": {"Overrides": place},
+        "Lifecycle": "spot",
+        "ErrorCode": code,
+        "ErrorMessage": message,
+    }
+
+
+def group(*ids: str, subnet: str = "subnet-b", **more: Any) -> dict[str, Any]:
+    place = {"InstanceType": "c5.large", "SubnetId": subnet}
+    return {
+        "LaunchTemplateAndOverrides": {"Overrides": place},
+        "Lifecycle": "spot",
+        "InstanceIds": list(ids),
+        "InstanceType": "c5.large",
+        **more,
+    }
+
+
+def test_a_fleet_may_answer_machines_and_errors() -> None:
+    said = {
+        "Instances": [group("i-1", "i-2")],
+        "Errors": [pool_error("UnfulfillableCapacity"), pool_error("UnfulfillableCapacity")],
+    }
+    answer = values.fleet_answer(FLEET, said)
+
+    assert [(i.id, i.market, i.instance_type, i.subnet) for i in answer.instances] == [
+        ("i-1", Market.SPOT, "c5.large", "subnet-b"),
+        ("i-2", Market.SPOT, "c5.large", "subnet-b"),
+    ]
+    assert [(r.trouble, r.code, r.instance_type, r.subnet) for r in answer.refusals] == [
+        (Trouble.CAPACITY, "UnfulfillableCapacity", "c5.large", "subnet-a")
+    ]
+
+
+def test_a_fleet_may_answer_nothing() -> None:
+    assert values.fleet_answer(FLEET, {}) == values.FleetAnswer()
+
+
+def test_a_refusal_without_a_place_is_the_whole_calls() -> None:
+    said = {"Errors": [{"ErrorCode": "MaxSpotInstanceCountExceeded", "ErrorMessage": "no"}]}
+    (refused,) = values.fleet_answer(FLEET, said).refusals
+
+    assert (refused.trouble, refused.instance_type, refused.subnet) == (Trouble.QUOTA, "", "")
+
+
+def test_errors_of_which_none_may_pass_are_raised() -> None:
+    denied = [pool_error("UnauthorizedOperation"), pool_error("UnauthorizedOperation", "no", "s")]
+    with pytest.raises(CloudError) as raised:
+        values.fleet_answer(FLEET, {"Errors": denied})
+
+    assert raised.value.trouble is Trouble.DENIED
+    assert "ec2:RunInstances" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Errors": [pool_error("UnauthorizedOperation"), pool_error("UnfulfillableCapacity")]},
+        {"Errors": [pool_error("UnauthorizedOperation")], "Instances": [group("i-1")]},
+        {"Errors": [pool_error("InvalidLaunchTemplateName.NotFoundException")]},
+    ],
+    ids=["another pool may", "machines came", "it may pass"],
+)
+def test_errors_are_not_raised_where_there_is_hope(said: dict[str, Any]) -> None:
+    assert values.fleet_answer(FLEET, said).refusals
+
+
+def test_a_bare_listing_entry_becomes_a_machine() -> None:
+    found = values.instance(REGION, LISTED)
+
+    assert found.state is InstanceState.RUNNING
+    assert found.launched_at == datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    assert found.launched_at.tzinfo is UTC
+    assert (found.market, found.zone) == (Market.ON_DEMAND, "us-east-1a")
+    assert (found.private_dns, found.public_dns, found.private_ip, found.vpc) == ("", "", "", "")
+
+
+def test_spot_and_the_reason_of_an_end_are_read() -> None:
+    reason = {"Code": "Server.SpotInstanceTermination", "Message": "Server.Spot…: taken back"}
+    found = values.instance(REGION, {**LISTED, "InstanceLifecycle": "spot", "StateReason": reason})
+
+    assert (found.market, found.state_reason) == (Market.SPOT, "Server.Spot…: taken back")
