@@ -12,8 +12,15 @@ from redis import Redis
 
 from enc.inventory import keys
 from enc.inventory.codec import node_from_hash, role_from_hash
-from enc.inventory.errors import CorruptError, StoreLostError, translated
+from enc.inventory.errors import (
+    CorruptError,
+    StoreLostError,
+    StoreUnavailableError,
+    translated,
+)
+from enc.inventory.meta import SCHEMA, SchemaError
 from enc.inventory.nodes import lua
+from enc.inventory.ready import REPLICA
 from enc.model import Node, Role
 
 
@@ -38,14 +45,21 @@ class LookUps:
         self._look_up = redis.register_script(lua("look_up.lua"))
 
     def look_up(self, certname: str) -> LookUp:
-        """Raises StoreUnavailableError, StoreLostError, or CorruptError naming the key."""
+        """Raises StoreUnavailableError, StoreLostError, SchemaError, or CorruptError (its key)."""
         asked = [keys.META, keys.node(certname), keys.archive(certname)]
         with translated(asked[1]):
-            text: Any = self._look_up(keys=asked)
+            text: Any = self._look_up(keys=asked, args=[SCHEMA])
         answer = json.loads(text)
         match answer["found"]:
+            case "replica":
+                raise StoreUnavailableError(REPLICA)
             case "lost":
                 raise StoreLostError
+            case "schema":
+                raise SchemaError(
+                    f"the store has schema {answer['schema']!r}, this rolecall reads {SCHEMA}; "
+                    "upgrade it"
+                )
             case "wrong":
                 raise CorruptError(answer["key"], "has a value of the wrong type")
             case "node":

@@ -1,0 +1,23 @@
+"""Whether the store can be believed: a primary that holds an inventory of our schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis import Redis
+
+from enc.inventory import keys
+from enc.inventory.errors import StoreUnavailableError, translated
+from enc.inventory.meta import Meta, MetaStore
+
+# What a replica holds may be hours old, and it does not say so.
+REPLICA = "Redis is a read-only replica, which may be behind: point REDIS_URL at the primary"
+
+
+def check_ready(redis: Redis) -> Meta:
+    """Raises StoreUnavailableError, StoreLostError, SchemaError or CorruptError."""
+    with translated(keys.META):
+        replication: Any = redis.info("replication")
+    if replication["role"] != "master":
+        raise StoreUnavailableError(REPLICA)
+    return MetaStore(redis).require()

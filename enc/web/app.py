@@ -1,0 +1,33 @@
+"""The service as a Flask application, put together from what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from enc.inventory import Inventory
+from enc.web import classification, health, home, metrics, problems
+from enc.web.answers import Answers, RoleTexts
+
+# Nothing that the service takes today has a body.
+_LARGEST_BODY = 64 * 1024
+
+
+def create_app(
+    inventory: Inventory, *, site: str, counts: metrics.Metrics, timer: Callable[[], float]
+) -> Flask:
+    """``site`` is whose machines the store must hold; ``timer`` gives seconds since whenever."""
+    app = Flask("rolecall", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    # '//' is no typing mistake to be redirected: no certname begins with a slash.
+    app.url_map.merge_slashes = False
+    metrics.install(app, counts, timer)
+    problems.install(app, counts)
+    app.register_blueprint(home.blueprint())
+    app.register_blueprint(health.blueprint(inventory, site))
+    app.register_blueprint(metrics.blueprint(counts))
+    app.register_blueprint(
+        classification.blueprint(Answers(inventory.lookups, RoleTexts()), counts)
+    )
+    return app

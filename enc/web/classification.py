@@ -1,0 +1,57 @@
+"""Who is this node? What the ENC script asks, and Puppet's node terminus."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from enc.certname import ImpossibleCertnameError, check_certname
+from enc.classify import UnclassifiableError
+from enc.inventory import CorruptError, StoreError, keys
+from enc.web.answers import Answers, EndedError, UnknownError
+from enc.web.documents import (
+    CORRUPT,
+    ENDED_NODE,
+    IMPOSSIBLE_CERTNAME,
+    UNCLASSIFIABLE,
+    UNKNOWN_NODE,
+    Kind,
+)
+from enc.web.metrics import Metrics
+from enc.web.problems import ProblemError, of_store
+from enc.web.responses import FRESH
+
+MEDIA_TYPE = "application/yaml; charset=utf-8"
+_PROBLEMS: dict[type[Exception], Kind] = {
+    ImpossibleCertnameError: IMPOSSIBLE_CERTNAME,
+    UnknownError: UNKNOWN_NODE,
+    EndedError: ENDED_NODE,
+    UnclassifiableError: UNCLASSIFIABLE,
+}
+_REFUSALS: tuple[type[Exception], ...] = (StoreError, *_PROBLEMS)
+
+
+def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
+    routes = Blueprint("classification", __name__)
+
+    # A path, so that a certname with a slash in it is called impossible rather than not found.
+    @routes.get("/v1/enc/<path:certname>")
+    @routes.get("/v1/enc/", defaults={"certname": ""})
+    def classify(certname: str) -> Response:
+        try:
+            text = answers.to(check_certname(certname))
+        except _REFUSALS as error:
+            found = _problem(error)
+            counts.looked_up(found.kind.slug)
+            raise found from error
+        counts.looked_up("classified")
+        return Response(text, headers=FRESH, content_type=MEDIA_TYPE)
+
+    return routes
+
+
+def _problem(error: Exception) -> ProblemError:
+    if isinstance(error, CorruptError) and error.key != keys.META:
+        return ProblemError(CORRUPT, str(error))
+    if isinstance(error, StoreError):
+        return of_store(error)
+    return ProblemError(_PROBLEMS[type(error)], str(error))

@@ -1,0 +1,29 @@
+"""What this is, and where to look."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from flask import Blueprint, Response
+
+from enc.web.responses import answer
+
+_PLACES = {
+    "/v1/enc/CERTNAME": "the classification of a node, as Puppet gets it",
+    "/v1/nodes": "nodes; ?role= &state= &market= &q= (a prefix) &limit= &cursor=",
+    "/v1/nodes/NAME": "one node, by certname, DNS name or VPC:ADDRESS",
+    "/v1/roles": "roles as last applied, and how many nodes each has",
+    "/healthz": "whether the service lives",
+    "/readyz": "whether it can answer",
+    "/metrics": "counts and durations, for Prometheus",
+}
+
+
+def blueprint() -> Blueprint:
+    routes = Blueprint("home", __name__)
+
+    @routes.get("/")
+    def home() -> Response:
+        return answer({"service": "rolecall ENC", "version": version("rolecall"), "see": _PLACES})
+
+    return routes

@@ -1,0 +1,87 @@
+"""What we change about gunicorn: its worker and its logger.
+
+gunicorn answers malformed requests itself, in HTML, and repeats to the client and in its log the
+line that it did not understand, which may be an Authorization header. Ours say less.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+from gunicorn import util
+from gunicorn.glogging import Logger as GunicornLogger
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+from enc.logs import JsonFormatter, Log
+from enc.settings import Settings
+from enc.web.documents import raw_problem
+
+# From the first byte of a request to the last of its answer, in seconds. gunicorn itself waits
+# for ever for the rest of a request, and for a client that does not take its answer; each such
+# client would hold a thread.
+EXCHANGE_TIMEOUT = 30.0
+
+_STATUS = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431}
+_log = Log("enc.gunicorn")
+
+
+class Worker(ThreadWorker):
+    """Threads, so that a Redis that is slow for one request does not stop the others."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._busy: dict[Any, float] = {}
+
+    def enqueue_req(self, conn: Any) -> None:
+        self._busy[conn] = _monotonic() + EXCHANGE_TIMEOUT
+        super().enqueue_req(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        self._busy.pop(conn, None)
+        super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Called by the main loop at least once a second, in the same thread as the above."""
+        super().murder_pending()
+        now = _monotonic()
+        for conn in [conn for conn, until in self._busy.items() if until < now]:
+            del self._busy[conn]
+            _log.info("client too slow", seconds=EXCHANGE_TIMEOUT)
+            # Ends the read or write that the thread hangs in; the thread then closes.
+            with suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, _req: Any, client: Any, _addr: Any, exc: BaseException) -> None:
+        """Answer what never reached the application, or what it let fall."""
+        status = _status(exc)
+        if status >= 500:  # noqa: PLR2004  # server errors begin here (RFC 9110)
+            _log.error("request failed", exc)
+        else:
+            _log.info("malformed request", status=status, error=type(exc).__name__)
+        with suppress(OSError):  # the client is gone
+            util.write_nonblock(client, raw_problem(status))
+
+
+class Logger(GunicornLogger):
+    """gunicorn's own messages as lines of JSON."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        formatter = JsonFormatter(Settings.from_environment(os.environ).secrets)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter)
+
+
+def _status(exc: BaseException) -> int:
+    if not isinstance(exc, errors.ParseException):
+        return 500
+    return next((status for kind, status in _STATUS.items() if isinstance(exc, kind)), 400)
+
+
+def _monotonic() -> float:
+    return time.monotonic()  # noqa: TID251  # gunicorn makes the worker: nobody can hand it a clock
