@@ -36,10 +36,10 @@ class App:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         try:
             reply = self._respond(environ)
-            return self._send(reply, start_response, len(reply.body))
+            return _send(reply, start_response, len(reply.body))
         except CutError as cut:
             if cut.half:
-                return self._send(cut.half, start_response, len(cut.half.body) // 2)
+                return _send(cut.half, start_response, len(cut.half.body) // 2)
             _close(environ)
             raise ConnectionAbortedError(str(cut)) from None
         except BaseException:
@@ -57,12 +57,9 @@ class App:
             return imds.answer(self.state, environ, path.removeprefix(IMDS))
         return self._call(environ, read(environ, body), body)
 
-    def _send(self, reply: Reply, start_response: Any, length: int) -> list[bytes]:
-        skew_s = self.state.config.clock_skew_s
-        date = format_datetime(self.state.clock.wall(skew_s), usegmt=True)
-        size = ("Content-Length", str(len(reply.body)))
-        start_response(f"{reply.status} Simulated", [*reply.headers, size, ("Date", date)])
-        return [reply.body[:length]]
+    def date(self) -> str:
+        """For the Date header: EC2's clock."""
+        return format_datetime(self.state.clock.wall(self.state.config.clock_skew_s), usegmt=True)
 
     def _call(self, environ: dict[str, Any], request: Request, body: bytes) -> Reply:
         with self.state.lock:
@@ -79,6 +76,12 @@ class App:
         if cut:
             raise CutError(reply if cut == "half" else None)
         return _noted(entry, refusal(request, error) if error else reply)
+
+
+def _send(reply: Reply, start_response: Any, length: int) -> list[bytes]:
+    size = ("Content-Length", str(len(reply.body)))
+    start_response(f"{reply.status} Simulated", [*reply.headers, size])
+    return [reply.body[:length]]
 
 
 def _latency(state: State, request: Request) -> float:

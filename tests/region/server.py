@@ -28,6 +28,10 @@ class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         pass
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """http.server writes the Date header itself, so EC2's clock is put here."""
+        return self.server.app.date()
+
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
         pass
 
