@@ -14,6 +14,8 @@ from provisioner.roleproblems import Place, Problem, did_you_mean, shown
 from provisioner.rolespec import OURS, RoleSpec
 from provisioner.roleyaml import Tree
 
+MISSING = "required, but missing"
+
 _KEY_LOC = "[key]"  # how pydantic says that it means a map's key, not the value behind it
 _QUOTED = re.compile("'([^']*)'")
 _EXPECTED = MappingProxyType(
@@ -63,7 +65,7 @@ def check(
 
 def _miscounted(error: Mapping[str, Any]) -> bool:
     """Whether pydantic counts only the good entries of a list, whose bad one it names as well."""
-    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+    return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
 
 
 def _nearest(tree: Tree, place: Place) -> tuple[Tree, Place]:
@@ -97,7 +99,7 @@ def _words(error: Mapping[str, Any]) -> tuple[str, str]:
     if kind in ("rolecall", "cross"):
         return context["message"], context["hint"]
     if kind == "missing":
-        return "required, but missing", _example(error["loc"])
+        return MISSING, _example(error["loc"])
     if kind in ("literal_error", "enum") and isinstance(given, str):
         valid = _QUOTED.findall(context["expected"])
         return f"{shown(given)} is not valid here", did_you_mean(given, valid, otherwise="one of")

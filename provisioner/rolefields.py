@@ -15,6 +15,7 @@ from pydantic import AfterValidator, JsonValue, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from enc.durations import Duration, parse
+from provisioner.bootstrap.values import MERGE_KEYS, kind_of
 from provisioner.roleproblems import shown
 
 MAX_NESTING = 20
@@ -51,6 +52,7 @@ _ENVIRONMENT = re.compile(r"[a-z0-9_]{1,100}")
 _INSTANCE_PROFILE = re.compile(
     r"[\w+=,.@-]{1,128}|arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[\w+=,.@/-]{1,600}", re.ASCII
 )
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _WINDOW = re.compile(rf"{_DAY}(-{_DAY})? {_TIME}-({_TIME}|24:00)")
@@ -118,7 +120,7 @@ def _tag_key(value: str) -> str:
 
 def _address(value: str) -> str:
     try:
-        return str(ip_address(value))
+        return str(ip_address("" if "%" in value else value))  # no zone: it goes into /etc/hosts
     except ValueError as error:
         raise wrong(f"{shown(value)} is not an IP address", "as in 10.0.0.10") from error
 
@@ -134,20 +136,29 @@ def is_class(name: str) -> bool:
     return _CLASS.fullmatch(name) is not None and name not in RESERVED_CLASSES
 
 
-def _cloud_config(value: str) -> str:
+def _user_data(value: str) -> str:
     if len(value.encode()) > MAX_USER_DATA_BYTES:
         raise wrong(
             f"more than {MAX_USER_DATA_BYTES} bytes", "EC2 takes 16 KiB of user-data in all"
         )
-    if value.split("\n", 1)[0].rstrip() != "#cloud-config":
-        raise wrong("the first line is not #cloud-config", "only a cloud-config can be added")
-    try:
-        events = list(yaml.parse(value, Loader=yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise wrong(f"not YAML: {' '.join(str(error).split())}") from error
-    if not any(isinstance(event, yaml.MappingStartEvent) for event in events[2:3]):
-        raise wrong("a cloud-config is a map of keys", "as in `packages: [jq]` on its second line")
+    kind = kind_of(value)
+    if kind is None:
+        raise wrong("its first line says not what it is", "start with #cloud-config or #!/bin/sh")
+    if kind == "cloud-config":
+        _cloud_config(value)
     return value
+
+
+def _cloud_config(value: str) -> None:
+    try:
+        config = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise wrong(f"not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise wrong("a cloud-config is a map of keys", "as in `packages: [jq]` on its second line")
+    for key in MERGE_KEYS:
+        if key in config:
+            raise wrong(f"{key} would replace what rolecall writes", "leave it out")
 
 
 def _span(most: str) -> Callable[[Any], Duration]:
@@ -214,10 +225,16 @@ InstanceProfile = Annotated[
 TagKey = Annotated[str, _text(128, least=1), AfterValidator(_tag_key)]
 TagValue = Annotated[str, _text(256)]
 Device = Annotated[str, _shaped("(/dev/)?[a-z][a-z0-9/]{1,30}", "a device", "/dev/xvda")]
-Host = Annotated[str, _shaped(r"[a-z0-9]([a-z0-9.-]{0,252})", "a host name", "puppet.example.com")]
-Package = Annotated[str, _shaped("[a-z0-9][a-z0-9+.-]{1,100}", "a package name", "puppet-agent")]
+Host = Annotated[
+    str, _shaped(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*", "a host name", "puppet.example.com")
+]
+Package = Annotated[
+    str,
+    # With a version, where one is wanted, as apt (=) or dnf (-) has it.
+    _shaped("[A-Za-z0-9][A-Za-z0-9+._:=~-]{0,199}", "a package name", "puppet-agent"),
+]
 Address = Annotated[str, AfterValidator(_address)]
-CloudConfig = Annotated[str, AfterValidator(_cloud_config)]
+UserData = Annotated[str, AfterValidator(_user_data)]
 
 Window = Annotated[str, _shaped(_WINDOW, "a window", "Mon-Fri 09:00-17:00 (UTC)")]
 CheckName = Annotated[str, _shaped(r"[A-Za-z0-9][\w.-]{0,63}", "the name of a check", "http")]

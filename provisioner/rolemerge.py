@@ -16,14 +16,14 @@ HASH_CHARACTERS = 16
 def merged(name: str, defaults: Mapping[str, Tree], role: Tree) -> Tree:
     """The role as it counts: maps merged deep, lists and single values replaced.
 
-    - A role without ``launch`` launches nothing: it takes no launch, burst or size from defaults.
     - ``launch``, ``fleet`` or ``burst`` of null: the section is left out, that of defaults too.
+    - A role that launches nothing takes neither burst nor fleet.size from defaults.
     - A tag or volume of null: the one of defaults is not taken.
     - No ``classes``: the class that is named like the role.
     """
     own = dict(role.value)
     under = dict(defaults)
-    if _is_null(own.get("launch")):
+    if _is_null(own.get("launch", under.get("launch"))):
         under = _without_launch(under)
     own["classes"] = _classes(own.get("classes")) or _named_like(name, role)
     under["classes"] = _classes(under.get("classes")) or _map(role, {})

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from provisioner.roleca import certificates
-from provisioner.rolecheck import check
+from provisioner.rolecheck import MISSING, check
 from provisioner.rolediff import diff
 from provisioner.rolefields import is_class
 from provisioner.rolemerge import merged, overlay, spec_hash, tree_of
@@ -119,9 +119,7 @@ class _Sheet:
     def _named(self, tree: Tree, roles: Tree | None) -> dict[str, Tree]:
         if roles is None:
             if isinstance(tree.value, dict):
-                self._add(
-                    [Problem(("roles",), None, "required, but missing", "as in roles: {web: {}}")]
-                )
+                self._add([Problem(("roles",), None, MISSING, "as in roles: {web: {}}")])
             return {}
         named = self._map(roles, "a map of role names")
         if isinstance(roles.value, dict) and not 0 < len(named) <= MAX_ROLES:
@@ -145,7 +143,7 @@ class _Sheet:
         if not self._fits(tree, filled):
             return None
         spec, problems = check(whole, filled)
-        self._add(problems)
+        self._add(_in_role(tree, problem) for problem in problems)
         return spec
 
     def _name(self, name: str, tree: Tree) -> None:
@@ -224,7 +222,16 @@ class _Sheet:
         self.problems += [p for p in problems if not any(related(p.place, k) for k in known)]
 
 
+_NO_LAUNCH = "or launch: null for a role that launches nothing"
 _HIERA = "large data belongs into Hiera"
+
+
+def _in_role(tree: Tree, problem: Problem) -> Problem:
+    """What defaults' launch section lacks is lacking in the role, which may want no launch."""
+    if problem.message != MISSING or problem.place[:-1] != ("defaults", "launch"):
+        return problem
+    place = (*tree.place, *problem.place[1:])
+    return replace(problem, place=place, line=tree.line, hint=f"{problem.hint}, {_NO_LAUNCH}")
 
 
 def _below(tree: Tree, *keys: str) -> Tree | None:

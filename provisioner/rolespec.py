@@ -34,7 +34,10 @@ class VolumeSpec(_Section):
 
 
 class PuppetServer(_Section):
-    """Whom the agent asks. ``ca`` is the path as written, ``ca_pem`` the certificates in it."""
+    """Whom the agent asks. ``ca`` is the path as written, ``ca_pem`` the certificates in it.
+
+    ``host`` is also the agent's own default, so that a role need not say it.
+    """
 
     host: f.Host = "puppet"
     address: f.Address | None = None
@@ -70,7 +73,7 @@ class LaunchSpec(_Section):
     tags: dict[f.TagKey, f.TagValue] = Field(default={}, max_length=40)
     volumes: dict[f.Device, VolumeSpec] = Field(default={}, max_length=40)
     public_ip: bool | None = None
-    puppet_server: PuppetServer | None = None
+    puppet_server: PuppetServer | None = PuppetServer()
     image: f.Image = Field(examples=["ami-0123456789abcdef0"])
     instance_types: Annotated[tuple[f.InstanceType, ...], f.Distinct] = Field(
         min_length=1, max_length=40, examples=["[c5.large, c5a.large]"]
@@ -81,7 +84,7 @@ class LaunchSpec(_Section):
     max: int = Field(default=100, ge=1, le=1000)
     max_price: float | None = Field(default=None, ge=0.0001, le=10_000)
     puppet: PuppetInstall = PuppetInstall()
-    extra_user_data: f.CloudConfig | None = None
+    extra_user_data: f.UserData | None = None
 
 
 class FleetSpec(_Section):
@@ -180,7 +183,16 @@ class RoleSpec(_Section):
         checks = [check.name for check in self.checks]
         if len(set(checks)) < len(checks):
             raise f.wrong("two checks have one name", "name them apart", kind="cross")
-        if self.fleet.size is not None and self.launch is None:
-            message = "fleet.size needs a launch section: nothing says what to launch"
-            raise f.wrong(message, "add launch, or leave out size", kind="cross")
+        self._launches()
         return self
+
+    def _launches(self) -> None:
+        if self.launch is None:
+            for key, given in {"fleet.size": self.fleet.size, "burst": self.burst}.items():
+                if given is not None:
+                    message = f"{key} needs a launch section: nothing says what to launch"
+                    raise f.wrong(message, f"add launch, or leave out {key}", kind="cross")
+        elif self.launch.puppet_server is None and self.fleet.ready_when == "report":
+            message = "launch.puppet_server is null, but a node is ready by its Puppet report"
+            hint = "leave puppet_server out, or set fleet.ready_when to running"
+            raise f.wrong(message, hint, kind="cross")

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from enc.model import Market
 from provisioner.rolesfile import RolesFile, RolesFileError, RoleSpec, load
+from provisioner.rolespec import PuppetServer
 
 # Every key that there is, as the design of the file has it.
 SAMPLE = """
@@ -148,7 +149,8 @@ def test_what_a_launch_section_leaves_out_has_its_default() -> None:
     assert launch is not None
     assert (launch.market, launch.spot_deadline) == (Market.SPOT, timedelta(minutes=5))
     assert (launch.fallback, launch.max) == ("on-demand", 100)
-    assert (launch.puppet_server, launch.puppet.install) == (None, "packages")
+    assert launch.puppet_server == PuppetServer(host="puppet", address=None, port=8140)
+    assert launch.puppet.install == "packages"
 
 
 @pytest.mark.parametrize(
@@ -222,18 +224,18 @@ class TestDefaults:
         assert spec.launch is not None
         assert (spec.launch.key_name, spec.launch.tags, spec.launch.max_price) == (None, {}, None)
 
-    def test_a_role_without_launch_takes_none_from_defaults(self) -> None:
+    def test_a_role_takes_the_launch_section_unless_it_says_null(self) -> None:
         text = f"""
             defaults: {{launch: {{{LAUNCH}}}, burst: {{max: 5}}, fleet: {{size: 3, drain: 1m}}}}
-            roles: {{classified: , launched: {{launch: {{}}}}}}
+            roles: {{launched: , classified: {{launch: null}}}}
             """
-        classified, launched = loaded(text).roles.values()
+        launched, classified = loaded(text).roles.values()
 
-        assert (classified.launch, classified.burst, classified.fleet.size) == (None, None, None)
-        assert classified.fleet.drain == timedelta(minutes=1)
         assert launched.launch is not None
         assert launched.burst is not None
         assert launched.fleet.size == 3
+        assert (classified.launch, classified.burst, classified.fleet.size) == (None, None, None)
+        assert classified.fleet.drain == timedelta(minutes=1)
 
     def test_classes_of_defaults_come_with_the_one_named_like_the_role(self) -> None:
         spec = role("{defaults: {classes: [base]}, roles: {web: }}")

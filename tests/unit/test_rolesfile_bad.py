@@ -98,7 +98,7 @@ class TestEveryProblemIsReported:
         assert len([line for line in refused(text) if "markt" in line]) == 1
 
     def test_of_defaults_that_no_role_uses(self) -> None:
-        assert refused("defaults: {launch: {regoin: us-east-1}}\nroles: {web: }") == [
+        assert refused("defaults: {launch: {regoin: us-east-1}}\nroles: {web: {launch: }}") == [
             'roles.yaml:1: defaults.launch.regoin: unknown key; did you mean "region"?'
         ]
 
@@ -171,6 +171,7 @@ def test_the_file_is_a_map_of_roles(text: str, message: str) -> None:
         ("name: web", "name: unknown key; the keys here are: description, environment, classes"),
         ("spec_hash: a", "spec_hash: unknown key; the keys here are"),
         ("fleet: {size: 2}", "roles.web: fleet.size needs a launch section: nothing says what to"),
+        ("burst: {}", "roles.web: burst needs a launch section: nothing says what to launch"),
         ("fleet: {size: -1}", "fleet.size: -1 is out of bounds; at least 0"),
         ("fleet: {surge: 0}", "fleet: surge and max_unavailable are both 0: nothing could ever be"),
         (
@@ -246,12 +247,22 @@ def test_a_role_is_refused_for(yaml: str, message: str) -> None:
         ("public_ip: maybe", 'public_ip: expected true or false, got the text "maybe"'),
         ("puppet_server: {ca_pem: x}", "ca_pem: unknown key; the keys here are: host, address, p"),
         ("puppet_server: {host: 'a b'}", 'puppet_server.host: "a b" is not a host name'),
+        ("puppet_server: {host: a..b}", 'puppet_server.host: "a..b" is not a host name'),
+        ("puppet_server: {address: 'fe80::1%eth0'}", '"fe80::1%eth0" is not an IP address'),
         ("puppet_server: {address: here}", '"here" is not an IP address; as in 10.0.0.10'),
         ("puppet_server: {port: 65536}", "puppet_server.port: 65536 is out of bounds; at most 655"),
         ("puppet: {install: apt}", 'puppet.install: "apt" is not valid here'),
         ("puppet: {package: 'a b'}", 'puppet.package: "a b" is not a package name'),
         ("instance_profile: 'a b'", 'instance_profile: "a b" is not an instance profile'),
-        ("extra_user_data: 'echo hi'", "extra_user_data: the first line is not #cloud-config"),
+        ("extra_user_data: 'echo hi'", "extra_user_data: its first line says not what it is; sta"),
+        (
+            'extra_user_data: "#cloud-config\\na: 2026-99-99"',
+            "extra_user_data: not YAML: month must",
+        ),
+        (
+            'extra_user_data: "#cloud-config\\nmerge_how: list()"',
+            "extra_user_data: merge_how would replace what rolecall writes; leave it out",
+        ),
         ('extra_user_data: "#cloud-config\\na: ["', "extra_user_data: not YAML: while parsing"),
         ('extra_user_data: "#cloud-config\\n- a"', "extra_user_data: a cloud-config is a map of"),
         (
@@ -292,6 +303,33 @@ def test_a_role_name_is_refused(name: str) -> None:
     assert "not a role name" in refused(f"roles: {{'{name}': {{classes: [a]}}}}")[0]
 
 
+def test_a_role_that_gets_half_a_launch_section_from_defaults_is_told_how_to_have_none() -> None:
+    text = """
+    defaults: {launch: {region: us-east-1, subnets: [subnet-a], instance_types: [c5.large]}}
+    roles: {web: , db: {launch: }}
+    """
+
+    assert refused(text) == [
+        (
+            "roles.yaml:3: roles.web.launch.image: required, but missing; as in image: "
+            "ami-0123456789abcdef0, or launch: null for a role that launches nothing"
+        )
+    ]
+    assert load(text.replace("web: ", "web: {launch: }"), source="f", read_file=str)
+
+
+def test_a_role_without_puppet_server_cannot_be_ready_by_a_report() -> None:
+    text = in_launch("puppet_server: null")
+
+    assert refused(text) == [
+        (
+            "roles.yaml:2: roles.web: launch.puppet_server is null, but a node is ready by its "
+            "Puppet report; leave puppet_server out, or set fleet.ready_when to running"
+        )
+    ]
+    assert load(f"{text}    fleet: {{ready_when: running}}\n", source="f", read_file=str)
+
+
 @pytest.mark.parametrize("name", ["web-front", "node", "default"])
 def test_a_role_that_no_class_can_be_named_like_needs_classes(name: str) -> None:
     assert refused(f"roles: {{{name}: }}") == [
@@ -327,6 +365,8 @@ def test_a_role_is_not_refused_for(yaml: str) -> None:
         "tags: {awsome: '', 'a b': c, name: x}",
         "volumes: {xvda: {size: 8, type: gp2, encrypted: true}}",
         "puppet_server: {host: puppet.example.com, address: '2001:db8::1'}",
+        "puppet: {install: packages, package: puppet-agent=7.23.0-1+deb12u1}",
+        'extra_user_data: "#!/bin/sh\\necho hi"',
         'extra_user_data: "#cloud-config\\npackages: [jq]\\npermissions: 0644"',
         "max_price: 1",
     ],
