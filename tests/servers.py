@@ -93,6 +93,8 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                # Ctrl-C is for whoever started it, who stops it in good order.
+                start_new_session=True,
             )
         wait_until("redis-server", self._answers, alive=self._alive)
         return self
@@ -172,6 +174,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         wait_until("the ENC service", self._listens, alive=self._alive)
         return self
