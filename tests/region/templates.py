@@ -14,12 +14,14 @@ from tests.region.wire import ApiError, Reply, Request, answer
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplates.html
 PAGE_MAX = 200
+_BY_IDS, _BY_NAMES = "LaunchTemplateIds", "LaunchTemplateNames"
+_NO_NAME = "InvalidLaunchTemplateName.NotFoundException"
 
 
 def check(store: Store, request: Request) -> None:
     """What moto lets pass: user-data that no launch could use, and ids that are not there."""
     if request.action == "DeleteLaunchTemplate":
-        _found(store, {"LaunchTemplateIds": _ids(request)})
+        _must_exist(store, request.params)
     if not request.action.startswith("CreateLaunchTemplate"):
         return
     data = request.params.get("LaunchTemplateData") or {}
@@ -27,8 +29,10 @@ def check(store: Store, request: Request) -> None:
         user_data_bytes(data["UserData"], "InvalidUserData.Malformed")
 
 
-def _ids(request: Request) -> list[str]:
-    return [request.params["LaunchTemplateId"]] if "LaunchTemplateId" in request.params else []
+def _must_exist(store: Store, said: dict[str, Any]) -> None:
+    for one, many in (("LaunchTemplateId", _BY_IDS), ("LaunchTemplateName", _BY_NAMES)):
+        if one in said:
+            _found(store, {many: [said[one]]})
 
 
 def note_births(store: Store, now: float) -> None:
@@ -43,7 +47,7 @@ def describe(state: State, store: Store, request: Request) -> Reply:
     for said in params.get("Filters") or []:
         found = [each for each in found if _passes(each, said)]
     size = params.get("MaxResults")
-    if size is None and not params.get("LaunchTemplateIds"):
+    if size is None and not params.get(_BY_IDS):
         params = {**params, "MaxResults": PAGE_MAX}
     page, token = paged(found, params, floor=1)
     content = {"launchTemplates": [_view(each) for each in page], "nextToken": token}
@@ -51,19 +55,16 @@ def describe(state: State, store: Store, request: Request) -> Reply:
 
 
 def _found(store: Store, params: dict[str, Any]) -> list[Any]:
-    ids, names = params.get("LaunchTemplateIds") or [], params.get("LaunchTemplateNames") or []
+    ids, names = params.get(_BY_IDS) or [], params.get(_BY_NAMES) or []
     if not ids and not names:
         return world.templates(store.region)
     found = [world.template(store.region, each, None) for each in ids]
     found += [world.template(store.region, None, each) for each in names]
     if None in found:
-        code = "InvalidLaunchTemplateId.NotFound" if ids else _BY_NAME
+        code = "InvalidLaunchTemplateId.NotFound" if ids else _NO_NAME
         text = "At least one of the launch templates specified in the request does not exist."
         raise ApiError(code, text)
     return found
-
-
-_BY_NAME = "InvalidLaunchTemplateName.NotFoundException"
 
 
 def _tags(template: Any) -> dict[str, str]:
