@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _SHOWN_CHARACTERS = 60
-_PLAIN = re.compile(r"[\w:./@+][\w:./@+ -]*", re.ASCII)
+_PLAIN = re.compile(r"(?!(true|false|null|[0-9.]+)$)[\w./@+](?:[\w./@+ -]|:(?! ))*", re.ASCII)
 _ABSENT = object()
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 

@@ -53,14 +53,14 @@ def tree_of(value: Any, place: tuple[str | int, ...], line: int = 1) -> Tree:
 
 
 def spec_hash(launch: Mapping[str, Any]) -> str:
-    """Of a launch section as written: neither the order of keys nor a null counts.
+    """Of a launch section as written: neither the order of keys nor what is null or empty counts.
 
     A certificate is to stand in it as ``ca_pem``: where it was read from does not count either.
     """
     server = launch.get("puppet_server")
     if isinstance(server, dict) and server.get("ca_pem"):
         launch = {**launch, "puppet_server": {**server, "ca": None}}
-    text = json.dumps(_without_nulls(launch), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_said(launch), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARACTERS]
 
 
@@ -122,7 +122,9 @@ def _removed(key: str, tree: Tree) -> Tree:
     return _map(tree, {k: v for k, v in tree.value.items() if v.value is not None})
 
 
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
-    return value
+def _said(value: Any) -> Any:
+    """Without nulls and what is empty: to write those is to say nothing."""
+    if not isinstance(value, dict):
+        return value
+    said = {key: _said(inner) for key, inner in value.items()}
+    return {key: inner for key, inner in said.items() if inner not in (None, {}, [])}
