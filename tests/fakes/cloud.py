@@ -14,7 +14,7 @@ The contract test in tests/region_ring holds it and the real adapter to the same
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -62,10 +62,10 @@ class FakeCloud(Script):
         self.clock = clock
         self.manners = manners or Manners()
         self.machines = Machines(self.manners)
-        self.images, self.parameters = {IMAGE}, {PARAMETER: IMAGE}
+        self.images, self.parameters = {IMAGE}, {f"resolve:ssm:{PARAMETER}": IMAGE}
         self.groups, self.keys, self.subnets = {GROUP}, {KEY}, dict(SUBNETS)
         self.region_names = {REGION}
-        self.down: set[str] = set()  # regions where a listing fails as a whole
+        self.disrupted: set[str] = set()  # zones; looking at their machines fails
         self._pools = Capacity()
         self._templates: dict[tuple[str, str], tuple[TemplateRequest, datetime]] = {}
         self._template_tokens: dict[str, TemplateRequest] = {}
@@ -167,15 +167,14 @@ class FakeCloud(Script):
         wanted = {SITE_TAG: site, **(tags or {})}.items()
         with self.call("instances", (region, site, dict(tags or {}))):
             self._reachable(region)
-            now = self.clock.now()
-            listed = self.machines.listed(region, now)
-            return tuple(m.seen(self.manners, now) for m in listed if wanted <= m.tags.items())
+            listed = self.machines.listed(region, self.clock.now())
+            ours = (machine for machine in listed if wanted <= machine.tags.items())
+            return self._seen(ours, disturbed=bool(self.disrupted))
 
     def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
         with self.call("describe", (region, tuple(ids))):
-            now = self.clock.now()
-            known = (self.machines.known(region, i, now) for i in ids)
-            return {m.id: m.seen(self.manners, now) for m in known if m}
+            known = (self.machines.known(region, i, self.clock.now()) for i in ids)
+            return {one.id: one for one in self._seen(filter(None, known), disturbed=False)}
 
     def terminate(self, region: str, ids: Sequence[str]) -> frozenset[str]:
         with self.call("terminate", (region, tuple(ids))):
@@ -195,15 +194,21 @@ class FakeCloud(Script):
     # Inside.
 
     def _reachable(self, region: str) -> None:
-        if region in self.down or region not in self.region_names:
+        if region not in self.region_names:
             code = CODES[Trouble.UNAVAILABLE]
-            raise CloudError(Trouble.UNAVAILABLE, code, f"region {region} does not answer")
+            raise CloudError(Trouble.UNAVAILABLE, code, f"there is no region {region}")
+
+    def _seen(self, machines: Iterable[Machine], *, disturbed: bool) -> tuple[Instance, ...]:
+        """As EC2 lists them: all of them or, in a zone's disruption, none."""
+        now, found = self.clock.now(), list(machines)
+        if disturbed or any(machine.subnet.zone in self.disrupted for machine in found):
+            raise CloudError(Trouble.UNAVAILABLE, "Unavailable", "a zone is disrupted")
+        return tuple(machine.seen(self.manners, now) for machine in found)
 
     def _image(self, image: str) -> str:
-        parameter = image.removeprefix("resolve:ssm:")
-        if parameter != image:
-            _expect("image", (parameter,), self.parameters, "ParameterNotFound")
-            image = self.parameters[parameter]
+        if image.startswith("resolve:ssm:"):
+            _expect("image", (image,), self.parameters, "ParameterNotFound")
+            image = self.parameters[image]
         _expect("image", (image,), self.images, "InvalidAMIID.NotFound")
         return image
 

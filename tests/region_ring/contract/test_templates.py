@@ -1,0 +1,112 @@
+"""Launch templates, and looking up what a launch stands on."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.ports import CloudError, Trouble
+from tests.fakes.cloud import REGION
+from tests.region_ring.contract.stages import SITE, Stage, ground, launched, template, trouble
+
+
+def test_a_template_that_is_not_there_is_not_there_yet(stage: Stage) -> None:
+    with pytest.raises(CloudError) as caught:
+        launched(stage)
+
+    assert trouble(caught) is Trouble.NOT_YET
+    stage.cloud.create_template(template(stage))
+    assert len(launched(stage)) == 3
+
+
+def test_a_new_template_may_not_be_seen_at_once(stage: Stage) -> None:
+    stage.manners(template_s=30)
+    stage.cloud.create_template(template(stage))
+    with pytest.raises(CloudError) as caught:
+        launched(stage)
+
+    assert trouble(caught) is Trouble.NOT_YET
+    stage.wait(31)
+    assert len(launched(stage)) == 3
+
+
+def test_a_template_is_made_once_however_often_it_is_asked_for(stage: Stage) -> None:
+    stage.lose("create_template")
+    with pytest.raises(CloudError) as caught:
+        stage.cloud.create_template(template(stage))
+    stage.cloud.create_template(template(stage))
+    stage.cloud.create_template(template(stage, token="another"))
+
+    assert trouble(caught) is Trouble.UNKNOWN_OUTCOME
+    assert len(stage.cloud.templates(REGION, "default")) == 1
+
+
+def test_a_name_that_another_launch_has_is_refused(ready: Stage) -> None:
+    other = template(ready, token="l-2", tags={**SITE, "rolecall:launch": "l-2"})
+    with pytest.raises(CloudError, match="AlreadyExists"):
+        ready.cloud.create_template(other)
+
+
+def test_our_sites_templates_are_listed_with_their_tags(ready: Stage) -> None:
+    elsewhere = template(ready, name="rolecall-l-2", token="l-2", tags={"rolecall:site": "other"})
+    ready.cloud.create_template(elsewhere)
+
+    assert ready.cloud.templates(REGION, "default") == (
+        ("rolecall-l-1", {**SITE, "rolecall:launch": "l-1"}),
+    )
+
+
+def test_a_template_may_be_deleted_twice(ready: Stage) -> None:
+    ready.cloud.delete_template(REGION, "rolecall-l-1")
+    ready.cloud.delete_template(REGION, "rolecall-l-1")
+
+    assert ready.cloud.templates(REGION, "default") == ()
+
+
+def test_the_ground_is_found_in_the_roles_order(stage: Stage) -> None:
+    places = tuple(reversed(stage.subnets.items()))
+    found = stage.cloud.ground(ground(stage, subnets=tuple(subnet for _, subnet in places)))
+
+    assert found.image == stage.image
+    assert [(subnet.zone, subnet.id) for subnet in found.subnets] == list(places)
+    assert all(subnet.free_addresses > 0 and subnet.vpc for subnet in found.subnets)
+
+
+def test_an_image_may_be_named_by_a_parameter(stage: Stage) -> None:
+    named = ground(stage, image=f"resolve:ssm:{stage.parameter}")
+
+    assert stage.cloud.ground(named).image == stage.image
+
+
+def test_groups_and_key_may_be_left_out(stage: Stage) -> None:
+    assert stage.cloud.ground(ground(stage, security_groups=(), key_name=None)).subnets
+
+
+@pytest.mark.parametrize(
+    ("key", "missing"),
+    [
+        ("image", "ami-0bad0bad0bad0bad0"),
+        ("image", "resolve:ssm:/images/none"),
+        ("subnets", ("subnet-0bad0bad0bad0bad0",)),
+        ("security_groups", ("sg-0bad0bad0bad0bad0",)),
+        ("key_name", "nobodys"),
+    ],
+)
+def test_a_missing_thing_is_named_with_its_place_in_the_role(
+    stage: Stage, key: str, missing: str | tuple[str, ...]
+) -> None:
+    with pytest.raises(CloudError) as caught:
+        stage.cloud.ground(ground(stage, **{key: missing}))
+
+    assert trouble(caught) is Trouble.MALFORMED
+    assert f"launch.{key}" in caught.value.message
+    name = missing if isinstance(missing, str) else missing[0]
+    assert name in caught.value.message
+
+
+@pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.THROTTLED, Trouble.UNAVAILABLE])
+def test_a_look_up_that_fails_is_not_a_missing_thing(stage: Stage, kind: Trouble) -> None:
+    stage.fail("ground", kind)
+    with pytest.raises(CloudError) as caught:
+        stage.cloud.ground(ground(stage))
+
+    assert trouble(caught) is kind
