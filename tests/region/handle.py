@@ -16,7 +16,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any, Self
 
 REGION = "us-east-1"
 START_S, STOP_S, CONTROL_S = 60.0, 10.0, 60.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -73,6 +74,7 @@ class Region:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
+            env=_without(os.environ, "AWS_", "MOTO_"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -127,7 +129,7 @@ class Region:
     # -- for whoever calls AWS
 
     def env(self, region: str = REGION) -> dict[str, str]:
-        """The environment that makes boto3 come here. Add it to, or clear, the AWS_* of yours."""
+        """What makes boto3 come here, in an environment that has no AWS_PROFILE: see environ."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "simulated",
@@ -136,7 +138,12 @@ class Region:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1,localhost",
         }
+
+    def environ(self, base: Mapping[str, str], region: str = REGION) -> dict[str, str]:
+        """``base`` with no AWS settings but those that lead here."""
+        return {**_without(base, "AWS_"), **self.env(region)}
 
     def client(self, service: str = "ec2", region: str = REGION, **config: Any) -> Any:
         """A boto3 client that does not retry, unless ``config`` says so."""
@@ -159,7 +166,7 @@ class Region:
             f"{self.url}/_region/{verb}", json.dumps(said).encode(), method="POST"
         )
         try:
-            with urllib.request.urlopen(request, timeout=CONTROL_S) as answer:
+            with _DIRECT.open(request, timeout=CONTROL_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -238,6 +245,10 @@ class Region:
     def queue(self, region: str = REGION, name: str = "spot") -> str:
         """The URL of an SQS queue that EC2's notices come to."""
         return self.url + self.control("queue", region=region, name=name)["path"]
+
+
+def _without(environ: Mapping[str, str], *prefixes: str) -> dict[str, str]:
+    return {key: value for key, value in environ.items() if not key.startswith(prefixes)}
 
 
 def fleet_overrides(types: Sequence[str], subnets: Sequence[str]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from tests.region.handle import ROOT, Region, RegionError, World
 from tests.region_ring.region_calls import encoded, fleet, ids, listed, run, template
 
 GONE_WITHIN_S = 10.0
+SIGNED = "AWS4-HMAC-SHA256 Credential=simulated/20260101/us-east-1/ec2/aws4_request"
 TOKEN = "X-aws-ec2-metadata-token"
 
 
@@ -73,16 +74,27 @@ def test_its_environment_is_all_that_boto3_needs(region: Region, ec2: Any, world
         "import boto3; found = boto3.client('ec2').describe_instances()['Reservations'];"
         "print(found[0]['Instances'][0]['InstanceId'])"
     )
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     told = subprocess.run(
         [sys.executable, "-c", code],
-        env={**clean, **region.env()},
+        env=region.environ({**os.environ, "AWS_PROFILE": "mine", "AWS_REGION": "eu-west-1"}),
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
     assert told.stdout.strip() == instance_id
+
+
+def test_a_handler_that_dies_closes_its_connection_and_is_remembered(
+    region: Region, world: World
+) -> None:
+    told = b"Action=RunInstances&MinCount=some"
+    asked = urllib.request.Request(region.url, told, {"Authorization": SIGNED}, method="POST")
+    with pytest.raises(ConnectionError):
+        urllib.request.urlopen(asked, timeout=10)
+    assert "ValueError" in region.crashes()[0]
+    region.reset()
+    assert region.crashes() == []
 
 
 def test_an_unknown_control_call_names_those_there_are(region: Region) -> None:

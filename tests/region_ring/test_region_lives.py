@@ -21,23 +21,23 @@ def state_of(ec2: Any, instance_id: str) -> str:
 def test_a_machine_is_pending_for_its_time_and_then_runs(
     region: Region, ec2: Any, world: World
 ) -> None:
-    region.configure(pending_s=5)
+    region.configure(pending_s=60)
     (instance_id,) = run(ec2, world)
     assert state_of(ec2, instance_id) == "pending"
-    region.advance(5)
+    region.advance(60)
     assert state_of(ec2, instance_id) == "running"
 
 
 def test_an_ended_machine_shuts_down_for_its_time_and_is_then_dead(
     region: Region, ec2: Any, world: World
 ) -> None:
-    region.configure(shutdown_s=5)
+    region.configure(shutdown_s=60)
     (instance_id,) = run(ec2, world)
     answer = ec2.terminate_instances(InstanceIds=[instance_id])["TerminatingInstances"][0]
     assert answer["PreviousState"]["Name"] == "running"
     assert answer["CurrentState"]["Name"] == "shutting-down"
     assert state_of(ec2, instance_id) == "shutting-down"
-    region.advance(5)
+    region.advance(60)
     dead = machine(ec2, instance_id)
     assert dead["State"] == {"Code": 48, "Name": "terminated"}
     assert dead["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
@@ -54,14 +54,14 @@ def test_a_dead_machine_has_no_names_and_no_network(ec2: Any, world: World) -> N
 
 
 def test_names_come_late_and_so_can_the_address(region: Region, ec2: Any, world: World) -> None:
-    region.configure(dns_s=10, ip_s=5)
+    region.configure(dns_s=120, ip_s=60)
     (instance_id,) = run(ec2, world)
     young = machine(ec2, instance_id)
     assert (young["PrivateDnsName"], young.get("PrivateIpAddress")) == ("", None)
-    region.advance(5)
+    region.advance(60)
     assert machine(ec2, instance_id)["PrivateIpAddress"] == "10.20.0.4"
     assert machine(ec2, instance_id)["PrivateDnsName"] == ""
-    region.advance(5)
+    region.advance(60)
     assert machine(ec2, instance_id)["PrivateDnsName"] == "ip-10-20-0-4.ec2.internal"
 
 
@@ -79,23 +79,23 @@ def test_a_new_machine_is_unknown_by_id_for_the_first_questions(
 def test_a_new_machine_can_be_unknown_by_id_for_a_while(
     region: Region, ec2: Any, world: World
 ) -> None:
-    region.configure(unknown_s=5)
+    region.configure(unknown_s=60)
     (instance_id,) = run(ec2, world)
     with refused("InvalidInstanceID.NotFound"):
         machine(ec2, instance_id)
     assert listed(ec2) == [instance_id]
-    region.advance(5)
+    region.advance(60)
     assert state_of(ec2, instance_id) == "running"
 
 
 def test_a_new_machine_is_missing_in_listings_but_not_by_id(
     region: Region, ec2: Any, world: World
 ) -> None:
-    region.configure(hidden_s=5)
+    region.configure(hidden_s=60)
     (instance_id,) = run(ec2, world)
     assert listed(ec2) == []
     assert state_of(ec2, instance_id) == "running"
-    region.advance(5)
+    region.advance(60)
     assert listed(ec2) == [instance_id]
 
 
@@ -180,19 +180,19 @@ def test_a_protected_machine_is_not_ended_until_it_is_let_go(ec2: Any, world: Wo
 def test_a_stopped_machine_keeps_its_address_and_starts_again(
     region: Region, ec2: Any, world: World
 ) -> None:
-    region.configure(stopping_s=5, pending_s=5)
+    region.configure(stopping_s=60, pending_s=60)
     (instance_id,) = run(ec2, world)
-    region.advance(5)
+    region.advance(60)
     before = machine(ec2, instance_id)
     ec2.stop_instances(InstanceIds=[instance_id])
     assert state_of(ec2, instance_id) == "stopping"
-    region.advance(5)
+    region.advance(60)
     stopped = machine(ec2, instance_id)
     assert stopped["State"] == {"Code": 80, "Name": "stopped"}
     assert stopped["PrivateIpAddress"] == before["PrivateIpAddress"]
     ec2.start_instances(InstanceIds=[instance_id])
     assert state_of(ec2, instance_id) == "pending"
-    region.advance(5)
+    region.advance(60)
     assert state_of(ec2, instance_id) == "running"
 
 
