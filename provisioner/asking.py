@@ -27,9 +27,8 @@ from provisioner.ports import (
 )
 from provisioner.recording import record
 
-# A listing right after an answer that was lost may still miss what the call made.
-_LOOKS_AFTER_A_LOST_ANSWER = 3
-_BETWEEN_LOOKS = 2.0
+# Before each further look (seconds): a listing may miss for a while what a lost call has made.
+_BEFORE_LOOKS = (0.0, 1.0, 2.0, 4.0, 8.0)
 _SHOWN = 5
 # A repeat after a lost answer is worth this much time beyond the deadline: it only asks what was.
 _REPEAT_SPAN = timedelta(seconds=5)
@@ -56,6 +55,7 @@ class Asking:
         self._attempt = 0
         self._refused: dict[Pool, Trouble] = {}
         self._asked: set[Pool] = set()
+        self._lost_an_answer = False
         self.nodes: list[Node] = []
         self.left: list[str] = []
         self.error: CloudError | None = None
@@ -67,7 +67,10 @@ class Asking:
             step = launching.next_step(self._course, self._progress, now, self._context.luck())
             match step:
                 case End():
-                    return step
+                    if not self._lost_an_answer:
+                        return step
+                    self._last_look()
+                    self._lost_an_answer = False
                 case Turn():
                     self._turn(step)
                 case Wait():
@@ -159,18 +162,32 @@ class Asking:
         return FleetAnswer(refusals=(refusal,))
 
     def _with_what_was_made(self, request: FleetRequest, answer: FleetAnswer) -> FleetAnswer:
-        """The answer to a repeat need not name the machines of the first call: list them by tag."""
-        known = {node.certname for node in self.nodes}
+        """The answer to a repeat need not name the machines of the first call: list them by tag.
+
+        One that names neither machines nor refusals says that the first call was done, so we look
+        for longer: what we took for missing would be asked for twice.
+        """
+        self._lost_an_answer = True
+        silent = not answer.instances and not answer.refusals
         named = {instance.id: instance for instance in answer.instances}
-        for look in range(_LOOKS_AFTER_A_LOST_ANSWER):
-            for instance in self._listed():
-                if instance.id not in known:
-                    named.setdefault(instance.id, self._as_answered(instance))
+        for pause in _BEFORE_LOOKS if silent else _BEFORE_LOOKS[:1]:
+            if pause:
+                self._context.reporter.status("EC2's answer was lost; looking for what it made")
+                self._context.clock.sleep(pause)
+            named |= {i.id: i for i in self._unrecorded() if i.id not in named}
             if len(named) >= request.count:
                 break
-            if look + 1 < _LOOKS_AFTER_A_LOST_ANSWER:
-                self._context.clock.sleep(_BETWEEN_LOOKS)
         return replace(answer, instances=tuple(self._without_surplus(list(named.values()))))
+
+    def _last_look(self) -> None:
+        """What shows only now is ours up to the want; what is over it ends."""
+        with self._context.shielded():
+            self._record(self._without_surplus(self._unrecorded()))
+        self._progress = replace(self._progress, got=len(self.nodes))
+
+    def _unrecorded(self) -> list[FleetInstance]:
+        known = {node.certname for node in self.nodes}
+        return [self._as_answered(i) for i in self._listed() if i.id not in known]
 
     def _listed(self) -> list[Instance]:
         """This launch's machines that live, oldest first; none when EC2 cannot be listed now."""

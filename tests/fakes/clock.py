@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ class FakeClock:
 
     time: datetime = START
     slept: list[float] = field(default_factory=list)
+    _next_sleep: list[BaseException | Callable[[], object]] = field(default_factory=list)
 
     def now(self) -> datetime:
         return self.time
@@ -21,9 +23,21 @@ class FakeClock:
     def monotonic(self) -> float:
         return (self.time - START).total_seconds()
 
+    def at_sleep(self, happens: BaseException | Callable[[], object]) -> None:
+        """What the next sleep meets: an exception that ends it, or something done meanwhile."""
+        self._next_sleep.append(happens)
+
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.step(seconds)
+        if self._next_sleep:
+            _happen(self._next_sleep.pop(0))
 
     def step(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
+
+
+def _happen(happens: BaseException | Callable[[], object]) -> None:
+    if isinstance(happens, BaseException):
+        raise happens
+    happens()

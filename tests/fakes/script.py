@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
@@ -41,6 +41,7 @@ class Script:
 
     calls: list[tuple[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    hooks: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)
 
     def fail(
@@ -60,6 +61,10 @@ class Script:
             error = CloudError(error, code or CODES[error], "as the test has it", action=action)
         self.faults.append(Fault(action, error, times, after))
 
+    def on(self, action: str, happens: Callable[[], object]) -> None:
+        """After the next call of action has done its work, this happens before the caller knows."""
+        self.hooks.append((action, happens))
+
     def heal(self) -> None:
         self.faults.clear()
 
@@ -78,8 +83,14 @@ class Script:
             if fault and not fault.after:
                 raise fault.error
             yield
+            self._happen(action)
             if fault:
                 raise fault.error
+
+    def _happen(self, action: str) -> None:
+        for hook in [hook for hook in self.hooks if hook[0] == action]:
+            self.hooks.remove(hook)
+            hook[1]()
 
     def _next(self, action: str) -> Fault | None:
         fault = next((f for f in self.faults if f.action == action and f.times > 0), None)
