@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import Any
+
+
+def whole_milliseconds(time: datetime) -> datetime:
+    """The same time in UTC, cut to the milliseconds that the store keeps.
+
+    Raises ValueError for a time without a zone: it would be taken for the local one.
+    """
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no time zone")
+    excess = time.microsecond % 1000
+    if time.tzinfo is UTC and not excess:
+        return time
+    return time.astimezone(UTC) - timedelta(microseconds=excess)
+
+
+def time_fields(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of one of this module's dataclasses that hold a time."""
+    return tuple(f.name for f in fields(kind) if "datetime" in str(f.type))
+
+
+_times_of = cache(time_fields)
+
+
+class _Timed:
+    """What is made here equals what is read back: times lose here what the store would cut."""
+
+    def __post_init__(self) -> None:
+        for name in _times_of(type(self)):
+            time = getattr(self, name)
+            if time is not None:
+                object.__setattr__(self, name, whole_milliseconds(time))
 
 
 class Kind(StrEnum):
@@ -60,10 +92,9 @@ class IllegalTransitionError(ValueError):
 
     def __init__(self, certname: str, old: State, new: State) -> None:
         self.certname, self.old, self.new = certname, old, new
-        onward = ", ".join(sorted(ALLOWED[old])) or "nothing: it is final"
-        super().__init__(
-            f"{certname} is {old} and cannot become {new}; from {old} it can become {onward}"
-        )
+        onward = ", ".join(sorted(ALLOWED[old]))
+        way = f"from {old} it can become {onward}" if onward else f"{old} is final"
+        super().__init__(f"{certname} is {old} and cannot become {new}; {way}")
 
 
 def check_transition(certname: str, old: State, new: State) -> None:
@@ -73,10 +104,10 @@ def check_transition(certname: str, old: State, new: State) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class Node(_Timed):
     """A machine that Puppet knows by its certname. Empty text means: not known, or has none.
 
-    Times are aware and in UTC. ``market`` is None for foreign nodes.
+    Times are aware, and become UTC in whole milliseconds. ``market`` is None for foreign nodes.
     """
 
     certname: str
@@ -111,11 +142,12 @@ class Node:
     def names(self) -> tuple[str, ...]:
         """The names and addresses that people may call it by, as they stand after ``name:``."""
         address = f"{self.vpc}:{self.private_ip}" if self.private_ip else ""
-        return tuple(n for n in (self.private_dns, self.public_dns, address) if n)
+        found = (self.private_dns, self.public_dns, address)
+        return tuple(dict.fromkeys(name for name in found if name))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArchivedNode:
+class ArchivedNode(_Timed):
     """A node whose life is over: what it was, when it ended and why."""
 
     node: Node
@@ -124,7 +156,7 @@ class ArchivedNode:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Role:
+class Role(_Timed):
     """What a node is. ``definition`` is the role's part of roles.yaml with every default filled in.
 
     ``spec_hash`` is taken over the launch section as written; "" for a role without one.
@@ -147,7 +179,7 @@ class LaunchState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class Attempt(_Timed):
     """One CreateFleet call of a launch, as EC2 answered it.
 
     ``answers`` maps each pool that refused (``market:type:zone``, or ``*`` for the whole call)
@@ -163,7 +195,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launch:
+class Launch(_Timed):
     """One act of asking EC2 for machines. ``key`` is a secret: it makes the challenge passwords."""
 
     id: str

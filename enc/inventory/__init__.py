@@ -11,8 +11,10 @@ from enc.inventory.droughts import Droughts
 from enc.inventory.errors import (
     AlreadyThereError,
     ArchivedError,
+    BadCursorError,
     ConflictError,
     CorruptError,
+    NotAllRecordedError,
     StoreError,
     StoreLostError,
     StoreUnavailableError,
@@ -20,7 +22,7 @@ from enc.inventory.errors import (
 from enc.inventory.events import Event, Events
 from enc.inventory.launches import Launches
 from enc.inventory.lookup import Found, LookUp, LookUps
-from enc.inventory.meta import Meta, MetaStore
+from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.nodes import Nodes
 from enc.inventory.query import Page, Queries, Query
 from enc.inventory.roles import Applied, RoleInUseError, Roles
@@ -31,6 +33,7 @@ __all__ = [
     "AlreadyThereError",
     "Applied",
     "ArchivedError",
+    "BadCursorError",
     "ConflictError",
     "CorruptError",
     "Event",
@@ -38,9 +41,11 @@ __all__ = [
     "Inventory",
     "LookUp",
     "Meta",
+    "NotAllRecordedError",
     "Page",
     "Query",
     "RoleInUseError",
+    "SchemaError",
     "StoreError",
     "StoreLostError",
     "StoreUnavailableError",

@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 from enc.inventory import keys
 from enc.inventory.errors import CorruptError
-from enc.model import ArchivedNode, Attempt, Kind, Launch, LaunchState, Market, Node, Role, State
+from enc.model import (
+    ArchivedNode,
+    Attempt,
+    Kind,
+    Launch,
+    LaunchState,
+    Market,
+    Node,
+    Role,
+    State,
+    time_fields,
+    whole_milliseconds,
+)
+
+T = TypeVar("T")
 
 _TIMES = frozenset(
-    {
-        *("launched_at", "state_since", "ready_at", "expires_at", "report_at", "ended_at"),
-        *("applied_at", "deadline", "key_expires", "opened_at", "heartbeat", "at", "created_at"),
-    }
+    name for kind in (Node, ArchivedNode, Role, Launch, Attempt) for name in time_fields(kind)
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = frozenset({"rev", "want", "got"})
+_NUMBER = re.compile(r"-?[0-9]{1,15}")
 _ENUMS: Mapping[str, type[Any]] = {"kind": Kind, "market": Market}
 _NODE_FIELDS = tuple(f.name for f in fields(Node) if f.name != "certname")
+_REQUIRED: Mapping[type[Any], tuple[str, ...]] = {
+    kind: tuple(
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+    )
+    for kind in (Node, Role, Launch)
+}
 _LAUNCH_FIELDS = tuple(f.name for f in fields(Launch) if f.name not in ("id", "attempts"))
 
 
 def iso(time: datetime) -> str:
     """Milliseconds, as in 2026-01-31T12:00:00.000Z; sorts as text."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return whole_milliseconds(time).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_iso(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return time.astimezone(UTC)
+    """Raises ValueError for what is no time, has no zone, or lies beyond year 1 or 9999."""
+    try:
+        return whole_milliseconds(datetime.fromisoformat(text))
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 def score(time: datetime) -> str:
     """Epoch seconds with the milliseconds that ``iso`` keeps."""
-    return f"{int(time.timestamp() * 1000) / 1000:.3f}"
+    # timestamp() * 1000 is a float, which cut to an integer is often a millisecond early.
+    milliseconds = (whole_milliseconds(time) - _EPOCH) // timedelta(milliseconds=1)
+    return f"{milliseconds / 1000:.3f}"
 
 
 def to_text(value: Any) -> str:
@@ -57,7 +80,7 @@ def node_from_hash(certname: str, found: Mapping[str, str], key: str | None = No
     """Raises CorruptError for a hash that is not a node of ours."""
     key = key or keys.node(certname)
     known = {name: found[name] for name in _NODE_FIELDS if found.get(name)}
-    return Node(certname=certname, **_decoded(key, known, State))
+    return _made(Node, key, {"certname": certname, **_decoded(key, known, State)})
 
 
 def archived_from_hash(certname: str, found: Mapping[str, str]) -> ArchivedNode:
@@ -83,7 +106,7 @@ def role_from_hash(name: str, found: Mapping[str, str]) -> Role:
     if not isinstance(definition, dict):
         raise CorruptError(key, "has a definition that is not a map")
     known = {f: found[f] for f in ("spec_hash", "rev", "applied_at", "applied_by") if found.get(f)}
-    return Role(name=name, definition=definition, **_decoded(key, known, State))
+    return _made(Role, key, {"name": name, "definition": definition, **_decoded(key, known, State)})
 
 
 def launch_to_hash(launch: Launch) -> dict[str, str]:
@@ -95,11 +118,12 @@ def launch_from_hash(launch_id: str, found: Mapping[str, str]) -> Launch:
     key = keys.launch(launch_id)
     known = {name: found[name] for name in _LAUNCH_FIELDS if found.get(name)}
     attempts = tuple(
-        _attempt_from(parsed(key, text))
+        _attempt_from(key, parsed(key, text))
         for field, text in sorted(found.items(), key=_attempt_order)
         if field.startswith("attempt:")
     )
-    return Launch(id=launch_id, attempts=attempts, **_decoded(key, known, LaunchState))
+    decoded = _decoded(key, known, LaunchState)
+    return _made(Launch, key, {"id": launch_id, "attempts": attempts, **decoded})
 
 
 def attempt_to_text(attempt: Attempt) -> str:
@@ -118,40 +142,64 @@ def attempt_to_text(attempt: Attempt) -> str:
 def parsed(key: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptError(key, "holds text that is not JSON") from error
+
+
+def _made(kind: type[T], key: str, values: dict[str, Any]) -> T:
+    lacking = [name for name in _REQUIRED[kind] if name not in values]
+    if lacking:
+        raise CorruptError(key, f"lacks {', '.join(lacking)}")
+    return kind(**values)
 
 
 def _attempt_order(item: tuple[str, str]) -> tuple[int, str]:
     return len(item[0]), item[0]
 
 
-def _attempt_from(found: Any) -> Attempt:
-    return Attempt(
-        number=found["number"],
-        at=parse_iso(found["at"]),
-        market=Market(found["market"]),
-        wanted=found["wanted"],
-        got=tuple(found["got"]),
-        answers=tuple((pool, code, message) for pool, code, message in found["answers"]),
-    )
+def _attempt_from(key: str, found: Any) -> Attempt:
+    try:
+        return Attempt(
+            number=int(found["number"]),
+            at=parse_iso(found["at"]),
+            market=Market(found["market"]),
+            wanted=int(found["wanted"]),
+            got=tuple(map(str, _list(found["got"]))),
+            answers=tuple((str(p), str(c), str(said)) for p, c, said in _list(found["answers"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptError(key, f"has an attempt that is none: {str(found)[:80]}") from error
+
+
+def _list(found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise TypeError("not a list")
+    return found
 
 
 def _decoded(key: str, found: Mapping[str, str], states: type[Any]) -> dict[str, Any]:
     values = {}
     for name, text in found.items():
         try:
-            values[name] = _value(name, text, states)
+            values[name] = _value(key, name, text, states)
         except ValueError as error:
             raise CorruptError(key, f"has {name} = {text[:80]!r}") from error
     return values
 
 
-def _value(name: str, text: str, states: type[Any]) -> Any:
+def _value(key: str, name: str, text: str, states: type[Any]) -> Any:
     if name in _TIMES:
         return parse_iso(text)
     if name in _NUMBERS:
-        return int(text)
+        return whole(key, name, text)
     if name == "state":
         return states(text)
     return _ENUMS[name](text) if name in _ENUMS else text
+
+
+def whole(key: str, field: str, text: str) -> int:
+    """A whole number as Redis and our scripts count; CorruptError for anything else."""
+    # int() alone takes 1_000 and other scripts' digits too.
+    if not _NUMBER.fullmatch(text):
+        raise CorruptError(key, f"has {field} = {text[:80]!r}")
+    return int(text)

@@ -2,46 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from enc.inventory.errors import StoreUnavailableError
 
-T = TypeVar("T")
-
 SERVICE_TIMEOUT = 0.5
 COMMAND_TIMEOUT = 5.0
+
+_SCHEMES = ("redis", "rediss", "unix")
+# Others would undo what we rely on: the time-outs, text answers, no retries.
+_OPTIONS = frozenset({"db", "username", "password", "health_check_interval"})
 
 
 def connect(url: str, *, timeout: float, name: str = "rolecall") -> Redis:
     """A client that gives up after ``timeout`` seconds and retries nothing by itself.
 
+    Takes redis://, rediss:// (with ``ssl_...`` options as redis-py names them) and unix://.
     RESP 2 on purpose: reply shapes are the same for every redis-py and server that we support.
-    Raises StoreUnavailableError for an URL that is none.
+    Raises StoreUnavailableError for an URL that is none, without repeating any of it.
     """
     try:
-        return Redis.from_url(
+        options = _checked(url)
+        return Client.from_url(
             url,
             decode_responses=True,
             protocol=2,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
+            socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
             client_name=name,
+            **options,
         )
     except ValueError as error:
-        raise StoreUnavailableError(f"REDIS_URL is not usable: {error}") from error
+        # Not chained: urllib's own messages quote what they take for the port, which in an
+        # unescaped URL is a part of the password.
+        why = str(error) if isinstance(error, _BadUrlError) else "it is not a URL"
+        msg = f"REDIS_URL is not usable: {why}; it looks like redis://:PASSWORD@HOST:6379/0"
+        raise StoreUnavailableError(msg) from None
 
 
-def transact(redis: Redis, act: Callable[[Any], T], *watched: str) -> T:
-    """Run ``act(pipe)`` until no watched key changed under it; what it returns.
+class Client(Redis):
+    """After an interrupt no connection is used again that may still hold an unread answer.
 
-    ``act`` reads, then calls ``pipe.multi()``, then queues what to write.
+    redis-py closes a connection that fails while it reads; Ctrl-C may also come between sending
+    and reading, and then the answer would be taken for the next command's.
     """
-    run: Any = redis.transaction
-    done: T = run(act, *watched, value_from_callable=True)
-    return done
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        with dropping_unread(self):
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def dropping_unread(redis: Redis) -> Iterator[None]:
+    """Close the idle connections when something other than an answer or an error came out."""
+    try:
+        yield
+    except RedisError:
+        raise
+    except BaseException:
+        # By now ours is back in the pool; those that other threads are using stay.
+        redis.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
+class _BadUrlError(ValueError):
+    """Says what is wrong without a word of the URL."""
+
+
+def _checked(url: str) -> dict[str, Any]:
+    """Further options for the client. redis-py itself takes redis://host/zero for database 0."""
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES:
+        raise _BadUrlError("it must begin with redis://, rediss:// or unix://")
+    if parts.fragment or "#" in url:
+        raise _BadUrlError("write # in a password as %23")
+    _check_place(parts.scheme, parts.hostname, parts.path)
+    if parts.scheme != "unix" and parts.port == 0:
+        raise _BadUrlError("port 0 is none")
+    secure = parts.scheme == "rediss"
+    for option in parse_qs(parts.query, keep_blank_values=True):
+        if option not in _OPTIONS and not (secure and option.startswith("ssl_")):
+            # Unnamed: behind the ? of an unescaped password it would be a part of that.
+            raise _BadUrlError("of options only db, username, password, ssl_... can be set")
+    # redis-py before 6 checked the certificate, but not that it is for this host.
+    chosen = "ssl_check_hostname" in parts.query or "ssl_cert_reqs" in parts.query
+    return {"ssl_check_hostname": True} if secure and not chosen else {}
+
+
+def _check_place(scheme: str, host: str | None, path: str) -> None:
+    escape = "special characters of a password are written as %40 for @, %2F for /, %3A for :"
+    if scheme == "unix":
+        if host or not path.strip("/"):
+            raise _BadUrlError("a socket is written unix:///path/to/redis.sock")
+    elif not host:
+        raise _BadUrlError(f"it names no host; {escape}")
+    elif path.strip("/") and not path.strip("/").isdigit():
+        raise _BadUrlError(f"behind the host stands a database number or nothing; {escape}")

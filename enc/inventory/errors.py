@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from redis.exceptions import (
-    AuthenticationError,
-    AuthenticationWrongNumberOfArgsError,
-    RedisError,
-    ResponseError,
-)
+from redis import exceptions
+
+from enc.model import Node
 
 
 class StoreError(Exception):
@@ -18,7 +16,10 @@ class StoreError(Exception):
 
 
 class StoreUnavailableError(StoreError):
-    """Nothing is known: the store is away, slow, loading, read-only, full, or refuses us."""
+    """Nothing is known: the store is away, slow, loading, read-only, full, or refuses us.
+
+    A write that ends so may have been done: only its answer was lost.
+    """
 
 
 class StoreLostError(StoreError):
@@ -36,7 +37,7 @@ class CorruptError(StoreError):
 
     def __init__(self, key: str, what: str) -> None:
         self.key = key
-        super().__init__(f"{key} in Redis {what}")
+        super().__init__(f"{key} in Redis {what}; docs/redis.md says what it should hold")
 
 
 class ConflictError(StoreError):
@@ -44,14 +45,51 @@ class ConflictError(StoreError):
 
 
 class AlreadyThereError(ConflictError):
-    """A node of that certname exists."""
+    """A node or launch of that name exists."""
 
 
 class ArchivedError(StoreError):
     """The machine of that certname is known to have ended; it never comes back."""
 
 
+class NotAllRecordedError(StoreError):
+    """Some of several nodes were refused, for good; all the others are recorded.
+
+    ``recorded`` holds those as they stand in the store, in the order asked; ``refused`` says by
+    certname what was wrong with each of the rest.
+    """
+
+    def __init__(self, recorded: Sequence[Node], refused: Mapping[str, StoreError]) -> None:
+        self.recorded, self.refused = tuple(recorded), dict(refused)
+        reasons = "; ".join(str(error) for error in list(refused.values())[:_SHOWN])
+        more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+        count = len(recorded) + len(refused)
+        super().__init__(f"{len(refused)} of {count} node(s) not recorded: {reasons}{more}")
+
+
+class BadCursorError(ValueError):
+    """The cursor is not one of ours."""
+
+
+_SHOWN = 5
+_SHOWN_CHARACTERS = 200
 _WRONG_TYPE = "WRONGTYPE"
+_BY_CLASS: Mapping[type[exceptions.RedisError], str] = {
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.NoPermissionError: "NOPERM",
+    exceptions.MasterDownError: "MASTERDOWN",
+}
+_REMEDIES: Mapping[str, str] = {
+    "READONLY": "it is a replica: point REDIS_URL at the primary",
+    "OOM": "it is full: raise its maxmemory",
+    "MISCONF": "it cannot save to its disk: make space there, see its log",
+    "NOPERM": "give this user the rights that docs/redis.md names",
+    "MASTERDOWN": "it is a replica without its primary: point REDIS_URL at the primary",
+    "BUSY": "somebody else's script blocks it: see SCRIPT KILL",
+}
+# Redis tells where in a script a command failed, 6.2 before the error and 7 behind it.
+_IN_SCRIPT = re.compile(r"^Error running script .*?@user_script: ?\d+: |,? script: [0-9a-f]{40}.*$")
 
 
 @contextmanager
@@ -62,19 +100,45 @@ def translated(key: str = "a key") -> Iterator[None]:
     """
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise CorruptError(key, "is not UTF-8 text") from error
-    except (AuthenticationError, AuthenticationWrongNumberOfArgsError) as error:
-        msg = f"Redis refuses our login ({_first_line(error)}); check the password in REDIS_URL"
-        raise StoreUnavailableError(msg) from error
-    except ResponseError as error:
-        if str(error).startswith(_WRONG_TYPE):
-            raise CorruptError(key, "has a value of the wrong type") from error
-        raise StoreUnavailableError(f"Redis says: {_first_line(error)}") from error
-    except (RedisError, OSError) as error:
-        msg = f"Redis cannot be reached: {_first_line(error)}; is it running, is REDIS_URL right?"
-        raise StoreUnavailableError(msg) from error
+    except UnicodeEncodeError as error:
+        msg = f"only Unicode text can be stored, this is none: {ascii(error.object)[:80]}"
+        raise StoreError(msg) from error
+    except (UnicodeDecodeError, exceptions.RedisError, OSError) as error:
+        raise as_ours(error, key) from error
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+def as_ours(error: BaseException, key: str) -> StoreError:
+    """The error of ours that one of redis-py's means; ``key`` is what was asked for.
+
+    Never with what was sent: redis-py and Redis repeat commands in their messages, secrets and all.
+    """
+    match error:
+        case UnicodeDecodeError():
+            return CorruptError(key, "is not UTF-8 text")
+        case exceptions.AuthenticationError() | exceptions.AuthenticationWrongNumberOfArgsError():
+            msg = f"Redis refuses our login ({_said(error)}); check user and password in REDIS_URL"
+        case exceptions.BusyLoadingError():
+            msg = "Redis is loading its data after a start; try again in a minute"
+        case exceptions.ResponseError() if _WRONG_TYPE in str(error):
+            return CorruptError(key, "has a value of the wrong type")
+        case exceptions.ResponseError():
+            msg = f"Redis says: {_said(error)}{_remedy(error)}"
+        case exceptions.TimeoutError():
+            msg = "Redis did not answer in time; is it overloaded, stopped, or behind a firewall?"
+        case _:
+            msg = f"Redis cannot be reached: {_said(error)}; is it running, is REDIS_URL right?"
+    return StoreUnavailableError(msg)
+
+
+def _remedy(error: exceptions.ResponseError) -> str:
+    said = str(error)
+    words = [_BY_CLASS.get(type(error), ""), *(word for word in _REMEDIES if word in said)]
+    return next((f"; {_REMEDIES[word]}" for word in words if word), "")
+
+
+def _said(error: BaseException) -> str:
+    """The first line, without the commands that redis-py and Redis repeat in it."""
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    text = text.rpartition(" of pipeline caused error: ")[2]
+    text = text.partition(", with args beginning with")[0]
+    return _IN_SCRIPT.sub("", text)[:_SHOWN_CHARACTERS]

@@ -2,83 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
 
 from enc.inventory import keys
+from enc.inventory.batch import check_begun, hashes
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
-from enc.inventory.connect import transact
-from enc.inventory.errors import ConflictError, StoreLostError, translated
-from enc.inventory.events import Event, append
+from enc.inventory.errors import AlreadyThereError, ConflictError, translated
+from enc.inventory.events import Event
+from enc.inventory.writes import Command, Writes, hset
 from enc.model import Attempt, Launch, LaunchState
+
+# As long as the machines that it made may be looked up in the archive.
+_KEPT = timedelta(days=400)
 
 
 class Launches:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._writes = Writes(redis)
 
     def get(self, launch_id: str) -> Launch | None:
-        key = keys.launch(launch_id)
-        with translated(key):
-            found: Any = self._redis.hgetall(key)
+        [found] = hashes(self._redis, [keys.launch(launch_id)])
+        if not found:
+            check_begun(self._redis)
         return launch_from_hash(launch_id, found) if found else None
 
     def latest(self, count: int) -> list[Launch]:
         """The last ones opened, newest first."""
+        if count < 1:
+            return []
         with translated(keys.LAUNCHES):
             names: Any = self._redis.zrange(keys.LAUNCHES, 0, count - 1, desc=True)
-        found = [self.get(name) for name in names]
-        return [launch for launch in found if launch is not None]
+        if not names:
+            check_begun(self._redis)
+        found = hashes(self._redis, [keys.launch(name) for name in names])
+        return [launch_from_hash(n, h) for n, h in zip(names, found, strict=True) if h]
 
     def open(self, launch: Launch, event: Event) -> None:
-        """Write the intent, before EC2 hears of it."""
-
-        def act(pipe: Any) -> None:
-            pipe.hset(keys.launch(launch.id), mapping=launch_to_hash(launch))
-            pipe.zadd(keys.LAUNCHES, {launch.id: score(launch.opened_at)})
-            append(pipe, replace(event, launch=launch.id, role=launch.role))
-
-        self._write(launch.id, act, must_exist=False)
+        """Write the intent, before EC2 hears of it. Raises AlreadyThereError for a known id."""
+        key = keys.launch(launch.id)
+        commands = [
+            hset(key, launch_to_hash(launch)),
+            ["ZADD", keys.LAUNCHES, score(launch.opened_at), launch.id],
+        ]
+        event = replace(event, launch=launch.id, role=launch.role)
+        absent: tuple[Command, str] = (["EXISTS", key], "0")
+        if self._writes.write(commands, [event], same=[absent]) is not None:
+            raise AlreadyThereError(f"launch {launch.id} is already in the store")
 
     def beat(self, launch_id: str, at: datetime) -> None:
-        """The owner is alive."""
-        key = keys.launch(launch_id)
-        self._write(launch_id, lambda pipe: pipe.hset(key, "heartbeat", iso(at)))
+        """The owner is alive. Raises ConflictError for a launch that is not in the store."""
+        self._change(launch_id, [hset(keys.launch(launch_id), {"heartbeat": iso(at)})], [])
 
     def record_attempt(self, launch_id: str, attempt: Attempt, event: Event) -> None:
-        def act(pipe: Any) -> None:
-            field = f"attempt:{attempt.number}"
-            pipe.hset(keys.launch(launch_id), field, attempt_to_text(attempt))
-            append(pipe, replace(event, launch=launch_id))
+        """Also for a launch that is closed: what EC2 has answered is never forgotten."""
+        field = {f"attempt:{attempt.number}": attempt_to_text(attempt)}
+        event = replace(event, launch=launch_id)
+        self._change(launch_id, [hset(keys.launch(launch_id), field)], [event])
 
-        self._write(launch_id, act)
+    def close(self, launch_id: str, state: LaunchState, event: Event) -> bool:
+        """It asks for nothing more; its template is gone or about to be.
 
-    def close(self, launch_id: str, state: LaunchState, event: Event) -> None:
-        """It asks for nothing more; its template is gone or about to be."""
-        fields = {"state": state.value, "why": event.why}
-
-        def act(pipe: Any) -> None:
-            pipe.hset(keys.launch(launch_id), mapping=fields)
-            append(pipe, replace(event, launch=launch_id))
-
-        self._write(launch_id, act)
-
-    def _write(
-        self, launch_id: str, act: Callable[[Any], object], *, must_exist: bool = True
-    ) -> None:
+        The first close counts. False: somebody had closed it already, and that stands.
+        """
         key = keys.launch(launch_id)
+        commands = [
+            hset(key, {"state": state.value, "why": event.why}),
+            ["EXPIRE", key, str(int(_KEPT.total_seconds()))],
+            ["ZREMRANGEBYSCORE", keys.LAUNCHES, "-inf", f"({score(event.at - _KEPT)}"],
+        ]
+        is_open = (["HGET", key, "state"], LaunchState.OPEN.value)
+        return self._change(launch_id, commands, [replace(event, launch=launch_id)], is_open)
 
-        def guarded(pipe: Any) -> None:
-            if not pipe.exists(keys.META):
-                raise StoreLostError
-            if must_exist and not pipe.exists(key):
-                raise ConflictError(f"launch {launch_id} is no longer in the store")
-            pipe.multi()
-            act(pipe)
-
-        with translated(key):
-            transact(self._redis, guarded, keys.META, key)
+    def _change(
+        self,
+        launch_id: str,
+        commands: Sequence[Command],
+        events: Sequence[Event],
+        *same: tuple[Command, str],
+    ) -> bool:
+        """Whether ``same`` still held; ConflictError when the launch is not there at all."""
+        there = (["EXISTS", keys.launch(launch_id)], "1")
+        differs = self._writes.write(commands, events, same=[there, *same])
+        if differs == 0:
+            raise ConflictError(f"launch {launch_id} is no longer in the store")
+        return differs is None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
 from enc.inventory import keys
+from enc.inventory.batch import check_begun
 from enc.inventory.codec import node_from_hash, role_from_hash
 from enc.inventory.errors import (
     CorruptError,
@@ -18,9 +21,10 @@ from enc.inventory.errors import (
     StoreUnavailableError,
     translated,
 )
+from enc.inventory.line import Line
 from enc.inventory.meta import SCHEMA, SchemaError
-from enc.inventory.nodes import lua
 from enc.inventory.ready import REPLICA
+from enc.inventory.scripts import lua
 from enc.model import Node, Role
 
 
@@ -41,32 +45,28 @@ class LookUp:
 
 class LookUps:
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._look_up = redis.register_script(lua("look_up.lua"))
+        self._redis, self._line = redis, Line(redis)
+        self._script = lua("look_up.lua")
+        self._sha = _sha(self._script)
 
     def look_up(self, certname: str) -> LookUp:
         """Raises StoreUnavailableError, StoreLostError, SchemaError, or CorruptError (its key)."""
-        asked = [keys.META, keys.node(certname), keys.archive(certname)]
-        with translated(asked[1]):
-            text: Any = self._look_up(keys=asked, args=[SCHEMA])
-        answer = json.loads(text)
-        match answer["found"]:
-            case "replica":
-                raise StoreUnavailableError(REPLICA)
-            case "lost":
-                raise StoreLostError
-            case "schema":
-                raise SchemaError(
-                    f"the store has schema {answer['schema']!r}, this rolecall reads {SCHEMA}; "
-                    "upgrade it"
-                )
-            case "wrong":
-                raise CorruptError(answer["key"], "has a value of the wrong type")
-            case "node":
-                node = node_from_hash(certname, answer["node"])
-                return LookUp(Found.NODE, node, answer.get("sha", ""))
-            case other:
-                return LookUp(Found(other))
+        key = keys.node(certname)
+        with translated(key):
+            answer = json.loads(self._ask(keys.META, key, keys.archive(certname)))
+        if answer["found"] == Found.NODE:
+            flat = answer["node"]
+            node = node_from_hash(certname, dict(zip(flat[::2], flat[1::2], strict=True)))
+            return LookUp(Found.NODE, node, answer["sha"])
+        return LookUp(_without_node(answer))
+
+    def _ask(self, *asked: str) -> Any:
+        command = (len(asked), *asked, SCHEMA)
+        try:
+            return self._line.ask("EVALSHA", self._sha, *command)
+        except NoScriptError:
+            # Redis forgets scripts when it starts, and on SCRIPT FLUSH; this teaches it again.
+            return self._line.ask("EVAL", self._script, *command)
 
     def definition(self, role: str) -> tuple[str, Role] | None:
         """A role with the hash of the very text that it was read from; None when it is gone."""
@@ -74,8 +74,26 @@ class LookUps:
         with translated(key):
             found: Any = self._redis.hgetall(key)
         if not found:
+            check_begun(self._redis)
             return None
         text = found.get("definition", "")
-        # SHA-1 is what Redis' scripts can compute; it tells texts apart, it guards nothing.
-        sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-        return sha, role_from_hash(role, found)
+        return _sha(text), role_from_hash(role, found)
+
+
+def _without_node(answer: Mapping[str, str]) -> Found:
+    match answer["found"]:
+        case "replica":
+            raise StoreUnavailableError(REPLICA)
+        case "lost":
+            raise StoreLostError
+        case "schema":
+            msg = f"the store does not have schema {SCHEMA}, which this rolecall reads; upgrade it"
+            raise SchemaError(msg)
+        case "wrong":
+            raise CorruptError(answer["key"], "has a value of the wrong type")
+    return Found(answer["found"])
+
+
+def _sha(text: str) -> str:
+    """What Redis' scripts can compute, too: it tells texts apart, it guards nothing."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.codec import iso, parse_iso
-from enc.inventory.connect import transact
-from enc.inventory.errors import CorruptError, StoreError, StoreLostError, translated
-from enc.inventory.events import Event, append
+from enc.inventory.batch import hashes
+from enc.inventory.codec import iso, parse_iso, whole
+from enc.inventory.errors import CorruptError, StoreError, StoreLostError
+from enc.inventory.events import Event
+from enc.inventory.writes import Writes, hset
 
 SCHEMA = 1
 
@@ -36,10 +36,11 @@ class SchemaError(StoreError):
 class MetaStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._writes = Writes(redis)
 
     def get(self) -> Meta | None:
-        with translated(keys.META):
-            found: Any = self._redis.hgetall(keys.META)
+        """None: the store is new, or it was lost."""
+        [found] = hashes(self._redis, [keys.META])
         return _parse(found) if found else None
 
     def require(self) -> Meta:
@@ -48,8 +49,10 @@ class MetaStore:
         if meta is None:
             raise StoreLostError
         if meta.schema != SCHEMA:
-            msg = f"the store has schema {meta.schema}, this rolecall reads {SCHEMA}; upgrade it"
-            raise SchemaError(msg)
+            raise SchemaError(
+                f"the store has schema {meta.schema} and this rolecall reads {SCHEMA}: "
+                "use the version of rolecall that the store was begun with"
+            )
         return meta
 
     def begin(self, *, site: str, account: str, event: Event) -> bool:
@@ -61,28 +64,20 @@ class MetaStore:
             "created_at": iso(event.at),
             "created_by": event.who,
         }
-        with translated(keys.META):
-            return transact(self._redis, lambda pipe: _begin(pipe, fields, event), keys.META)
-
-
-def _begin(pipe: Any, fields: dict[str, str], event: Event) -> bool:
-    there = bool(pipe.exists(keys.META))
-    pipe.multi()
-    if not there:
-        pipe.hset(keys.META, mapping=fields)
-        append(pipe, event)
-    return not there
+        absent = (["EXISTS", keys.META], "0")
+        begun = self._writes.write([hset(keys.META, fields)], [event], same=[absent], init=True)
+        return begun is None
 
 
 def _parse(found: dict[str, str]) -> Meta:
     try:
         return Meta(
-            schema=int(found["schema"]),
+            schema=whole(keys.META, "schema", found["schema"]),
             site=found["site"],
             account=found.get("account", ""),
             created_at=parse_iso(found["created_at"]),
             created_by=found.get("created_by", ""),
-            roles_rev=int(found.get("roles_rev", "0")),
+            roles_rev=whole(keys.META, "roles_rev", found.get("roles_rev", "0")),
         )
     except (KeyError, ValueError) as error:
         raise CorruptError(keys.META, f"lacks or garbles {error}") from error

@@ -1,31 +1,18 @@
 -- Every change of a node: its hash, the indexes, counts and names that follow from it, and the
 -- event that says so, all or nothing.
 --
--- ARGV[1] is JSON, all of it text: certname; expect (the rev that the caller read, "0" for a new
--- node); set (field -> text, the whole new hash without rev; absent when the node ends); score
--- (launched_at in epoch seconds); event (field, text, field, text, ...); at; init (true only while
+-- ARGV[1] is JSON, all values text: certname; born (true for a node that must not exist yet) or
+-- expect (the rev that the caller read); set (field -> text, the whole new hash without rev; absent
+-- when the node ends); score (launched_at in epoch seconds); event (field, text, field, text, ...);
+-- at; limits (life, events: entries; archive, formerly: seconds); init (true only while
 -- 'provisioner init' fills a store that has no meta yet); ending (ended_at, epoch, reason, oldest).
--- Answers {"ok", rev}, {"conflict", rev}, {"archived"}, {"lost"} or {"wrong", key}.
-
-local LIFE_LENGTH = 200
-local EVENTS_LENGTH = 1000000
-local ARCHIVE_SECONDS = 400 * 24 * 3600
+-- Answers {"ok", rev}, {"there"}, {"conflict", rev}, {"archived"}, {"lost"} or {"wrong", key, what}.
 
 local command = cjson.decode(ARGV[1])
-local certname = command.certname
-local node_key = 'node:' .. certname
-local archive_key = 'archive:' .. certname
+local certname, limits = command.certname, command.limits
+local node_key, archive_key = 'node:' .. certname, 'archive:' .. certname
 
-local function read_hash(key)
-  local flat, hash = redis.call('HGETALL', key), {}
-  for i = 1, #flat, 2 do hash[flat[i]] = flat[i + 1] end
-  return hash
-end
-
-local function is_of_type(key, wanted)
-  local found = redis.call('TYPE', key).ok
-  return found == 'none' or found == wanted
-end
+-- What a hash means for other keys ---------------------------------------------------------------
 
 local function index_keys(node)
   if not node.role then return {} end
@@ -34,26 +21,59 @@ local function index_keys(node)
   return found
 end
 
-local function count_field(node)
-  return node.kind .. ':' .. node.state .. ':' .. (node.market or 'none')
+local function count_of(node)
+  if not node.role then return nil end
+  return 'fleet:' .. node.role, node.kind .. ':' .. node.state .. ':' .. (node.market or 'none')
 end
 
 local function names_of(node)
+  local address = node.private_ip and (node.vpc or '') .. ':' .. node.private_ip
   local found = {}
-  if node.private_dns then found[#found + 1] = node.private_dns end
-  if node.public_dns then found[#found + 1] = node.public_dns end
-  if node.private_ip then found[#found + 1] = (node.vpc or '') .. ':' .. node.private_ip end
+  for _, name in ipairs({ node.private_dns or false, node.public_dns or false, address or false }) do
+    if name then found[#found + 1] = name end
+  end
   return found
 end
 
--- A value of the wrong type would stop us half-way, and Redis takes nothing back.
-local function first_wrong_key(old, new)
+local function as_set(list)
+  local set = {}
+  for _, item in ipairs(list) do set[item] = true end
+  return set
+end
+
+local function flat(hash)
+  local list = {}
+  for field, text in pairs(hash) do list[#list + 1] = field; list[#list + 1] = text end
+  return list
+end
+
+local function read_hash(key)
+  local list, hash = redis.call('HGETALL', key), {}
+  for i = 1, #list, 2 do hash[list[i]] = list[i + 1] end
+  return hash
+end
+
+-- What would stop us half-way: Redis takes nothing back ------------------------------------------
+
+local WRONG_TYPE = 'has a value of the wrong type'
+
+local function is_of_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  return found == 'none' or found == wanted
+end
+
+local function can_count(key, field)
+  local text = redis.call('HGET', key, field)
+  return not text or (#text < 16 and text:match('^%-?%d+$'))
+end
+
+local function wrong_type(old, new)
   local expected = { [node_key] = 'hash', [archive_key] = 'hash', archived = 'zset',
     events = 'stream', ['life:' .. certname] = 'list' }
   for _, node in ipairs({ old, new }) do
     for _, key in ipairs(index_keys(node)) do expected[key] = 'zset' end
     for _, name in ipairs(names_of(node)) do
-      expected['name:' .. name] = 'string'
+      expected['name:' .. name], expected['formerly:' .. name] = 'string', 'string'
       expected['claims:' .. name] = 'zset'
     end
     if node.role then expected['fleet:' .. node.role] = 'hash' end
@@ -64,118 +84,177 @@ local function first_wrong_key(old, new)
   end
 end
 
-local function append_event(about, fields)
-  redis.call('XADD', 'events', 'MAXLEN', '~', EVENTS_LENGTH, '*', unpack(fields))
+-- Those who lose or regain a name are told so, each in its own life.
+local function wrong_life(old, new)
+  for _, node in ipairs({ old, new }) do
+    for _, name in ipairs(names_of(node)) do
+      local others = redis.call('ZRANGE', 'claims:' .. name, 0, -1)
+      others[#others + 1] = redis.call('GET', 'name:' .. name) or nil
+      others[#others + 1] = redis.call('GET', 'formerly:' .. name) or nil
+      for _, other in ipairs(others) do
+        if not is_of_type('life:' .. other, 'list') then return 'life:' .. other end
+      end
+    end
+  end
+end
+
+local function wrong_count(old, new)
+  for _, node in ipairs({ old, new }) do
+    local key, field = count_of(node)
+    if key and not can_count(key, field) then return key end
+    local launch = node.launch and 'launch:' .. node.launch
+    if launch and not can_count(launch, 'got') then return launch end
+  end
+end
+
+local function whole(node)
+  return node.role and node.kind and node.state and (node.rev or ''):match('^%d+$')
+end
+
+local function first_wrong(old, new)
+  if next(old) and not whole(old) then return node_key, 'lacks role, kind, state or rev' end
+  local key = wrong_type(old, new) or wrong_life(old, new)
+  if key then return key, WRONG_TYPE end
+  key = wrong_count(old, new)
+  if key then return key, 'counts with something that is no number' end
+end
+
+-- Writing ----------------------------------------------------------------------------------------
+
+local function entry_of(fields)
   local entry = {}
   for i = 1, #fields, 2 do entry[fields[i]] = fields[i + 1] end
-  redis.call('RPUSH', 'life:' .. about, cjson.encode(entry))
-  redis.call('LTRIM', 'life:' .. about, -LIFE_LENGTH, -1)
+  return cjson.encode(entry)
+end
+
+local function add_to_life(about, fields, push)
+  redis.call(push, 'life:' .. about, entry_of(fields))
+  redis.call('LTRIM', 'life:' .. about, -limits.life, -1)
+end
+
+local function append_event(about, fields)
+  redis.call('XADD', 'events', 'MAXLEN', '~', limits.events, '*', unpack(fields))
+  add_to_life(about, fields, 'RPUSH')
 end
 
 local function move_indexes(old, new)
-  for _, key in ipairs(index_keys(old)) do redis.call('ZREM', key, certname) end
-  for _, key in ipairs(index_keys(new)) do redis.call('ZADD', key, command.score, certname) end
+  local kept = as_set(index_keys(new))
+  for _, key in ipairs(index_keys(old)) do
+    if not kept[key] then redis.call('ZREM', key, certname) end
+  end
+  for key in pairs(kept) do redis.call('ZADD', key, command.score, certname) end
 end
 
 local function count(node, by)
-  if not node.role then return end
-  local key, field = 'fleet:' .. node.role, count_field(node)
-  if redis.call('HINCRBY', key, field, by) == 0 then redis.call('HDEL', key, field) end
+  local key, field = count_of(node)
+  if key and redis.call('HINCRBY', key, field, by) == 0 then redis.call('HDEL', key, field) end
 end
 
-local function tell_of_taking(name, loser)
-  local fields = { 'at', command.at, 'who', 'rolecall', 'what', 'name taken', 'node', certname,
-    'name', name, 'from', loser, 'why', 'the newer machine has it now' }
-  append_event(certname, fields)
-  if redis.call('EXISTS', 'node:' .. loser) == 1 then
-    redis.call('RPUSH', 'life:' .. loser, cjson.encode({ at = command.at, who = 'rolecall',
-      what = 'name lost', node = loser, name = name, to = certname }))
-    redis.call('LTRIM', 'life:' .. loser, -LIFE_LENGTH, -1)
+local function tell_of_move(name, from, to, why)
+  local fields = { 'at', command.at, 'who', 'rolecall', 'what', 'name moved', 'node', to,
+    'name', name, 'from', from, 'why', why }
+  append_event(to, fields)
+  add_to_life(from, fields, 'RPUSHX')
+end
+
+-- claims:<name> exists only while several live machines say that they have the name; the newest
+-- has it, and of those launched in the same millisecond the last in the order of certnames.
+local function give_to_newest(name, why)
+  local claims, before = 'claims:' .. name, redis.call('GET', 'name:' .. name)
+  local newest = redis.call('ZRANGE', claims, -1, -1)[1]
+  if redis.call('ZCARD', claims) < 2 then redis.call('DEL', claims) end
+  if before == newest then return end
+  redis.call('SET', 'name:' .. name, newest)
+  if before then tell_of_move(name, before, newest, why) end
+end
+
+local function claim_free(name)
+  redis.call('SET', 'name:' .. name, certname)
+  local ended = redis.call('GET', 'formerly:' .. name)
+  redis.call('DEL', 'formerly:' .. name)
+  if ended and ended ~= certname then
+    tell_of_move(name, ended, certname, 'the machine that had it is gone')
   end
 end
 
--- claims:<name> exists only while several live machines say that they have the name.
 local function claim(name)
-  local key, claims = 'name:' .. name, 'claims:' .. name
-  local owner = redis.call('GET', key)
-  if not owner then return redis.call('SET', key, certname) end
-  if owner == certname then return end
-  local launched = redis.call('ZSCORE', 'nodes', owner)
-  if launched then
-    redis.call('ZADD', claims, launched, owner)
-    redis.call('ZADD', claims, command.score, certname)
-    if tonumber(launched) > tonumber(command.score) then return end
-  end
-  redis.call('SET', key, certname)
-  tell_of_taking(name, owner)
+  local claims, owner = 'claims:' .. name, redis.call('GET', 'name:' .. name)
+  if not owner then return claim_free(name) end
+  if owner == certname and redis.call('EXISTS', claims) == 0 then return end
+  local launched = owner ~= certname and redis.call('ZSCORE', 'nodes', owner)
+  if launched then redis.call('ZADD', claims, launched, owner) end
+  redis.call('ZADD', claims, command.score, certname)
+  give_to_newest(name, 'the newest machine that has it')
 end
 
 local function release(name)
-  local key, claims = 'name:' .. name, 'claims:' .. name
-  redis.call('ZREM', claims, certname)
-  local heir = redis.call('ZRANGE', claims, -1, -1)[1]
-  if redis.call('ZCARD', claims) < 2 then redis.call('DEL', claims) end
-  if redis.call('GET', key) ~= certname then return end
-  if heir then redis.call('SET', key, heir) else redis.call('DEL', key) end
+  redis.call('ZREM', 'claims:' .. name, certname)
+  if redis.call('EXISTS', 'claims:' .. name) == 1 then
+    give_to_newest(name, 'the newer machine no longer has it')
+  elseif redis.call('GET', 'name:' .. name) == certname then
+    redis.call('DEL', 'name:' .. name)
+    redis.call('SET', 'formerly:' .. name, certname, 'EX', limits.formerly)
+  end
 end
 
 local function move_names(old, new)
-  local kept = {}
-  for _, name in ipairs(names_of(new)) do kept[name] = true end
-  for _, name in ipairs(names_of(old)) do
+  local kept = as_set(names_of(new))
+  for name in pairs(as_set(names_of(old))) do
     if not kept[name] then release(name) end
   end
   for name in pairs(kept) do claim(name) end
 end
 
-local function count_for_launch(node)
-  local key = node.launch and 'launch:' .. node.launch
-  if key and redis.call('EXISTS', key) == 1 then redis.call('HINCRBY', key, 'got', 1) end
+local function begin_life(node)
+  redis.call('PERSIST', 'life:' .. certname)
+  local launch = node.launch and 'launch:' .. node.launch
+  if launch and redis.call('EXISTS', launch) == 1 then redis.call('HINCRBY', launch, 'got', 1) end
 end
 
-local function flat(hash)
-  local list = {}
-  for field, text in pairs(hash) do list[#list + 1] = field; list[#list + 1] = text end
-  return list
-end
-
-local function archive(old)
-  old.ended_at, old.reason, old.state = command.ending.ended_at, command.ending.reason, 'archived'
+local function archive(node, ending)
+  node.ended_at, node.reason, node.state = ending.ended_at, ending.reason, 'archived'
   redis.call('DEL', archive_key)
-  redis.call('HSET', archive_key, unpack(flat(old)))
-  redis.call('EXPIRE', archive_key, ARCHIVE_SECONDS)
-  redis.call('EXPIRE', 'life:' .. certname, ARCHIVE_SECONDS)
-  redis.call('ZADD', 'archived', command.ending.epoch, certname)
-  redis.call('ZREMRANGEBYSCORE', 'archived', '-inf', '(' .. command.ending.oldest)
+  redis.call('HSET', archive_key, unpack(flat(node)))
+  redis.call('EXPIRE', archive_key, limits.archive)
+  redis.call('EXPIRE', 'life:' .. certname, limits.archive)
+  redis.call('ZADD', 'archived', ending.epoch, certname)
+  redis.call('ZREMRANGEBYSCORE', 'archived', '-inf', '(' .. ending.oldest)
 end
 
-if not is_of_type('meta', 'hash') then return { 'wrong', 'meta' } end
+-- An instance id is never given twice, so what has one and is archived cannot be back.
+local function has_ended(node)
+  local id = redis.call('HGET', archive_key, 'instance_id')
+  if certname:match('^i%-%x+$') then return redis.call('EXISTS', archive_key) == 1 end
+  return id and id == node.instance_id
+end
+
+-- The change -------------------------------------------------------------------------------------
+
+if not is_of_type('meta', 'hash') then return { 'wrong', 'meta', WRONG_TYPE } end
 if not command.init and redis.call('EXISTS', 'meta') == 0 then return { 'lost' } end
-if not is_of_type(node_key, 'hash') then return { 'wrong', node_key } end
+if not is_of_type(node_key, 'hash') then return { 'wrong', node_key, WRONG_TYPE } end
 
 local old, new = read_hash(node_key), command.set or {}
+if command.born and next(old) then return { 'there' } end
 local rev = old.rev or '0'
-if rev ~= command.expect then return { 'conflict', rev } end
-local wrong = first_wrong_key(old, new)
-if wrong then return { 'wrong', wrong } end
-local born = rev == '0'
-if born and redis.call('HGET', archive_key, 'instance_id') then return { 'archived' } end
+if not command.born and (not next(old) or rev ~= command.expect) then
+  return { 'conflict', next(old) and rev or 'none' }
+end
+local key, what = first_wrong(old, new)
+if key then return { 'wrong', key, what } end
+if command.born and has_ended(new) then return { 'archived' } end
 
-local next_rev = string.format('%d', tonumber(rev) + 1)
+-- The event first: it is what Redis may refuse, for want of memory or of a stream id.
+append_event(certname, command.event)
 count(old, -1)
 count(new, 1)
 -- Names before indexes: whose name it is depends on when its owner was launched.
 move_names(old, new)
 move_indexes(old, new)
 redis.call('DEL', node_key)
-if command.set then
-  new.rev = next_rev
-  redis.call('HSET', node_key, unpack(flat(new)))
-end
-if born then
-  count_for_launch(new)
-  redis.call('PERSIST', 'life:' .. certname)
-end
-append_event(certname, command.event)
-if command.ending then archive(old) end
-return { 'ok', next_rev }
+if command.born then begin_life(new) end
+if command.ending then archive(old, command.ending) end
+if not command.set then return { 'ok', rev } end
+new.rev = string.format('%d', tonumber(rev) + 1)
+redis.call('HSET', node_key, unpack(flat(new)))
+return { 'ok', new.rev }

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from redis import Redis
 
+from enc.certname import is_certname
 from enc.inventory import keys
-from enc.inventory.codec import score
-from enc.inventory.errors import StoreLostError, translated
-from enc.inventory.nodes import Nodes
+from enc.inventory.batch import CHUNK, check_begun, hashes
+from enc.inventory.codec import node_from_hash
+from enc.inventory.errors import (
+    BadCursorError,
+    CorruptError,
+    StoreError,
+    StoreLostError,
+    translated,
+)
+from enc.inventory.scripts import Script
 from enc.model import Market, Node, State
 
+__all__ = ["MAX_LIMIT", "BadCursorError", "Page", "Queries", "Query"]
+
 MAX_LIMIT = 1000
-_CHUNK = 500
-_Cursor = tuple[str, str]  # launch time in epoch seconds, certname
-
-
-class BadCursorError(ValueError):
-    """The cursor is not one of ours."""
+_LONGEST_CURSOR = 512
+# As Redis writes the scores that we gave it: epoch seconds, up to 17 digits.
+_SCORE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,17})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,121 +62,104 @@ class Page:
     cursor: str | None
 
 
+class _Place(NamedTuple):
+    """Where a walk stands: the index's score and member. Places outlive the nodes at them."""
+
+    score: str
+    certname: str
+
+
+_BEGINNING = _Place("", "")
+
+
 class Queries:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._nodes = Nodes(redis)
+        self._script = Script(redis, "page.lua")
 
     def page(self, query: Query, *, limit: int, cursor: str | None = None) -> Page:
-        """Raises BadCursorError and StoreError's kinds.
+        """Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
 
         Whatever changes between two pages, a node that did not is neither lost nor repeated.
         """
-        position = _decode(cursor) if cursor else None
-        found: list[Node] = []
-        for member in self._walk(query, position):
-            if len(found) == limit:
-                self._check_still_there()
-                return Page(tuple(found), _encode(found[-1]))
-            found.append(member)
-        self._check_still_there()
-        return Page(tuple(found), None)
+        if limit < 1:
+            raise ValueError(f"a page of {limit} nodes is none; ask for 1 or more")
+        place = _decode(cursor) if cursor else _BEGINNING
+        # One more than wanted tells whether there is a next page.
+        found = list(islice(self._walk(query, place, limit + 1), limit + 1))
+        nodes = tuple(node for node, _ in found[:limit])
+        return Page(nodes, _encode(found[limit - 1][1]) if len(found) > limit else None)
 
     def count(self, query: Query) -> int:
-        """How many nodes a query has, without ``q``; several criteria are intersected."""
+        """How many nodes a query has. With ``q`` every node of the other criteria is read."""
+        if query.q:
+            return sum(1 for _ in self.every(query))
         index = query.index_keys()
         with translated(index[0]):
             if len(index) == 1:
-                return int(str(self._redis.zcard(index[0])))
-            return len(self._redis.zinter(index))
+                count = int(str(self._redis.zcard(index[0])))
+            else:
+                count = len(self._redis.zinter(index))
+        if not count:
+            check_begun(self._redis)
+        return count
 
     def every(self, query: Query) -> Iterator[Node]:
         """All of them, in chunks."""
-        yield from self._walk(query, None)
-        self._check_still_there()
+        for node, _ in self._walk(query, _BEGINNING, CHUNK):
+            yield node
 
-    def _check_still_there(self) -> None:
-        # Looked at after the reading: a store that was lost meanwhile answers nothing, not less.
-        with translated(keys.META):
-            if not self._redis.exists(keys.META):
-                raise StoreLostError
-
-    def _walk(self, query: Query, position: _Cursor | None) -> Iterator[Node]:
-        index = self._smallest_first(query.index_keys())
+    def _walk(self, query: Query, place: _Place, want: int) -> Iterator[tuple[Node, _Place]]:
         while True:
-            start = self._rank_after(index[0], position) if position else 0
-            with translated(index[0]):
-                chunk: Any = self._redis.zrange(
-                    index[0], start, start + _CHUNK - 1, withscores=True
-                )
-            yield from self._matching([name for name, _ in chunk], index[1:], query.q)
-            if len(chunk) < _CHUNK:
+            place, found = self._step(query, place, min(want, CHUNK))
+            for certname, score, flat in found:
+                fields = dict(zip(flat[::2], flat[1::2], strict=True))
+                yield node_from_hash(certname, fields), _Place(score, certname)
+            if place == _BEGINNING:
                 return
-            # By place, not by rank: ranks shift when a node ends while we walk.
-            name, launched = chunk[-1]
-            position = (f"{launched:.3f}", name)
 
-    def _matching(self, names: list[str], others: list[str], q: str | None) -> Iterator[Node]:
-        for key in others:
-            if names:
-                with translated(key):
-                    scores: Any = self._redis.zmscore(key, names)
-                names = [n for n, found in zip(names, scores, strict=True) if found is not None]
-        for node in self._nodes.many(names):
-            if q is None or _starts(node, q):
-                yield node
+    def _step(self, query: Query, place: _Place, want: int) -> tuple[_Place, Sequence[Any]]:
+        """Up to ``want`` nodes behind the place, and where the walk goes on."""
+        # Without a filter each member looked at is one found.
+        look = CHUNK if query.q or len(query.index_keys()) > 1 else want
+        arguments = (*place, str(look), str(want), query.q or "")
+        try:
+            answer = self._script.run(query.index_keys(), *arguments)
+        except CorruptError:
+            self._name_the_bad(query.index_keys()[0])
+            raise
+        match answer:
+            case ["ok", score, certname, *found]:
+                return _Place(score, certname), found
+            case ["lost"]:
+                raise StoreLostError
+            case ["wrong", key]:
+                raise CorruptError(key, "has a value of the wrong type")
+        raise StoreError(f"page.lua answered {answer!r}; is another version there?")
 
-    def _smallest_first(self, index: list[str]) -> list[str]:
-        if len(index) == 1:
-            return index
-        with translated(index[0]), self._redis.pipeline(transaction=False) as pipe:
-            for key in index:
-                pipe.zcard(key)
-            sizes = pipe.execute()
-        return [key for _, key in sorted(zip(sizes, index, strict=True))]
-
-    def _rank_after(self, key: str, position: _Cursor) -> int:
-        """The rank behind (launch time, certname), whether that node is still there or not."""
-        launched, certname = position
-        with translated(key), self._redis.pipeline(transaction=True) as pipe:
-            pipe.zrank(key, certname)
-            pipe.zscore(key, certname)
-            rank, there = pipe.execute()
-        if rank is not None and there == float(launched):
-            return int(rank) + 1
-        return self._rank_by_halving(key, launched, certname)
-
-    def _rank_by_halving(self, key: str, launched: str, certname: str) -> int:
-        """Members of one score stand in the order of their bytes."""
-        with translated(key):
-            low = int(str(self._redis.zcount(key, "-inf", f"({launched}")))
-            high = low + int(str(self._redis.zcount(key, launched, launched)))
-            while low < high:
-                middle = (low + high) // 2
-                there: Any = self._redis.zrange(key, middle, middle)
-                if there and there[0] <= certname:
-                    low = middle + 1
-                else:
-                    high = middle
-        return low
+    def _name_the_bad(self, index: str) -> None:
+        """Some text in an answer was not UTF-8: raise the CorruptError that says whose."""
+        with translated(index):
+            names: Any = self._redis.zrange(index, 0, -1)
+        for _ in hashes(self._redis, [keys.node(name) for name in names]):
+            pass
 
 
-def _starts(node: Node, q: str) -> bool:
-    names = (node.certname, node.private_dns, node.public_dns, node.private_ip)
-    return any(name.startswith(q) for name in names)
+def _encode(place: _Place) -> str:
+    return base64.urlsafe_b64encode(":".join(place).encode()).decode().rstrip("=")
 
 
-def _encode(node: Node) -> str:
-    position = [score(node.launched_at), node.certname]
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
-
-
-def _decode(cursor: str) -> _Cursor:
+def _decode(cursor: str) -> _Place:
+    padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        launched, certname = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        finite = math.isfinite(float(launched))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise BadCursorError("the cursor is not one that this service gave out") from error
-    if not finite:
-        raise BadCursorError("the cursor is not one that this service gave out")
-    return str(launched), str(certname)
+        text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except (ValueError, binascii.Error) as error:
+        raise _bad() from error
+    score, _, certname = text.partition(":")
+    if len(cursor) > _LONGEST_CURSOR or not _SCORE.fullmatch(score) or not is_certname(certname):
+        raise _bad()
+    return _Place(score, certname)
+
+
+def _bad() -> BadCursorError:
+    return BadCursorError("the cursor is not one that this service gave out")

@@ -1,0 +1,58 @@
+"""Many reads in one round trip, and the difference between "nothing" and "not there to be read"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from enc.inventory import keys
+from enc.inventory.connect import dropping_unread
+from enc.inventory.errors import CorruptError, StoreLostError, as_ours, translated
+
+# Bounds what one round trip holds in memory, and how long Redis' other clients wait for it.
+CHUNK = 500
+
+
+def answers(redis: Redis, commands: Sequence[Sequence[str]], about: str) -> list[Any]:
+    """Redis' answer to each; where it refused one, redis-py's ResponseError stands instead.
+
+    ``about`` names the key to blame for an answer that is not text.
+    """
+    with translated(about), dropping_unread(redis), redis.pipeline(transaction=False) as pipe:
+        queue: Any = pipe.execute_command
+        for command in commands:
+            queue(*command)
+        return list(pipe.execute(raise_on_error=False))
+
+
+def hashes(redis: Redis, asked: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The hash at each key, empty where there is none; CorruptError names the key that is bad."""
+    for start in range(0, len(asked), CHUNK):
+        chunk = asked[start : start + CHUNK]
+        try:
+            found = answers(redis, [("HGETALL", key) for key in chunk], chunk[0])
+        except CorruptError:
+            # Text that is not UTF-8 ends the whole batch; one by one we learn where it is.
+            found = [_hash(redis, key) for key in chunk]
+        for key, answer in zip(chunk, found, strict=True):
+            if isinstance(answer, ResponseError):
+                raise as_ours(answer, key) from answer
+            yield answer
+
+
+def check_begun(redis: Redis) -> None:
+    """Raise StoreLostError unless there is a meta.
+
+    To be called after the reading: a store that was lost meanwhile answers nothing, not less.
+    """
+    with translated(keys.META):
+        if not redis.exists(keys.META):
+            raise StoreLostError
+
+
+def _hash(redis: Redis, key: str) -> Any:
+    with translated(key):
+        return redis.hgetall(key)
