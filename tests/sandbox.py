@@ -7,7 +7,6 @@ environment says of Redis or AWS is read. It stays up until Ctrl-C and stops wha
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -27,7 +26,7 @@ SITE = "sandbox"
 # As on EC2, a machine is pending first; here it lasts a moment.
 PENDING_S = 1.0
 # The market and type that has nothing: the role on it falls back to on-demand at its deadline.
-DRY = "spot:m5.large:*"
+DRY = "spot:t3.small:*"
 
 
 class Sandbox:
@@ -76,13 +75,14 @@ class Sandbox:
 def example_roles(world: World) -> str:
     """The example file, with the ids that this region has."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    ids = {
-        "subnets": f"[{', '.join(world.one_per_zone)}]",
-        "security_groups": f"[{world.security_group}]",
-        "image": f"resolve:ssm:{world.image_parameter}",
-    }
-    for key, value in ids.items():
-        text = re.sub(rf"^(\s+{key}:).*$", rf"\1 {value}", text, flags=re.MULTILINE)
+    first, second, *_ = world.one_per_zone
+    for example, here in {
+        "subnet-0example0a": first,
+        "subnet-0example0b": second,
+        "sg-0example": world.security_group,
+        "/rolecall/example/image": world.image_parameter,
+    }.items():
+        text = text.replace(example, here)
     return text
 
 
