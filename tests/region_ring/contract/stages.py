@@ -30,7 +30,6 @@ KIND = "c5.large"
 class Stage(Protocol):
     """A cloud with something to launch in, and the hands to make it behave."""
 
-    cloud: Cloud
     account: str
     image: str
     parameter: str
@@ -38,6 +37,9 @@ class Stage(Protocol):
     twin: str  # another subnet of the first zone
     group: str
     key: str
+
+    @property
+    def cloud(self) -> Cloud: ...
 
     def capacity(self, pattern: str, number: int | None, *, after_s: float = 0.0) -> None: ...
 
