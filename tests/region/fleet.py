@@ -220,7 +220,8 @@ def delete_fleets(state: State, store: Store, request: Request) -> Reply:
     """Deleting an instant fleet terminates its machines, asked for or not."""
     from tests.region.acts import end
 
-    deleted, unknown = [], []
+    deleted: list[str] = []
+    unknown: list[str] = []
     for fleet in request.params.get("FleetIds") or []:
         for instance_id in store.fleets.get(fleet, []):
             end(state, store.machines[instance_id])
