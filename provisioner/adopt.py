@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +16,8 @@ from provisioner.ports import Instance
 
 # Roles live in the store that is being begun, so their own ready_timeout is not known.
 READY_TIMEOUT = Duration("15m")
+# Some forty regions, each a few hundred milliseconds away.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +35,12 @@ def adopt_all(context: Context) -> Begun:
     Raises CloudError when one region cannot be listed: a part is no inventory. May be run again.
     """
     regions = context.cloud.regions()
+    context.reporter.status(f"listing {len(regions)} regions")
     # Everything is listed before anything is written.
-    listed = {region: _living(context, region) for region in regions}
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        listed = list(pool.map(lambda region: _living(context, region), regions))
     nodes, strange = [], []
-    for instances in listed.values():
+    for instances in listed:
         for instance in instances:
             try:
                 nodes.append(_adopt(context, instance, READY_TIMEOUT))
@@ -45,7 +50,6 @@ def adopt_all(context: Context) -> Begun:
 
 
 def _living(context: Context, region: str) -> Sequence[Instance]:
-    context.reporter.status(f"listing {region}")
     return [i for i in context.cloud.instances(region, context.site) if i.alive]
 
 
