@@ -24,6 +24,7 @@ Needs root. There is no systemd in it: `/run/systemd/system` is not there.
 import contextlib
 import secrets
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -203,8 +204,13 @@ class Host:
 
     @property
     def off(self) -> bool:
-        """It has powered itself off (or was halted)."""
+        """It runs no more, for whatever reason."""
         return self._init.poll() is not None
+
+    @property
+    def powered_off(self) -> bool:
+        """Something on it called for power off: the kernel tells by the signal, see reboot(2)."""
+        return self._init.poll() == -signal.SIGINT
 
     def wait_off(self, *, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -79,11 +79,14 @@ expire() {
     poweroff -f -f
 }
 
-# Where there is no systemd.
+# Where there is no systemd. A minute at most, for a clock that is put right meanwhile.
 watch() {
     while ours; do
         expire
-        sleep 10
+        left=$((EXPIRES_AT - $(date +%s)))
+        [ "$left" -lt 60 ] || left=60
+        [ "$left" -ge 1 ] || left=1
+        sleep "$left"
     done
 }
 
