@@ -42,8 +42,8 @@ def begun_inventory(settings: Settings) -> Inventory:
 
 def open_cloud() -> Cloud:
     """EC2 by boto3, which reads AWS_* and its own configuration files."""
-    from provisioner.adapters.ec2 import Ec2Cloud
     from provisioner.adapters.aws import client_factory
+    from provisioner.adapters.ec2 import Ec2Cloud
 
     return Ec2Cloud(client_factory(), SystemClock())
 
