@@ -153,6 +153,7 @@ def test_the_file_is_a_map_of_roles(text: str, message: str) -> None:
         ("classes: [role:web]", 'classes[0]: "role:web" is not a class name; as in role::'),
         ("classes: {role-web: {}}", 'classes.role-web: "role-web" is not a class name'),
         ("classes: [node]", 'classes[0]: "node" is reserved by Puppet and cannot be a class'),
+        ("classes: ['::node']", '"::node" is reserved by Puppet and cannot be a class; take'),
         ("classes: [a, '::a']", "roles.web: one class is written with and without ::; keep one"),
         ("classes: {a: [b]}", "classes.a: expected a map, got a list"),
         ("classes: {a: {B: 1}}", 'classes.a.B: "B" is not a parameter name; as in max_workers'),
