@@ -22,7 +22,7 @@ parameters:
 environment: "production"
 # end {NODE}
 """.encode()
-LARGE = WHOLE.replace(b"parameters:\n", b"parameters:\n" + b'  "x": "y"\n' * 200_000)
+LARGE = WHOLE.replace(b"parameters:\n", b"parameters:\n" + b'  "x": "y"\n' * 50_000)
 SLOW = 1.0
 
 
@@ -108,7 +108,7 @@ WHOLE_ANSWERS = [
     _answers(
         "a whole answer without the last newline", send(response(WHOLE[:-1])), text=WHOLE[:-1]
     ),
-    _answers("a whole answer of two megabytes", send(response(LARGE)), text=LARGE),
+    _answers("a whole answer of half a megabyte", send(response(LARGE)), text=LARGE),
     _answers("a whole answer, and more than was stated", send(response(WHOLE) + b"\n<html>")),
     _answers("field names in lower case", send(_HEAD.lower().replace(b"http", b"HTTP") + WHOLE)),
 ]

@@ -17,10 +17,11 @@ from tests.service.misbehaviours import NODE, TABLE, WHOLE, Misbehaviour, Outcom
 
 # What the cache holds: not what the service says, so that it shows where an answer comes from.
 EARLIER = WHOLE.replace(b"pdf2swf", b"earlier")
-TIMEOUT = 5
 SHORT_TIMEOUT = 0.5
-# More than the two processors: most of the time of the late ones is waiting.
-AT_ONCE = 10
+# Several run at once, on a machine that others use as well: the strict bounds are tried elsewhere.
+LONG_TIMEOUT = 15
+SLACK = 5
+AT_ONCE = 6
 CODES = {
     Outcome.ANSWERED: 0,
     Outcome.UNKNOWN: 1,
@@ -50,7 +51,7 @@ class Laboratory:
         folder = self.folder / f"{transport}-{TABLE.index(case)}-{cached}"
         (cache := folder / "cache").mkdir(parents=True)
         file = keep(cache, NODE, EARLIER) if cached else cache / NODE
-        timeout = SHORT_TIMEOUT if case.late else TIMEOUT
+        timeout = SHORT_TIMEOUT if case.late else LONG_TIMEOUT
         tls = self.tls_context if transport == "https" else None
         with serve(case.acts, transport, folder, tls) as server:
             run = run_enc(NODE, url=server.url, cache=cache, timeout=timeout, **self.tls_settings)
@@ -131,8 +132,7 @@ def kept_after(case: Misbehaviour) -> bytes | None:
 
 def assert_manners(run: Run, case: Misbehaviour) -> None:
     """In time, and silent or with one line that names the node."""
-    # Several run at once here: the strict bound is tried with one at a time.
-    assert run.seconds < (4 * SHORT_TIMEOUT if case.late else TIMEOUT)
+    assert run.seconds < (SHORT_TIMEOUT + SLACK if case.late else LONG_TIMEOUT)
     if case.outcome is Outcome.ANSWERED:
         assert run.err == ""
     else:

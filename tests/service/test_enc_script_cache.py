@@ -93,7 +93,7 @@ class TestServing:
             pytest.param(b"---\nclasses:\n# end " + NODE.encode(), id="without-classes"),
             pytest.param(WHOLE.replace(b"classes", b"cl\0sses"), id="with-a-NUL"),
             pytest.param(WHOLE.replace(b"role", b"\xff\xfe"), id="not-UTF-8"),
-            pytest.param(LARGE * 3, id="far-too-large"),
+            pytest.param(LARGE * 10, id="far-too-large"),
         ],
     )
     def test_does_not_serve_what_is_damaged(self, cache: Path, text: bytes) -> None:

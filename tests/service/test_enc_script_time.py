@@ -13,7 +13,7 @@ from tests.service.misbehaviours import LATE, NODE, WHOLE, Misbehaviour, problem
 
 TIMEOUT = 0.4
 # The interpreter's own start and end, on a machine that others use as well.
-STARTUP = 0.15
+STARTUP = 0.5
 GOOD: tuple[Act, ...] = (read, send(response(WHOLE)))
 SILENT: tuple[Act, ...] = (read, stay)
 # Run in a network and with mounts of its own: a resolver that takes questions and never answers.
@@ -84,7 +84,7 @@ class TestSeveralUrls:
             run = run_enc(NODE, url=f"{slow.url} {good.url}", timeout=1)
 
         assert (run.code, run.out) == (0, WHOLE)
-        assert 0.4 < run.seconds < 0.6 + STARTUP
+        assert 0.4 < run.seconds < 1 + STARTUP
 
     def test_one_that_fails_at_once_leaves_its_time_to_the_next(self, tmp_path: Path) -> None:
         late = (read, lambda wire: wire.pause(0.6), send(response(WHOLE)))
@@ -124,10 +124,13 @@ class TestNames:
         assert f"Host: {url.removeprefix('http://')}\r\n".encode() in server.requests[0]
 
     def test_a_name_that_nobody_has_is_no_answer(self) -> None:
-        run = run_enc(NODE, url="http://nosuch.invalid:1")
+        # Longer than a name may be, so that no resolver is asked.
+        name = "x" * 64 + ".invalid"
+
+        run = run_enc(NODE, url=f"http://{name}:1")
 
         assert (run.code, run.out) == (3, b"")
-        assert "nosuch.invalid" in run.err
+        assert name in run.err
 
     @pytest.mark.root
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a network of its own")
