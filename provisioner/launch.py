@@ -30,7 +30,7 @@ from provisioner.ports import (
     TemplateRequest,
     Volume,
 )
-from provisioner.rolespec import LaunchSpec, RoleSpec
+from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
 
 # A launch key outlives the launch by this much, besides the time a machine has to become ready.
 KEY_GRACE = timedelta(minutes=30)

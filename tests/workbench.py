@@ -11,7 +11,7 @@ from enc.inventory import Inventory
 from enc.model import Kind, Market, Role
 from provisioner.context import Context, Spans
 from provisioner.launch import Order
-from provisioner.rolespec import RoleSpec
+from provisioner.rolesfile.spec import RoleSpec
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import GROUP, IMAGE, REGION, FakeCloud

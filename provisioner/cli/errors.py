@@ -36,8 +36,8 @@ def explained(error: Exception) -> CommandError | None:
     from provisioner.bootstrap import BootstrapError
     from provisioner.launch import WrongAccountError
     from provisioner.ports import CloudError
-    from provisioner.roleproblems import RolesFileError
-    from provisioner.rolespec import StoredRoleError
+    from provisioner.rolesfile.problems import RolesFileError
+    from provisioner.rolesfile.spec import StoredRoleError
     from provisioner.settings import SettingError
 
     match error:

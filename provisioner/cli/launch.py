@@ -94,7 +94,7 @@ def _order(
     """Check what was typed against the role; raises CommandError (2) before anything is asked."""
     from enc.model import Kind, Market
     from provisioner.launch import Order
-    from provisioner.rolespec import RoleSpec
+    from provisioner.rolesfile.spec import RoleSpec
 
     role = known_role(store, name)
     spec = RoleSpec.of(role)

@@ -189,7 +189,7 @@ def _question(nodes: Sequence[Node], launches: Sequence[Launch]) -> str:
 
 def _drain(store: Inventory, given: timedelta | None) -> Any:
     """How long each node drains: as typed, else as its role says, if the role is still there."""
-    from provisioner.rolespec import RoleSpec
+    from provisioner.rolesfile.spec import RoleSpec
 
     if given is not None:
         return lambda _node: given

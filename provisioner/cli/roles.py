@@ -14,7 +14,7 @@ from provisioner.cli.session import inventory, known_role, settings
 
 if TYPE_CHECKING:
     from enc.model import Role
-    from provisioner.rolesfile import RolesFile
+    from provisioner.rolesfile.loading import RolesFile
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -51,7 +51,7 @@ def apply_(file: Path, *, prune: bool) -> None:
 @_FILE
 def diff(file: Path) -> None:
     """Show what 'roles apply FILE' would change; changes nothing."""
-    from provisioner.rolediff import diff as lines_between
+    from provisioner.rolesfile.differences import diff as lines_between
 
     read = _read(file)
     stored = inventory().roles.all()
@@ -92,7 +92,7 @@ def show_(role: str, form: str) -> None:
 
 
 def _read(file: Path) -> RolesFile:
-    from provisioner.rolesfile import load
+    from provisioner.rolesfile.loading import load
 
     try:
         given = file.read_bytes()

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from enc.model import Market
-from provisioner.rolesfile import RolesFile, RolesFileError, RoleSpec, load
-from provisioner.rolespec import PuppetServer
+from provisioner.rolesfile.loading import RolesFile, RolesFileError, RoleSpec, load
+from provisioner.rolesfile.spec import PuppetServer
 
 # Every key that there is, as the design of the file has it.
 SAMPLE = """

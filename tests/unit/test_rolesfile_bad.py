@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from provisioner.rolesfile import RolesFileError, load
+from provisioner.rolesfile.loading import RolesFileError, load
 
 
 def refused(text: str | bytes) -> list[str]:

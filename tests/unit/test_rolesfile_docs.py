@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from enc.model import Market
-from provisioner.rolesfile import RolesFile, load
-from provisioner.rolespec import (
+from provisioner.rolesfile.loading import RolesFile, load
+from provisioner.rolesfile.spec import (
     OURS,
     BurstSpec,
     Check,

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from provisioner.rolesfile import RolesFileError, load
-from provisioner.roleyaml import MAX_BYTES, MAX_DEPTH
+from provisioner.rolesfile.loading import RolesFileError, load
+from provisioner.rolesfile.yamltree import MAX_BYTES, MAX_DEPTH
 
 
 def refused(text: str | bytes) -> list[str]:

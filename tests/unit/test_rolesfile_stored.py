@@ -10,7 +10,7 @@ import pytest
 
 from enc.classify import role_text
 from enc.model import Role
-from provisioner.rolesfile import RoleSpec, StoredRoleError, diff, load
+from provisioner.rolesfile.loading import RoleSpec, StoredRoleError, diff, load
 from tests.unit.test_rolesfile import LAUNCH, SAMPLE, Files, certificate, files
 
 __all__ = ["certificate", "files"]
