@@ -91,6 +91,14 @@ class Agent:
         """The cached catalogue: `classes`, `environment`, `resources` and more."""
         return dict(json.loads(self.host.read(self._cached_catalogue)))
 
+    def resource(self, kind: str, title: str) -> dict[str, Any]:
+        """A resource of the cached catalogue, a class by its capitalised title."""
+        return next(
+            dict(each)
+            for each in self.catalogue()["resources"]
+            if (each["type"], each["title"]) == (kind, title)
+        )
+
     def summary(self) -> dict[str, Any]:
         """The agent's last_run_summary.yaml."""
         return dict(yaml.safe_load(self.host.read(SUMMARY)))

@@ -7,6 +7,7 @@ Debian's /usr/share/puppetserver/cli/apps/foreground is run here with folders of
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -35,6 +36,8 @@ JAVA = (
     "-Dlogappender=F1",
 )  # fmt: skip
 HOST = "127.0.0.1"
+# A line of a Java or JRuby stack trace.
+FRAME = re.compile(r"\tat |org[./]|java|puppetlabs\.|RUBY\.|uri:|/usr/")
 # The name that machines know it by; its certificate carries it beside the address.
 NAME = "puppet"
 
@@ -190,11 +193,5 @@ class PuppetServer:
         said = []
         for path in (self.folder / "log" / "stdout", self.log):
             text = path.read_text(errors="replace") if path.exists() else ""
-            said += [
-                line
-                for line in text.splitlines()
-                if not line.startswith(
-                    ("\tat ", "org.", "java", "puppetlabs.", "RUBY.", "uri:", "/usr/")
-                )
-            ]
-        return "\n".join(line.rstrip() for line in said[-lines:])
+            said += [line for line in text.splitlines() if line and not FRAME.match(line)]
+        return "\n".join(said[-lines:])

@@ -61,8 +61,8 @@ LOGBACK_XML = """\
     <file>{d}/log/puppetserver.log</file>
     <encoder><pattern>%d{{HH:mm:ss.SSS}} %-5p [%c{{2}}] %m%n</pattern></encoder>
   </appender>
-  <logger name="org.eclipse.jetty" level="WARN"/>
-  <root level="info"><appender-ref ref="F1"/></root>
+  <logger name="puppetserver" level="info"/>
+  <root level="warn"><appender-ref ref="F1"/></root>
 </configuration>
 """
 

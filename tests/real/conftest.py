@@ -1,0 +1,117 @@
+"""The real ring: one puppetserver for all of it, a new store and service for each test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real.agent import Agent, machine
+from tests.real.ring import Ring
+from tests.real.site import Site
+from tests.region.handle import Region, World
+
+# What the ring drives; tests/real/debs.sh installs it.
+TOOLS = ("puppet", "puppetserver", "redis-server", "cloud-init", "ip", "setpriv", "nsenter")
+# Open to every user, and short: a path in it becomes a unix socket's, which takes 108 bytes.
+FOLDERS_BELOW = "/tmp"
+# Of each log, what a failed test shows.
+TAIL_LINES = 60
+
+
+def cannot_run(why: str) -> None:
+    """Skip where a person lacks something; fail in CI, where nobody would read of it."""
+    if os.environ.get("CI"):
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def tools() -> None:
+    """Root, and the packages that tests/real/debs.sh installs."""
+    path = os.pathsep.join(("/usr/bin", "/bin", "/usr/sbin", "/sbin"))
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    if missing:
+        cannot_run(f"not installed: {', '.join(missing)}; run: make debs")
+    if os.geteuid() != 0:
+        cannot_run("private machines (namespaces, mounts) need root; run: sudo make real")
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder that the puppet user may enter."""
+    path = Path(tempfile.mkdtemp(prefix="rolecall-real-", dir=FOLDERS_BELOW))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def ring(tools: None, folder: Path) -> Iterator[Ring]:
+    ring = Ring.prepare(folder)
+    try:
+        ring.server.start()
+        yield ring
+    finally:
+        ring.server.stop()
+
+
+@pytest.fixture(scope="session")
+def region() -> Iterator[Region]:
+    """One, never reset: an instance id that came twice would be one certname with two keys."""
+    with Region.start() as region:
+        yield region
+
+
+@pytest.fixture(scope="session")
+def world(region: Region) -> World:
+    return region.seed()
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """One for each site: another site's machines are not ours."""
+    return count(1)
+
+
+@pytest.fixture
+def site(
+    ring: Ring, region: Region, world: World, folder: Path, numbers: Iterator[int]
+) -> Iterator[Site]:
+    """A store that has begun, with the roles of the ring, and the service over it."""
+    site = Site.named(f"site{next(numbers)}", folder, region, world)
+    try:
+        site.start()
+        ring.configure_enc(url=site.service.url)
+        yield site
+    finally:
+        site.stop()
+
+
+@pytest.fixture
+def start_machine(ring: Ring) -> Iterator[Callable[..., Agent]]:
+    """Call it with a certname (and a host name): a machine whose agent knows its puppetserver."""
+    with ExitStack() as stack:
+
+        def start(certname: str, hostname: str | None = None) -> Agent:
+            return stack.enter_context(machine(certname, ring.server.port, hostname))
+
+        yield start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """With a failed test comes what the servers said last."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    if report.failed and "ring" in fixtures:
+        log = fixtures["ring"].server.tail(TAIL_LINES)
+        report.sections.append(("puppetserver, and its ENC's standard error", log))
+    if report.failed and "site" in fixtures:
+        report.sections.append(("the service", fixtures["site"].service_log(TAIL_LINES)))
+    return report
