@@ -13,11 +13,18 @@ from tests.fakes.clock import START, FakeClock
 from tests.servers import RedisServer, embedded_redis, system_redis
 
 BINARIES = {"embedded 6.2": embedded_redis, "system 7.0": system_redis}
+on_both_redis = pytest.mark.parametrize("redis_server", BINARIES, indirect=True)
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+def redis_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """The system's redis-server, else the embedded one; ``on_both_redis`` asks for each."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    if hasattr(request, "param"):
+        server.binary = BINARIES[request.param]() or pytest.skip(f"no {request.param} here")
+    server.start()
     yield server
     server.stop()
 

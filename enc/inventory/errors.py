@@ -89,7 +89,9 @@ _REMEDIES: Mapping[str, str] = {
     "BUSY": "somebody else's script blocks it: see SCRIPT KILL",
 }
 # Redis tells where in a script a command failed, 6.2 before the error and 7 behind it.
-_IN_SCRIPT = re.compile(r"^Error running script .*?@user_script: ?\d+: |,? script: [0-9a-f]{40}.*$")
+_IN_SCRIPT = re.compile(
+    r"^Error running script .*@user_script: ?\d+: -?|,? script: [0-9a-f]{40}.*$"
+)
 
 
 @contextmanager

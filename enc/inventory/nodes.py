@@ -40,7 +40,7 @@ class Nodes:
 
     def __init__(self, redis: Redis, limits: Limits | None = None) -> None:
         self._redis = redis
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._script = Script(redis, "node.lua")
 
     def get(self, certname: str) -> Node | None:
@@ -128,7 +128,7 @@ class Nodes:
         the node is no longer what was read.
         """
         new = _changed(node, event.at, changes)
-        [answer] = self._script.each([changed(node, new, event, self._limits)])
+        [answer] = self._script.each([changed(node, new, event, self.limits)])
         return replace(new, rev=rev_of(node, answer))
 
     def change_many(self, changes: Iterable[tuple[Node, Event, dict[str, Any]]]) -> list[Node]:
@@ -137,7 +137,7 @@ class Nodes:
         An error of another kind is raised when all have been tried.
         """
         asked = [(node, _changed(node, event.at, ch), event) for node, event, ch in changes]
-        commands = [changed(node, new, event, self._limits) for node, new, event in asked]
+        commands = [changed(node, new, event, self.limits) for node, new, event in asked]
         done, errors = [], []
         for (node, new, _), answer in zip(asked, self._script.each(commands), strict=True):
             try:
@@ -153,14 +153,14 @@ class Nodes:
     def archive(self, node: Node, event: Event) -> None:
         """End a node: out of every index, into the archive; ``event.why`` is the reason kept."""
         check_transition(node.certname, node.state, State.ARCHIVED)
-        [answer] = self._script.each([ended(node, event, self._limits)])
+        [answer] = self._script.each([ended(node, event, self.limits)])
         rev_of(node, answer)
 
     def _born(self, node: Node, event: Event, *, init: bool) -> str:
         check_certname(node.certname)
         if node.state is State.ARCHIVED:
             raise ValueError(f"{node.certname} cannot begin as archived")
-        return born(node, event, self._limits, init=init)
+        return born(node, event, self.limits, init=init)
 
     def _the_same(self, asked: Sequence[Node], refused: dict[str, StoreError]) -> Iterator[Node]:
         """Those of the refused that are there as the very machine that was asked for."""

@@ -11,10 +11,10 @@ from redis import Redis
 from redis.exceptions import NoScriptError
 
 from enc.inventory.batch import CHUNK, answers
-from enc.inventory.errors import StoreUnavailableError, as_ours
+from enc.inventory.errors import as_ours
 
 # Redis forgets scripts at a restart, at a failover and at SCRIPT FLUSH.
-_LOADS = 3
+_UNKNOWN = NoScriptError("not asked yet")
 
 
 def lua(name: str) -> str:
@@ -22,7 +22,7 @@ def lua(name: str) -> str:
 
 
 class Script:
-    """One script, called by its hash and loaded whenever Redis does not have it."""
+    """One script, called by its hash, and by its text whenever Redis does not have it."""
 
     def __init__(self, redis: Redis, name: str) -> None:
         self._redis, self._name = redis, name
@@ -50,15 +50,12 @@ class Script:
         return found
 
     def _run(self, calls: Sequence[Sequence[str]], about: str) -> list[Any]:
-        found: dict[int, Any] = {}
-        for _ in range(_LOADS):
-            left = [i for i in range(len(calls)) if i not in found]
-            # A call that Redis knew no script for was not done, so it may be sent again.
-            sent = [("EVALSHA", self._sha, *calls[i]) for i in left]
-            said = answers(self._redis, sent, about)
-            pairs = zip(left, said, strict=True)
-            found |= {i: answer for i, answer in pairs if not isinstance(answer, NoScriptError)}
-            if len(found) == len(calls):
-                return [found[i] for i in range(len(calls))]
-            answers(self._redis, [("SCRIPT LOAD", self._text)], self._name)
-        raise StoreUnavailableError(f"Redis forgets our script {self._name} again and again")
+        answered = dict.fromkeys(range(len(calls)), _UNKNOWN)
+        how: tuple[str, str] = ("EVALSHA", self._sha)
+        while left := [i for i, answer in answered.items() if isinstance(answer, NoScriptError)]:
+            # What Redis knew no script for was not done, so it may be sent again. The text goes
+            # with the first, which so is done whatever Redis forgets next: every turn gets on.
+            sent = [(*how, *calls[left[0]]), *(("EVALSHA", self._sha, *calls[i]) for i in left[1:])]
+            answered |= zip(left, answers(self._redis, sent, about), strict=True)
+            how = ("EVAL", self._text)
+        return list(answered.values())

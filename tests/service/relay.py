@@ -1,0 +1,103 @@
+"""A relay before Redis that counts round trips, and cuts or holds back answers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+_CHUNK = 65536
+
+
+@dataclass
+class Relay:
+    """Listens on a free port of loopback while its ``with`` block lasts."""
+
+    port: int
+    # How many more bytes of answers pass before every connection is cut; None: all.
+    left: int | None = None
+    # Seconds of silence before what was asked counts as a whole, and its answers pass.
+    quiet: float = 0.0
+    # How often answers followed what was asked: round trips, when ``quiet`` is given.
+    turns: int = 0
+    # Commands that clients sent, as bytes.
+    asked: bytearray = field(default_factory=bytearray)
+    _ends: list[socket.socket] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> Self:
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+        self.cut()
+        for thread in self._threads:
+            thread.join(5)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._door.getsockname()[1]}/0"
+
+    def cut(self) -> None:
+        with self._lock:
+            ends, self._ends = self._ends, []
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _start(self, target: object, *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._door.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.port))
+            with self._lock:
+                self._ends += [client, server]
+            asking = threading.Event()
+            self._start(self._ask, client, server, asking)
+            self._start(self._answer, server, client, asking)
+
+    def _ask(self, client: socket.socket, server: socket.socket, asking: threading.Event) -> None:
+        with suppress(OSError):
+            while data := client.recv(_CHUNK):
+                self.asked += data
+                asking.set()
+                server.sendall(data)
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_WR)
+
+    def _answer(
+        self, server: socket.socket, client: socket.socket, asking: threading.Event
+    ) -> None:
+        with suppress(OSError):
+            while data := server.recv(_CHUNK):
+                if asking.is_set():
+                    self.turns += 1
+                    self._wait_for_silence(asking)
+                if self.left is not None:
+                    data, self.left = data[: self.left], self.left - len(data)
+                client.sendall(data)
+                if self.left is not None and self.left <= 0:
+                    self.cut()
+                    return
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+
+    def _wait_for_silence(self, asking: threading.Event) -> None:
+        asking.clear()
+        while self.quiet and asking.wait(self.quiet):
+            asking.clear()
