@@ -4,12 +4,11 @@ What a catalogue does there happens to that machine alone, and its host name is 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-import yaml
 
 from tests.real import puppetserver
 from tests.real.host import Host
@@ -30,8 +29,6 @@ keylength = 2048
 report = true
 """
 
-SUMMARY = "/var/cache/puppet/public/last_run_summary.yaml"
-
 # Facter asks for what a namespace may not read, some 18 times a run.
 NOISE = "Facter: Permission denied"
 
@@ -48,8 +45,10 @@ class Run:
         return "Using cached catalog" in self.said
 
     @property
-    def compile_failed(self) -> bool:
-        return "Could not retrieve catalog from remote server: Error 500" in self.said
+    def enc_exit(self) -> int:
+        """The ENC's exit code where it failed the compile; 0 where the compile did not fail so."""
+        failed = re.search(r"Could not retrieve catalog .*Error 500.* returned ([1-9]):", self.said)
+        return int(failed[1]) if failed else 0
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,6 @@ class Agent:
             for each in self.catalogue()["resources"]
             if (each["type"], each["title"]) == (kind, title)
         )
-
-    def summary(self) -> dict[str, Any]:
-        """The agent's last_run_summary.yaml."""
-        return dict(yaml.safe_load(self.host.read(SUMMARY)))
 
 
 @contextmanager

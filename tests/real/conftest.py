@@ -17,7 +17,7 @@ from tests.real.site import Site
 from tests.region.handle import Region, World
 
 # What the ring drives; tests/real/debs.sh installs it.
-TOOLS = ("puppet", "puppetserver", "redis-server", "cloud-init", "ip", "setpriv", "nsenter")
+TOOLS = ("puppet", "puppetserver", "redis-server", "cloud-init", "ip", "gpg", "nsenter", "setpriv")
 # Open to every user, and short: a path in it becomes a unix socket's, which takes 108 bytes.
 FOLDERS_BELOW = "/tmp"
 # Of each log, what a failed test shows.
@@ -26,14 +26,14 @@ TAIL_LINES = 60
 
 def cannot_run(why: str) -> None:
     """Skip where a person lacks something; fail in CI, where nobody would read of it."""
-    if os.environ.get("CI"):
+    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
         pytest.fail(why, pytrace=False)
     pytest.skip(why)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def tools() -> None:
-    """Root, and the packages that tests/real/debs.sh installs."""
+    """Root, and the packages that tests/real/debs.sh installs: every test here needs them."""
     path = os.pathsep.join(("/usr/bin", "/bin", "/usr/sbin", "/sbin"))
     missing = [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
     if missing:
@@ -87,6 +87,7 @@ def site(
     site = Site.named(f"site{next(numbers)}", folder, region, world)
     try:
         site.start()
+        ring.empty_the_cache()
         ring.configure_enc(url=site.service.url)
         yield site
     finally:

@@ -3,7 +3,7 @@
 # Everything there: says nothing and exits 0. Not root: names what is missing and the command.
 set -eu
 
-PACKAGES="redis-server puppet-agent puppetserver cloud-init iproute2"
+PACKAGES="redis-server puppet-agent puppetserver cloud-init iproute2 gpg gpg-agent"
 POLICY=/usr/sbin/policy-rc.d
 
 missing=

@@ -85,10 +85,6 @@ class PuppetServer:
         return self.folder / "log" / "puppetserver.log"
 
     @property
-    def access_log(self) -> Path:
-        return self.folder / "log" / "access.log"
-
-    @property
     def _counter(self) -> Path:
         """Where the server counts its starts and reloads (its --restart-file)."""
         return self.folder / "run" / "restarts"

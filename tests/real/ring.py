@@ -49,8 +49,11 @@ class Ring:
         return cls(server, conf, cache)
 
     def configure_enc(self, **settings: str) -> None:
-        """Write the script's settings, and empty the folder that it may keep answers in."""
+        """Write the script's settings file; what is not said here has its default."""
+        self.enc_conf.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
+
+    def empty_the_cache(self) -> None:
+        """A new and empty folder for the script's answers, whether it is told to use it or not."""
         shutil.rmtree(self.enc_cache, ignore_errors=True)
         self.enc_cache.mkdir()
         hand_over(self.enc_cache)
-        self.enc_conf.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))

@@ -18,21 +18,7 @@ def workers(agent: Agent) -> int:
     return int(found["parameters"]["workers"])
 
 
-def test_a_launched_nodes_first_run_applies_its_roles_class_with_its_parameters(
-    site: Site, start_machine: Machines
-) -> None:
-    node = site.launch("pdf2swf")
-
-    agent = start_machine(node)
-    run = agent.test()
-
-    assert run.code == CHANGED, run.said
-    assert "role::pdf2swf" in agent.catalogue()["classes"]
-    assert "role::web" not in agent.catalogue()["classes"]
-    assert workers(agent) == 4
-
-
-def test_a_manifest_sees_the_role_and_what_rolecall_knows_of_the_machine(
+def test_a_launched_nodes_first_run_applies_its_roles_class_and_sees_what_it_was_launched_as(
     site: Site, start_machine: Machines
 ) -> None:
     node = site.launch("pdf2swf")
@@ -42,6 +28,9 @@ def test_a_manifest_sees_the_role_and_what_rolecall_knows_of_the_machine(
     run = agent.test()
 
     assert run.code == CHANGED, run.said
+    assert "role::pdf2swf" in agent.catalogue()["classes"]
+    assert "role::web" not in agent.catalogue()["classes"]
+    assert workers(agent) == 4
     words = agent.host.read(SEEN).split()
     assert words[:2] == ["role=pdf2swf", "environment=production"]
     assert {f"instance_id={node}", f"launch={known['launch']}", "kind=extra"} <= set(words)
