@@ -30,24 +30,24 @@ def connect(url: str, *, timeout: float, name: str = "rolecall") -> Redis:
     Raises StoreUnavailableError for an URL that is none, without repeating any of it.
     """
     try:
-        options = _checked(url)
-        return Client.from_url(
+        client = Client.from_url(
             url,
             decode_responses=True,
             protocol=2,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
-            socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
             client_name=name,
-            **options,
+            **_checked(url),
         )
+        _try_options(client)
     except ValueError as error:
         # Not chained: urllib's own messages quote what they take for the port, which in an
         # unescaped URL is a part of the password.
         why = str(error) if isinstance(error, _BadUrlError) else "it is not a URL"
         msg = f"REDIS_URL is not usable: {why}; it looks like redis://:PASSWORD@HOST:6379/0"
         raise StoreUnavailableError(msg) from None
+    return client
 
 
 class Client(Redis):
@@ -79,6 +79,15 @@ class _BadUrlError(ValueError):
     """Says what is wrong without a word of the URL."""
 
 
+def _try_options(client: Redis) -> None:
+    """Make a connection that does not connect: redis-py looks at its options only there."""
+    pool: Any = client.connection_pool
+    try:
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, RedisError):
+        raise _BadUrlError("an option is not one of redis-py's, or has a wrong value") from None
+
+
 def _checked(url: str) -> dict[str, Any]:
     """Further options for the client. redis-py itself takes redis://host/zero for database 0."""
     parts = urlsplit(url)
@@ -90,13 +99,15 @@ def _checked(url: str) -> dict[str, Any]:
     if parts.scheme != "unix" and parts.port == 0:
         raise _BadUrlError("port 0 is none")
     secure = parts.scheme == "rediss"
-    for option in parse_qs(parts.query, keep_blank_values=True):
-        if option not in _OPTIONS and not (secure and option.startswith("ssl_")):
-            # Unnamed: behind the ? of an unescaped password it would be a part of that.
-            raise _BadUrlError("of options only db, username, password, ssl_... can be set")
+    given = parse_qs(parts.query, keep_blank_values=True)
+    if any(o not in _OPTIONS and not (secure and o.startswith("ssl_")) for o in given):
+        # Unnamed: behind the ? of an unescaped password it would be a part of that.
+        raise _BadUrlError("of options only db, username, password, ssl_... can be set")
+    options: dict[str, Any] = {} if parts.scheme == "unix" else {"socket_keepalive": True}
     # redis-py before 6 checked the certificate, but not that it is for this host.
-    chosen = "ssl_check_hostname" in parts.query or "ssl_cert_reqs" in parts.query
-    return {"ssl_check_hostname": True} if secure and not chosen else {}
+    if secure and not {"ssl_check_hostname", "ssl_cert_reqs"} & given.keys():
+        options["ssl_check_hostname"] = True
+    return options
 
 
 def _check_place(scheme: str, host: str | None, path: str) -> None:

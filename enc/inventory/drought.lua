@@ -13,7 +13,7 @@ end
 
 local now, steps = ARGV[1], (#ARGV - 1) / 2
 for _, key in ipairs(KEYS) do
-  local times = tonumber(redis.call('HGET', key, 'times') or '') or 0
+  local times = tonumber((redis.call('HGET', key, 'times') or ''):match('^%d%d?%d?%d?$') or 0)
   local grows = redis.call('HGET', key, 'grows') or ''
   if grows <= now then times = times + 1 end
   local step = math.min(math.max(times, 1), steps)

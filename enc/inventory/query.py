@@ -84,7 +84,7 @@ class Queries:
         """
         if limit < 1:
             raise ValueError(f"a page of {limit} nodes is none; ask for 1 or more")
-        place = _decode(cursor) if cursor else _BEGINNING
+        place = _BEGINNING if cursor is None else _decode(cursor)
         # One more than wanted tells whether there is a next page.
         found = list(islice(self._walk(query, place, limit + 1), limit + 1))
         nodes = tuple(node for node, _ in found[:limit])

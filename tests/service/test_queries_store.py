@@ -1,0 +1,316 @@
+"""Lists of nodes: filters, prefixes, and pages that neither lose nor repeat while nodes move."""
+
+from __future__ import annotations
+
+import base64
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from enc.inventory import (
+    BadCursorError,
+    CorruptError,
+    Inventory,
+    Page,
+    Query,
+    StoreLostError,
+    connect,
+)
+from enc.inventory.query import Queries
+from enc.model import Market, Node, State
+from tests.builders import event, foreign, node
+from tests.conftest import on_both_redis
+from tests.fakes.clock import START
+from tests.servers import RedisServer
+from tests.service.relay import Relay
+
+pytestmark = on_both_redis
+
+NAMES = [f"i-{n:017x}" for n in range(1100)]
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def fleet(inventory: Inventory) -> list[Node]:
+    """24 nodes: every combination of 2 roles, 3 states and 2 markets twice, the last born first."""
+    kinds = [
+        {"role": role, "state": state, "market": market}
+        for role in ("web", "db")
+        for state in (State.PENDING, State.RUNNING, State.READY)
+        for market in Market
+    ]
+    asked = [
+        node(name, launched_at=START - n * MILLISECOND, **kind)
+        for n, (name, kind) in enumerate(zip(NAMES, kinds * 2, strict=False))
+    ]
+    inventory.nodes.create(foreign(launched_at=START + MILLISECOND, role="db"), event())
+    return inventory.nodes.create_many((each, event()) for each in asked)
+
+
+def pages(inventory: Inventory, query: Query, limit: int) -> Iterator[Page]:
+    cursor = None
+    while True:
+        page = inventory.queries.page(query, limit=limit, cursor=cursor)
+        yield page
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def certnames(found: Iterator[Page]) -> list[str]:
+    return [each.certname for page in found for each in page.nodes]
+
+
+QUERIES = [
+    Query(),
+    Query(role="web"),
+    Query(state=State.READY),
+    Query(market=Market.SPOT),
+    Query(role="web", state=State.READY),
+    Query(role="db", market=Market.ON_DEMAND),
+    Query(state=State.PENDING, market=Market.SPOT),
+    Query(role="web", state=State.RUNNING, market=Market.SPOT),
+    Query(role="none"),
+    Query(role="web", state=State.LOST),
+    Query(q="i-"),
+    Query(q="i-0000000000000000a"),
+    Query(q="db1."),
+    Query(q="nothing"),
+    Query(role="db", q="db1"),
+    Query(role="web", q="db1"),
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_a_query_has_exactly_the_nodes_that_it_asks_for_oldest_first(
+    inventory: Inventory, fleet: list[Node], query: Query
+) -> None:
+    def asked_for(each: Node) -> bool:
+        wanted = (("role", query.role), ("state", query.state), ("market", query.market))
+        fits = all(value is None or getattr(each, name) == value for name, value in wanted)
+        return fits and each.certname.startswith(query.q or "")
+
+    everyone = [*reversed(fleet), *inventory.nodes.many(["db1.example.com"])]
+    expected = [each for each in everyone if asked_for(each)]
+    assert list(inventory.queries.every(query)) == expected
+    assert inventory.queries.count(query) == len(expected)
+    for limit in (1, 3, 24, 1000):
+        found = list(pages(inventory, query, limit))
+        assert [each for page in found for each in page.nodes] == expected
+        assert len(found) == max(1, -(-len(expected) // limit))
+
+
+@pytest.mark.parametrize(
+    "q", ["i-0123", "ip-10-0-0-7.", "ec2-7", "10.0.0.7", "i-0123456789abcdef7"]
+)
+def test_a_prefix_may_be_of_the_certname_a_name_or_the_address(
+    inventory: Inventory, q: str
+) -> None:
+    named = node(
+        "i-0123456789abcdef7",
+        private_dns="ip-10-0-0-7.ec2.internal",
+        public_dns="ec2-7.example",
+        private_ip="10.0.0.7",
+    )
+    born = inventory.nodes.create(named, event())
+    inventory.nodes.create(foreign(private_dns="x10.0.0.7"), event())
+    assert inventory.queries.page(Query(q=q), limit=9).nodes == (born,)
+    assert inventory.queries.count(Query(q=q)) == 1
+
+
+def test_an_empty_prefix_is_no_prefix(inventory: Inventory, fleet: list[Node]) -> None:
+    assert inventory.queries.count(Query(q="")) == len(fleet) + 1
+    assert len(inventory.queries.page(Query(q=""), limit=100).nodes) == len(fleet) + 1
+
+
+def test_a_prefix_is_no_pattern(inventory: Inventory, fleet: list[Node]) -> None:
+    for q in ("*", "i?", "[i]", "^i", ".", "%", "i-0*"):
+        assert inventory.queries.count(Query(q=q)) == 0
+
+
+@pytest.mark.parametrize("limit", [1, 7, 250, 499, 500, 501, 1000])
+def test_500_nodes_of_one_moment_are_paged_whole(inventory: Inventory, limit: int) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES[:500])
+    if limit == 1:
+        inventory.nodes.create_many((node(name), event()) for name in NAMES[500:520])
+        found = certnames(pages(inventory, Query(q="i-000000000000001f"), limit))
+        assert found == NAMES[0x1F0:0x200]
+        return
+    assert certnames(pages(inventory, Query(), limit)) == NAMES[:500]
+
+
+@pytest.mark.parametrize("query", [Query(), Query(role="web", market=Market.SPOT), Query(q="i-")])
+def test_what_stays_is_neither_lost_nor_repeated_while_others_come_and_go(
+    inventory: Inventory, query: Query
+) -> None:
+    luck = random.Random(7)
+    born = inventory.nodes.create_many((node(name), event()) for name in NAMES[:400:2])
+    staying = {each.certname for each in born[::3]}
+    going = [each for each in born if each.certname not in staying]
+    coming = [node(name) for name in NAMES[1:400:2]]
+    seen: list[str] = []
+    for page in pages(inventory, query, 10):
+        seen += [each.certname for each in page.nodes]
+        for _ in range(6):
+            if going:
+                gone = going.pop(luck.randrange(len(going)))
+                retiring = inventory.nodes.change(gone, event(), state=State.RETIRING)
+                inventory.nodes.archive(retiring, event())
+        for _ in range(5):
+            inventory.nodes.create(coming.pop(luck.randrange(len(coming))), event())
+    assert [name for name in seen if name in staying] == sorted(staying)
+    assert len(seen) == len(set(seen))
+
+
+def test_a_walk_in_chunks_loses_nothing_while_another_program_archives(
+    inventory: Inventory, redis_server: RedisServer
+) -> None:
+    inventory.nodes.create_many((node(name, state=State.RETIRING), event()) for name in NAMES)
+    over = threading.Event()
+    going = NAMES[:200:2]
+
+    def archive() -> None:
+        mine = Inventory.on(connect(redis_server.url, timeout=5))
+        for name in going:
+            if not over.is_set():
+                mine.nodes.archive(replace(node(name, state=State.RETIRING), rev=1), event())
+        mine.redis.close()
+
+    archiving = threading.Thread(target=archive)
+    archiving.start()
+    try:
+        staying = [name for name in NAMES if name not in set(going)]
+        while archiving.is_alive():
+            seen = [each.certname for each in inventory.queries.every(Query(q="i-"))]
+            assert [name for name in seen if name not in set(going)] == staying
+            seen = certnames(pages(inventory, Query(), 400))
+            assert [name for name in seen if name not in set(going)] == staying
+    finally:
+        over.set()
+        archiving.join()
+
+
+def test_the_node_at_the_cursor_may_be_gone(inventory: Inventory, fleet: list[Node]) -> None:
+    first = inventory.queries.page(Query(role="web"), limit=5)
+    last = inventory.nodes.change(first.nodes[-1], event(), state=State.RETIRING)
+    inventory.nodes.archive(last, event())
+    second = inventory.queries.page(Query(role="web"), limit=5, cursor=first.cursor)
+    expected = [each for each in reversed(fleet) if each.role == "web"]
+    assert list(second.nodes) == expected[5:10]
+
+
+def test_a_node_is_shown_as_it_is_and_not_as_the_index_was(inventory: Inventory) -> None:
+    for each in inventory.nodes.create_many((node(name), event()) for name in NAMES[:50]):
+        inventory.nodes.change(each, event(), state=State.READY)
+    assert {n.state for n in inventory.queries.every(Query(state=State.READY))} == {State.READY}
+    assert list(inventory.queries.every(Query(state=State.RUNNING))) == []
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "=", "====", "é", "\0", "a" * 10_000, "🙂", "../../etc", "W10=", "-1"),
+        *(
+            base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+            for text in (
+                *("", ":", "1:", ":a", "a:a", "1:A", "1:a b", "nan:a", "inf:a", "-inf:a", "(1:a"),
+                *("1e5:a", "0x1:a", "1_0:a", "²:a", "1.:a", "1:..", '[1,"a"]', "1" * 40 + ":a"),
+                *("1.2.3:a", " 1:a", "1 :a", "1:a\n", "True:a", "1:" + "a" * 256),
+            )
+        ),
+    ],
+)
+def test_a_cursor_that_is_none_of_ours_is_refused(
+    inventory: Inventory, fleet: list[Node], cursor: str
+) -> None:
+    with pytest.raises(BadCursorError, match="not one that this service gave out"):
+        inventory.queries.page(Query(), limit=5, cursor=cursor)
+
+
+def test_our_own_cursors_fit_into_a_url(inventory: Inventory) -> None:
+    for certname in ("a" * 255, "b" * 254):
+        inventory.nodes.create(foreign(certname), event())
+    cursor = inventory.queries.page(Query(), limit=1).cursor
+    assert cursor is not None
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    assert len(cursor) < 400
+    [last] = inventory.queries.page(Query(), limit=1, cursor=cursor).nodes
+    assert last.certname == "b" * 254
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_page_has_at_least_one_place(inventory: Inventory, limit: int) -> None:
+    with pytest.raises(ValueError, match="ask for 1 or more"):
+        inventory.queries.page(Query(), limit=limit)
+
+
+def test_a_store_that_is_lost_between_two_pages_is_not_at_its_end(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    cursor = inventory.queries.page(Query(), limit=5).cursor
+    walk = inventory.queries.every(Query())
+    next(walk)
+    redis.flushall()
+    for act in (
+        lambda: inventory.queries.page(Query(), limit=5, cursor=cursor),
+        lambda: inventory.queries.page(Query(role="web"), limit=5),
+        lambda: list(inventory.queries.every(Query())),
+        lambda: inventory.queries.count(Query()),
+        lambda: inventory.queries.count(Query(role="web", state=State.READY)),
+        lambda: inventory.queries.count(Query(q="i-")),
+    ):
+        with pytest.raises(StoreLostError):
+            act()
+
+
+def test_a_walk_that_meets_the_loss_says_so(inventory: Inventory, redis: Redis) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES[:600])
+    walk = inventory.queries.every(Query())
+    next(walk)
+    redis.flushall()
+    with pytest.raises(StoreLostError):
+        list(walk)
+
+
+@pytest.mark.parametrize("key", ["nodes:role:web", "nodes:state:ready", f"node:{NAMES[3]}"])
+def test_a_value_of_the_wrong_type_is_named(
+    inventory: Inventory, fleet: list[Node], redis: Redis, key: str
+) -> None:
+    redis.delete(key)
+    redis.set(key, "text")
+    whole = Query() if key.startswith("node:") else Query(role="web", state=State.READY)
+    for query in (whole, replace(whole, q="i")):
+        with pytest.raises(CorruptError, match=f"^{key} in Redis has a value of the wrong type"):
+            inventory.queries.page(query, limit=100)
+
+
+def test_a_node_that_cannot_be_read_is_named_and_not_left_out(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    redis.hset(f"node:{NAMES[3]}", "kind", "pet")
+    with pytest.raises(CorruptError, match=f"^node:{NAMES[3]} in Redis has kind"):
+        inventory.queries.page(Query(), limit=100)
+
+
+def test_an_index_entry_without_its_node_is_passed_over(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    redis.delete(f"node:{NAMES[3]}")
+    assert len(certnames(pages(inventory, Query(), 5))) == len(fleet)
+
+
+def test_a_page_is_one_round_trip_however_many_nodes_there_are(
+    inventory: Inventory, redis_server: RedisServer
+) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES)
+    with Relay(redis_server.port, quiet=0.02) as relay:
+        queries = Queries(connect(relay.url, timeout=5))
+        cursor = queries.page(Query(role="web", market=Market.SPOT), limit=50).cursor
+        turns = relay.turns
+        assert len(queries.page(Query(), limit=100, cursor=cursor).nodes) == 100
+        assert relay.turns - turns == 1
