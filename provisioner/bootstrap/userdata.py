@@ -11,6 +11,7 @@ import shlex
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -109,12 +110,15 @@ def _settings(bootstrap: Bootstrap) -> str:
 
 def _packages(bootstrap: Bootstrap) -> dict[str, str]:
     repository = repositories.REPOSITORIES.get(bootstrap.install)
+    hosts = [repository.apt] if repository else []
     if repository and bootstrap.repository:
         repository = repository.at(bootstrap.repository)
+        hosts.append(repository.apt)
     default_of_another = bootstrap.install == "openvox" and bootstrap.package == repositories.PUPPET
     return {
         "PACKAGE": repositories.OPENVOX if default_of_another else bootstrap.package,
         "APT_RELEASE": repository.deb if repository else "",
+        "APT_HOSTS": " ".join(urlsplit(host).hostname or "" for host in hosts),
         "YUM_RELEASE": repository.rpm if repository else "",
     }
 

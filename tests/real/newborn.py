@@ -57,7 +57,11 @@ def boot(host: Host) -> None:
 
 
 def wait_bootstrapped(host: Host) -> None:
-    host.wait_for(f"grep -qx {host.instance_id} {STATE}/bootstrapped", seconds=SOON)
+    try:
+        host.wait_for(f"grep -qx {host.instance_id} {STATE}/bootstrapped", seconds=SOON)
+    except AssertionError as error:
+        error.add_note(host.run(["tail", "-n", "40", LOG], check=False).stdout)
+        raise
 
 
 def put_clock_forward(host: Host, seconds: int) -> None:

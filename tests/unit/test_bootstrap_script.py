@@ -272,6 +272,16 @@ def test_release_packages_are_named_after_the_platform(
     assert machine.piece(f"INSTALL={install}; release_name {kind}") == f"{name}\n"
 
 
+def test_a_vendors_package_is_preferred_to_a_namesake_of_the_distribution(
+    machine: Machine,
+) -> None:
+    machine.give(replace(PLAIN, install="aio", package="puppet-agent=8.10.0-1bookworm"))
+
+    assert machine.piece("prefer") == (
+        'Package: puppet-agent\nPin: origin "apt.puppet.com"\nPin-Priority: 995\n\n'
+    )
+
+
 @pytest.mark.parametrize("manager", ["dnf", "yum"])
 def test_enterprise_linux_installs_by_its_own_manager(machine: Machine, manager: str) -> None:
     machine.give(replace(PLAIN, install="openvox"))

@@ -80,6 +80,7 @@ SETTINGS = (
     "INSTALL",
     "PACKAGE",
     "APT_RELEASE",
+    "APT_HOSTS",
     "YUM_RELEASE",
     "EXPIRES_AT",
     "EXPIRES_CALENDAR",
@@ -242,6 +243,7 @@ def test_a_mirror_stands_in_for_the_vendors_addresses() -> None:
 
     assert settings_of(text)["APT_RELEASE"] == "https://mirror.example/vox/openvox8-release-"
     assert settings_of(text)["YUM_RELEASE"] == "https://mirror.example/vox/openvox8-release"
+    assert settings_of(text)["APT_HOSTS"] == "apt.voxpupuli.org mirror.example"
 
 
 def test_a_mirror_does_not_turn_distribution_packages_into_a_vendors() -> None:

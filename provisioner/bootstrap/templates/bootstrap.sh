@@ -207,12 +207,20 @@ apt() {
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null
 }
 
+# Debian packages puppet-agent as well, in 13 with the higher version of the two.
+prefer() {
+    for host in $APT_HOSTS; do
+        printf 'Package: %s\nPin: origin "%s"\nPin-Priority: 995\n\n' "${PACKAGE%%=*}" "$host"
+    done
+}
+
 with_apt() {
     if [ "$APT_RELEASE" ]; then
         deb=$(mktemp -d)/release.deb
         /usr/lib/apt/apt-helper download-file "$APT_RELEASE$(release_name deb)" "$deb" &&
             dpkg -i "$deb" || fail "cannot add the package repository $APT_RELEASE"
         rm -rf "${deb%/*}"
+        prefer >"$root/etc/apt/preferences.d/rolecall.pref"
     fi
     # A repository of the image's own that is broken is no reason to give up.
     apt update || say "apt-get update had problems"
