@@ -221,6 +221,7 @@ NOT_HTTP = [
     _fails("HTTP/0.9", WHOLE),
     _fails("another protocol", b"SSH-2.0-OpenSSH_9.2p1\r\n\r\n"),
     _fails("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    _fails("another version", response(WHOLE).replace(b"HTTP/1.1", b"HTTP/2.0")),
     _fails("a status of four digits", response(WHOLE, "2000 OK")),
     _fails("a status of letters", response(WHOLE).replace(b"200", b"abc")),
     _fails("a header with bare newlines", _HEAD.replace(b"\r\n", b"\n") + WHOLE),

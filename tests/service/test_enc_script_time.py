@@ -12,6 +12,8 @@ from tests.service.misbehaving import Act, deaf, read, refusing, send, serve, st
 from tests.service.misbehaviours import LATE, NODE, WHOLE, Misbehaviour, problem, response
 
 TIMEOUT = 0.4
+# Long enough that what the script keeps back is more than the interpreter takes to start.
+WHOLE_CALL = 2.5
 # The interpreter's own start and end, on a machine that others use as well.
 STARTUP = 0.5
 GOOD: tuple[Act, ...] = (read, send(response(WHOLE)))
@@ -39,13 +41,13 @@ def test_what_is_late_ends_in_time(tmp_path: Path, case: Misbehaviour) -> None:
     assert run.seconds < TIMEOUT + STARTUP
 
 
-def test_what_is_late_leaves_time_to_read_the_cache(tmp_path: Path) -> None:
+def test_the_whole_call_with_the_reading_of_the_cache_is_within_the_time(tmp_path: Path) -> None:
     keep(tmp_path, NODE, WHOLE)
     with serve(SILENT, "unix", tmp_path) as server:
-        run = run_enc(NODE, url=server.url, timeout=TIMEOUT, cache=tmp_path)
+        run = run_enc(NODE, url=server.url, timeout=WHOLE_CALL, cache=tmp_path)
 
     assert (run.code, run.out) == (0, WHOLE)
-    assert run.seconds < TIMEOUT + STARTUP
+    assert run.seconds < WHOLE_CALL
 
 
 def test_what_is_slow_and_in_time_is_an_answer(tmp_path: Path) -> None:

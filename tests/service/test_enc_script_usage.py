@@ -238,6 +238,16 @@ class TestTheSettings:
         assert (run.code, run.out) == (3, b"")
         assert is_one_line(run.err)
 
+    def test_a_cache_that_cannot_be_a_folder_costs_a_warning(
+        self, service: Server, tmp_path: Path
+    ) -> None:
+        conf = self._conf(tmp_path, f"url = {service.url}\ncache = /var/\0/cache\n")
+
+        run = run_enc(NODE, conf=conf)
+
+        assert (run.code, run.out) == (0, WHOLE)
+        assert "could not be cached" in run.err
+
     def test_a_folder_in_the_place_of_the_file_is_named(self, tmp_path: Path) -> None:
         run = run_enc(NODE, conf=tmp_path)
 
@@ -251,6 +261,8 @@ class TestTheSettings:
         key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBcanary\ncanarycanarycanary==\ncanary==\n"
         conf = self._conf(tmp_path, key)
 
+        assert "canary" not in run_enc(NODE, conf=conf).err
+        conf = self._conf(tmp_path, "c4nary/canary = canary\n")
         assert "canary" not in run_enc(NODE, conf=conf).err
         assert "canary" not in run_enc(NODE, url="http://user:canary@localhost:1/").err
 
