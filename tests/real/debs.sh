@@ -3,7 +3,7 @@
 # Everything there: says nothing and exits 0. Not root: names what is missing and the command.
 set -eu
 
-PACKAGES="redis-server puppet-agent puppetserver cloud-init iproute2 gpg gpg-agent"
+PACKAGES="redis-server puppet-agent puppetserver cloud-init iproute2 gpg gpg-agent shellcheck"
 POLICY=/usr/sbin/policy-rc.d
 
 missing=

@@ -28,14 +28,14 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AptRepo]:
 
 @contextmanager
 def bare(repo: AptRepo, bootstrap: Bootstrap) -> Iterator[Host]:
-    """A machine without Puppet, that knows one repository: the distribution's."""
+    """A machine without a puppet command, that knows no repository."""
     relays = {apt_repo.PORT: ("127.0.0.1", repo.port)}
     with Host("i-0a99e50000000001", user_data=render(bootstrap), relays=relays) as host:
         fakepuppet.prepare(host)
-        host.run(["dpkg", "--purge", "--force-depends", "puppetserver", "puppet-agent"])
         names = f"{apt_repo.VENDOR} {apt_repo.DISTRIBUTION}"
         host.write("/etc/hosts", f"127.0.0.1 localhost\n{host.gateway} {names}\n")
         host.run(["sh", "-c", "rm -rf /etc/apt/sources.list* /var/lib/apt/lists/*"])
+        host.run(["rm", "/usr/bin/puppet"])
         yield host
 
 
@@ -66,6 +66,8 @@ WAYS = (
 def test_installs_the_agent_and_runs_it(repo: AptRepo, way: Way) -> None:
     repo.asked.clear()
     with bare(repo, replace(PLAIN, install=way.install, repository=apt_repo.URL)) as host:
+        # what is installed here would be upgraded rather than installed
+        host.run(["dpkg", "--purge", "--force-depends", "puppetserver", "puppet-agent"])
         give_distribution(host, repo)
         boot(host)
         wait_bootstrapped(host)
@@ -96,11 +98,10 @@ def test_a_package_that_is_not_to_be_had_is_named_and_tried_again(repo: AptRepo)
         host.wait_for(f"grep -q 'next attempt' {LOG}", seconds=SOON)
 
 
-def test_an_unsigned_repository_brings_nothing(repo: AptRepo) -> None:
-    """The image has no key for it: apt refuses, and so do we."""
-    with bare(repo, replace(PLAIN, install="packages")) as host:
-        host.write("/etc/apt/sources.list", f"deb {apt_repo.URL}/debian ./\n")
+def test_a_repository_whose_key_the_image_lacks_brings_nothing(repo: AptRepo) -> None:
+    with bare(repo, replace(PLAIN, install="packages", package="openvox-agent")) as host:
+        host.write("/etc/apt/sources.list", f"deb {apt_repo.URL}/openvox8 ./\n")
         boot(host)
-        host.wait_for(f"grep -q 'puppet-agent was not installed' {LOG}", seconds=SOON)
+        host.wait_for(f"grep -q 'openvox-agent was not installed' {LOG}", seconds=SOON)
 
-        assert version_of(host, "puppet-agent") == ""
+        assert version_of(host, "openvox-agent") == ""
