@@ -18,6 +18,8 @@ from enc.model import Node, Role
 # libyaml refuses C0 and C1 control characters, and folds NEL, LS and PS into line breaks. JSON
 # leaves all but C0 as they are, and writes what is beyond the BMP as surrogate pairs, which are
 # not YAML; so we write text as it is, and these as escapes.
+# Nothing in it needs an escape; most of what a node is made of, on every request.
+_PLAIN = re.compile(r"[A-Za-z0-9 :._/-]*")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
@@ -88,7 +90,7 @@ def quoted(value: Any) -> str:
     """A value in one line of flow style. Raises UnclassifiableError for what YAML cannot say."""
     match value:
         case str():
-            return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
+            return _text(value)
         case bool() | int() | None:
             return json.dumps(value)
         case float():
@@ -100,8 +102,14 @@ def quoted(value: Any) -> str:
     raise UnclassifiableError(f"{value!r} has no form in YAML")
 
 
+def _text(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return f'"{value}"'
+    return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
+
+
 def _pair(key: str, value: Any) -> str:
-    return f"{quoted(key)}: {quoted(value)}"
+    return f"{_text(key)}: {quoted(value)}"
 
 
 def _float(value: float) -> str:

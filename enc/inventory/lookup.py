@@ -21,7 +21,7 @@ from enc.inventory.errors import (
     StoreUnavailableError,
     translated,
 )
-from enc.inventory.line import Line
+from enc.inventory.line import Line, packed
 from enc.inventory.meta import SCHEMA, SchemaError
 from enc.inventory.ready import REPLICA
 from enc.inventory.scripts import lua
@@ -51,22 +51,30 @@ class LookUps:
 
     def look_up(self, certname: str) -> LookUp:
         """Raises StoreUnavailableError, StoreLostError, SchemaError, or CorruptError (its key)."""
+        return self.read(certname, self.ask(certname))
+
+    def ask(self, certname: str) -> str:
+        """All that the store says of a certname, as text: the same text means the same."""
         key = keys.node(certname)
         with translated(key):
-            answer = json.loads(self._ask(keys.META, key, keys.archive(certname)))
-        if answer["found"] == Found.NODE:
-            flat = answer["node"]
-            node = node_from_hash(certname, dict(zip(flat[::2], flat[1::2], strict=True)))
-            return LookUp(Found.NODE, node, answer["sha"])
-        return LookUp(_without_node(answer))
+            return str(self._ask(keys.META, key, keys.archive(certname)))
+
+    def read(self, certname: str, text: str) -> LookUp:
+        """What ``ask`` answered. Raises as ``look_up`` does."""
+        answer = json.loads(text)
+        if answer["found"] != Found.NODE:
+            return LookUp(_without_node(answer))
+        flat = answer["node"]
+        node = node_from_hash(certname, dict(zip(flat[::2], flat[1::2], strict=True)))
+        return LookUp(Found.NODE, node, answer["sha"])
 
     def _ask(self, *asked: str) -> Any:
-        command = (len(asked), *asked, SCHEMA)
+        command = (str(len(asked)), *asked, str(SCHEMA))
         try:
-            return self._line.ask("EVALSHA", self._sha, *command)
+            return self._line.ask(packed("EVALSHA", self._sha, *command))
         except NoScriptError:
             # Redis forgets scripts when it starts, and on SCRIPT FLUSH; this teaches it again.
-            return self._line.ask("EVAL", self._script, *command)
+            return self._line.ask(packed("EVAL", self._script, *command))
 
     def definition(self, role: str) -> tuple[str, Role] | None:
         """A role with the hash of the very text that it was read from; None when it is gone."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from flask import Flask
 
 from enc.inventory import Inventory
-from enc.web import classification, health, home, metrics, problems
-from enc.web.answers import Answers, RoleTexts
+from enc.web import api, classification, health, home, metrics, problems
+from enc.web.answers import Answers
 
 # Nothing that the service takes today has a body.
 _LARGEST_BODY = 64 * 1024
@@ -27,7 +27,6 @@ def create_app(
     app.register_blueprint(home.blueprint())
     app.register_blueprint(health.blueprint(inventory, site))
     app.register_blueprint(metrics.blueprint(counts))
-    app.register_blueprint(
-        classification.blueprint(Answers(inventory.lookups, RoleTexts()), counts)
-    )
+    app.register_blueprint(api.blueprint(inventory))
+    app.register_blueprint(classification.blueprint(Answers(inventory.lookups), counts))
     return app

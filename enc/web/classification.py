@@ -20,7 +20,7 @@ from enc.web.metrics import Metrics
 from enc.web.problems import ProblemError, of_store
 from enc.web.responses import FRESH
 
-MEDIA_TYPE = "application/yaml; charset=utf-8"
+_HEADERS = [("Content-Type", "application/yaml; charset=utf-8"), *FRESH.items()]
 _PROBLEMS: dict[type[Exception], Kind] = {
     ImpossibleCertnameError: IMPOSSIBLE_CERTNAME,
     UnknownError: UNKNOWN_NODE,
@@ -33,9 +33,7 @@ _REFUSALS: tuple[type[Exception], ...] = (StoreError, *_PROBLEMS)
 def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
     routes = Blueprint("classification", __name__)
 
-    # A path, so that a certname with a slash in it is called impossible rather than not found.
-    @routes.get("/v1/enc/<path:certname>")
-    @routes.get("/v1/enc/", defaults={"certname": ""})
+    @routes.get("/v1/enc/<certname>")
     def classify(certname: str) -> Response:
         try:
             text = answers.to(check_certname(certname))
@@ -44,7 +42,13 @@ def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
             counts.looked_up(found.kind.slug)
             raise found from error
         counts.looked_up("classified")
-        return Response(text, headers=FRESH, content_type=MEDIA_TYPE)
+        return Response(text, headers=_HEADERS)
+
+    # Without a certname, or with a slash in it: impossible, rather than a path that is not there.
+    @routes.get("/v1/enc/")
+    @routes.get("/v1/enc/<path:certname>")
+    def refuse(certname: str = "") -> Response:
+        return classify(certname)
 
     return routes
 

@@ -1,0 +1,66 @@
+"""A connection for each thread that only asks, without the bookkeeping of redis-py's pool.
+
+The pool and the command layer cost several times the CPU of the question itself, and the ENC asks
+one question per request.
+"""
+
+from __future__ import annotations
+
+from threading import local
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ConnectionError as ClosedError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as SlowError
+
+
+class Line:
+    """Connects when first asked, and again whenever it must; raises redis-py's errors."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._mine = local()
+
+    def ask(self, command: bytes) -> Any:
+        """Send one command that changes nothing, as ``packed`` makes it, and read its answer."""
+        connection, used = self._connection()
+        try:
+            return _ask(connection, command)
+        except (ResponseError, SlowError):
+            raise
+        except ClosedError:
+            # Of a connection that lay idle this only says that Redis was restarted meanwhile.
+            if not used:
+                raise
+            return _ask(connection, command)
+
+    def _connection(self) -> tuple[Any, bool]:
+        """This thread's own, and whether it has been used before."""
+        try:
+            return self._mine.connection, True
+        except AttributeError:
+            connection = self._mine.connection = self._redis.connection_pool.make_connection()
+            return connection, False
+
+
+def packed(*words: str) -> bytes:
+    """A command in Redis' protocol (RESP): the number of its words, then each with its length."""
+    found = [b"*%d\r\n" % len(words)]
+    for word in words:
+        text = word.encode()
+        found.append(b"$%d\r\n%b\r\n" % (len(text), text))
+    return b"".join(found)
+
+
+def _ask(connection: Any, command: bytes) -> Any:
+    """It connects by itself, and disconnects when it cannot send."""
+    try:
+        connection.send_packed_command([command])
+        return connection.read_response()
+    except ResponseError:
+        raise  # an answer: the connection is as good as before
+    except BaseException:
+        # Half an answer may still come, and would be taken for the next question's.
+        connection.disconnect()
+        raise
