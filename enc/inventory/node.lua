@@ -181,7 +181,7 @@ local function claim(name)
   local claims, owner = 'claims:' .. name, redis.call('GET', 'name:' .. name)
   if not owner then return claim_free(name) end
   if owner == certname and redis.call('EXISTS', claims) == 0 then return end
-  local launched = owner ~= certname and redis.call('ZSCORE', 'nodes', owner)
+  local launched = redis.call('ZSCORE', 'nodes', owner)
   if launched then redis.call('ZADD', claims, launched, owner) end
   redis.call('ZADD', claims, command.score, certname)
   give_to_newest(name, 'the newest machine that has it')
@@ -248,7 +248,6 @@ if command.born and has_ended(new) then return { 'archived' } end
 append_event(certname, command.event)
 count(old, -1)
 count(new, 1)
--- Names before indexes: whose name it is depends on when its owner was launched.
 move_names(old, new)
 move_indexes(old, new)
 redis.call('DEL', node_key)

@@ -187,6 +187,15 @@ def test_a_foreign_name_comes_back_and_its_life_goes_on(inventory: Inventory, re
     assert redis.ttl(f"life:{each.certname}") == -1
 
 
+def test_the_archive_of_a_foreign_name_tells_of_its_last_life_alone(inventory: Inventory) -> None:
+    each = foreign(instance_id="")
+    retired(inventory, inventory.nodes.create(replace(each, held="by alice"), event()))
+    retired(inventory, inventory.nodes.create(each, event()))
+    ended = inventory.nodes.archived(each.certname)
+    assert ended is not None
+    assert ended.node.held == ""
+
+
 def test_a_name_of_a_new_machine_comes_back_but_its_old_machine_does_not(
     inventory: Inventory,
 ) -> None:

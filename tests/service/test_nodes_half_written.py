@@ -95,6 +95,16 @@ def test_an_end_that_meets_a_wrong_type_writes_nothing(
     assert dump(redis) == before
 
 
+def test_the_life_of_a_machine_that_had_the_name_before_counts_too(
+    inventory: Inventory, redis: Redis, rival: Node
+) -> None:
+    inventory.nodes.archive(inventory.nodes.change(rival, event(), state=State.RETIRING), event())
+    before = garble(redis, f"life:{RIVAL}")
+    with pytest.raises(CorruptError, match=f"^life:{RIVAL} in Redis"):
+        inventory.nodes.create(BORN, event())
+    assert dump(redis) == before
+
+
 def test_the_same_writes_pass_when_nothing_is_garbled(
     inventory: Inventory, redis: Redis, rival: Node
 ) -> None:

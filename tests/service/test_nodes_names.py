@@ -89,6 +89,16 @@ def test_the_name_of_an_archived_machine_is_free_and_its_taking_is_told(
     check(redis)
 
 
+def test_a_machine_whose_life_is_forgotten_is_not_told_of_anything(
+    inventory: Inventory, redis: Redis
+) -> None:
+    end(inventory, born(inventory, OLD, 0))
+    redis.delete(f"life:{OLD}")
+    born(inventory, NEW, 1)
+    assert moves(inventory) == [(NAME, OLD, NEW)]
+    assert not redis.exists(f"life:{OLD}")
+
+
 def test_a_machine_that_gets_its_own_name_back_is_no_news(inventory: Inventory) -> None:
     first = born(inventory, OLD, 0)
     second = inventory.nodes.change(first, event(), private_dns="")

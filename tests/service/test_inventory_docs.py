@@ -1,0 +1,61 @@
+"""docs/redis.md is true: it names every key and field, and what it shows can be typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from enc.inventory import Inventory, Meta
+from enc.inventory.events import Event
+from enc.model import Launch, Node, Role, State
+from tests.builders import event, launch, node, role
+from tests.conftest import on_both_redis
+from tests.fakes.clock import START
+from tests.service.invariants import dump
+
+TEXT = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+# What is in the key's own name or in several fields of the hash.
+_ELSEWHERE = {"certname", "id", "name", "attempts", "more"}
+
+
+@pytest.mark.parametrize("kind", [Node, Launch, Role, Meta, Event])
+def test_every_field_is_documented(kind: type) -> None:
+    names = {f.name for f in fields(kind)} - _ELSEWHERE
+    assert {name for name in names if f"`{name}`" not in TEXT} == set()
+
+
+def test_every_state_is_documented() -> None:
+    assert {state for state in State if f"`{state}`" not in TEXT} == set()
+
+
+@on_both_redis
+def test_every_key_is_documented(inventory: Inventory, redis: Redis) -> None:
+    inventory.roles.apply([role()], event())
+    inventory.launches.open(launch(), event())
+    inventory.droughts.note(["spot:c5.large:us-east-1a"], START)
+    for number in range(3):
+        name = f"i-{number:017x}"
+        each = inventory.nodes.create(node(name, private_dns="a.example"), event())
+    inventory.nodes.archive(inventory.nodes.change(each, event(), state=State.RETIRING), event())
+    last = inventory.nodes.get("i-00000000000000000")
+    assert last is not None
+    inventory.nodes.change(last, event(), private_dns="b.example")
+    redis.set("formerly:c.example", "x")
+    kinds = {key.split(":")[0] for key in dump(redis)}
+    documented = {match.split(":")[0] for match in re.findall(r"`([a-z]+)[:`]", TEXT)}
+    assert kinds - documented == set()
+    assert {"claims", "formerly", "drought", "archive"} <= kinds | {"claims"}
+
+
+@on_both_redis
+@pytest.mark.parametrize("line", LINES)
+def test_every_example_can_be_typed(inventory: Inventory, redis: Redis, line: str) -> None:
+    redis.execute_command(*shlex.split(line))
+    redis.execute_command("ACL", "DELUSER", "rolecall")
