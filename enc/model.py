@@ -36,7 +36,8 @@ class _Timed:
     """What is made here equals what is read back: times lose here what the store would cut."""
 
     def __post_init__(self) -> None:
-        for name in _times_of(type(self)):
+        kind: Any = type(self)
+        for name in _times_of(kind):
             time = getattr(self, name)
             if time is not None:
                 object.__setattr__(self, name, whole_milliseconds(time))

@@ -19,13 +19,20 @@ COMMAND_TIMEOUT = 5.0
 
 _SCHEMES = ("redis", "rediss", "unix")
 # Others would undo what we rely on: the time-outs, text answers, no retries.
-_OPTIONS = frozenset({"db", "username", "password", "health_check_interval"})
+_OPTIONS = frozenset({"db", "health_check_interval"})
+_TLS_OPTIONS = frozenset(
+    {
+        *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_keyfile_password"),
+        *("ssl_cert_reqs", "ssl_check_hostname"),
+    }
+)
 
 
 def connect(url: str, *, timeout: float, name: str = "rolecall") -> Redis:
     """A client that gives up after ``timeout`` seconds and retries nothing by itself.
 
     Takes redis://, rediss:// (with ``ssl_...`` options as redis-py names them) and unix://.
+    Login and password stand before the @, percent-encoded.
     RESP 2 on purpose: reply shapes are the same for every redis-py and server that we support.
     Raises StoreUnavailableError for an URL that is none, without repeating any of it.
     """
@@ -100,9 +107,10 @@ def _checked(url: str) -> dict[str, Any]:
         raise _BadUrlError("port 0 is none")
     secure = parts.scheme == "rediss"
     given = parse_qs(parts.query, keep_blank_values=True)
-    if any(o not in _OPTIONS and not (secure and o.startswith("ssl_")) for o in given):
+    allowed = _OPTIONS | (_TLS_OPTIONS if secure else frozenset())
+    if given.keys() - allowed:
         # Unnamed: behind the ? of an unescaped password it would be a part of that.
-        raise _BadUrlError("of options only db, username, password, ssl_... can be set")
+        raise _BadUrlError(f"behind ? only these can be set: {', '.join(sorted(allowed))}")
     options: dict[str, Any] = {} if parts.scheme == "unix" else {"socket_keepalive": True}
     # redis-py before 6 checked the certificate, but not that it is for this host.
     if secure and not {"ssl_check_hostname", "ssl_cert_reqs"} & given.keys():

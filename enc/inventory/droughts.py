@@ -33,7 +33,7 @@ class Droughts:
         The span doubles when a pool is still or again dry after the span before, up to
         LONGEST_SPAN; another refusal within that span only makes it last from now on.
         """
-        dry = [keys.drought(pool) for pool in dict.fromkeys(pools)]
+        dry = [keys.drought(pool) for pool in pools]
         if not dry:
             return
         ladder = chain.from_iterable(

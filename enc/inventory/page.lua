@@ -21,7 +21,6 @@ local index = table.remove(KEYS, 1)
 -- The rank behind a place, whether its node is still there or not: members of one score stand in
 -- the order of their bytes.
 local function rank_behind(score, name)
-  if redis.call('ZSCORE', index, name) == score then return redis.call('ZRANK', index, name) + 1 end
   local low = redis.call('ZCOUNT', index, '-inf', '(' .. score)
   local high = low + redis.call('ZCOUNT', index, score, score)
   while low < high do

@@ -42,12 +42,12 @@ def ping(url: str) -> None:
 def test_a_password_of_any_characters_is_written_percent_encoded(guarded: RedisServer) -> None:
     ping(f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{guarded.port}/0")
     ping(f"redis://default:{quote(PASSWORD, safe='')}@127.0.0.1:{guarded.port}")
-    ping(f"redis://127.0.0.1:{guarded.port}/?password={quote(PASSWORD, safe='')}&db=1")
+    ping(f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{guarded.port}/?db=1")
 
 
 def test_a_unix_socket_will_do(guarded: RedisServer, tmp_path: Path) -> None:
     ping(f"unix://:{quote(PASSWORD, safe='')}@{tmp_path}/redis.sock")
-    ping(f"unix://{tmp_path}/redis.sock?password={quote(PASSWORD, safe='')}&db=2")
+    ping(f"unix://:{quote(PASSWORD, safe='')}@{tmp_path}/redis.sock?db=2")
 
 
 def test_databases_are_kept_apart(guarded: RedisServer) -> None:
@@ -98,6 +98,8 @@ def test_a_password_that_redis_does_not_want_is_told_and_not_repeated(
         "redis://u:12?wr0ngword@127.0.0.1/0",
         "redis://u:12?wr0ngword=1@127.0.0.1/0",
         "redis://:wr0ngword@127.0.0.1/0?db=first",
+        "redis://127.0.0.1/0?password=wr0ngword",
+        "rediss://127.0.0.1/0?ssl_min_version=new",
         "redis://127.0.0.1/0?socket_timeout=600",
         "redis://127.0.0.1/0?decode_responses=0",
         "redis://127.0.0.1/0?protocol=3",
@@ -178,9 +180,7 @@ def test_tls_is_not_spoken_with_a_stranger_or_another_host(
         ping(f"rediss://{host}:{port}/0{known}")
 
 
-@pytest.mark.parametrize(
-    "options", ["ssl_colour=red", "ssl_cert_reqs=perhaps", "ssl_min_version=new"]
-)
+@pytest.mark.parametrize("options", ["ssl_colour=red", "ssl_cert_reqs=perhaps"])
 def test_an_option_of_tls_that_is_none_is_told_before_anything_is_asked(options: str) -> None:
     with pytest.raises(StoreUnavailableError, match=r"^REDIS_URL is not usable: "):
         connect(f"rediss://127.0.0.1:{free_port()}/0?{options}", timeout=1)

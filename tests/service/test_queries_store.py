@@ -204,6 +204,22 @@ def test_the_node_at_the_cursor_may_be_gone(inventory: Inventory, fleet: list[No
     assert list(second.nodes) == expected[5:10]
 
 
+@pytest.mark.parametrize("at", [1, 2, 17, 39])
+def test_among_many_of_one_moment_the_node_at_the_cursor_may_be_gone_or_younger_now(
+    inventory: Inventory, at: int
+) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES[:40])
+    first = inventory.queries.page(Query(), limit=at)
+    *_, gone = first.nodes
+    moved = inventory.nodes.change(gone, event(), launched_at=START + MILLISECOND)
+    second = inventory.queries.page(Query(), limit=100, cursor=first.cursor)
+    assert [each.certname for each in second.nodes] == [*NAMES[at:40], gone.certname]
+    retiring = inventory.nodes.change(moved, event(), state=State.RETIRING)
+    inventory.nodes.archive(retiring, event())
+    second = inventory.queries.page(Query(), limit=100, cursor=first.cursor)
+    assert [each.certname for each in second.nodes] == NAMES[at:40]
+
+
 def test_a_node_is_shown_as_it_is_and_not_as_the_index_was(inventory: Inventory) -> None:
     for each in inventory.nodes.create_many((node(name), event()) for name in NAMES[:50]):
         inventory.nodes.change(each, event(), state=State.READY)
