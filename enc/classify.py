@@ -1,7 +1,8 @@
 """What Puppet is told about a node: the classification, and its text.
 
-The text is YAML that Ruby's Psych and PyYAML read alike. Every key and string stands in double
-quotes, so that none is taken for a number, a boolean or a date.
+The text is YAML that Ruby's Psych (on C Ruby, and on the puppetserver's JRuby) and PyYAML read
+alike. Every key and string stands in double quotes, so that none is taken for a number, a boolean
+or a date. What they read differently, or wrongly, is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from enc.model import Node, Role
 # not YAML; so we write text as it is, and these as escapes.
 # Nothing in it needs an escape; most of what a node is made of, on every request.
 _PLAIN = re.compile(r"[A-Za-z0-9 :._/-]*")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# Halves of a character: C Ruby refuses the document, JRuby reads a question mark.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# JRuby's stack overflows somewhere above a hundred; nobody's parameters are that deep.
+MAX_DEPTH = 32
+# Set for every node below: twice the same key means something else to every reader.
+_OURS = ("role", "rolecall")
 
 
 class UnclassifiableError(ValueError):
@@ -50,14 +57,19 @@ def role_text(role: Role) -> RoleText:
         if not isinstance(parameters, dict):
             msg = f"class {name} of role {role.name}: parameters are not a map"
             raise UnclassifiableError(msg)
-    environment = role.definition.get("environment") or ""
-    if not isinstance(environment, str):
+    parameters = _mapping(role, "parameters")
+    for name in _OURS:
+        if name in parameters:
+            raise UnclassifiableError(f"role {role.name}: parameter {name} is rolecall's own")
+    environment = role.definition.get("environment")
+    if not isinstance(environment, str | None):
         raise UnclassifiableError(f"role {role.name}: environment is not a text")
+    try:
+        lines = _lines(classes), _lines(parameters)
+    except UnclassifiableError as error:
+        raise UnclassifiableError(f"role {role.name}: {error}") from None
     return RoleText(
-        role=role.name,
-        classes=_lines(classes),
-        parameters=_lines(_mapping(role, "parameters")),
-        environment=environment,
+        role=role.name, classes=lines[0], parameters=lines[1], environment=environment or ""
     )
 
 
@@ -86,8 +98,10 @@ def facts(node: Node) -> dict[str, str]:
     }
 
 
-def quoted(value: Any) -> str:
+def quoted(value: Any, *, depth: int = MAX_DEPTH) -> str:
     """A value in one line of flow style. Raises UnclassifiableError for what YAML cannot say."""
+    if depth < 0:
+        raise UnclassifiableError(f"a value is nested more than {MAX_DEPTH} deep")
     match value:
         case str():
             return _text(value)
@@ -96,26 +110,31 @@ def quoted(value: Any) -> str:
         case float():
             return _float(value)
         case dict():
-            return "{" + ", ".join(_pair(key, value[key]) for key in value) + "}"
+            pairs = (_pair(key, item, depth - 1) for key, item in value.items())
+            return "{" + ", ".join(pairs) + "}"
         case list():
-            return "[" + ", ".join(quoted(item) for item in value) + "]"
-    raise UnclassifiableError(f"{value!r} has no form in YAML")
+            return "[" + ", ".join(quoted(item, depth=depth - 1) for item in value) + "]"
+    raise UnclassifiableError(f"a {type(value).__name__} has no form in YAML")
 
 
 def _text(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return f'"{value}"'
+    if _SURROGATE.search(value):
+        raise UnclassifiableError("a text has half a character in it (a lone surrogate)")
     return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
-def _pair(key: str, value: Any) -> str:
-    return f"{_text(key)}: {quoted(value)}"
+def _pair(key: str, value: Any, depth: int = MAX_DEPTH) -> str:
+    # Psych merges a map under this key into the one around it, quotes or not, unless it is told.
+    tag = "!!str " if key == "<<" else ""
+    return f"{tag}{_text(key)}: {quoted(value, depth=depth)}"
 
 
 def _float(value: float) -> str:
     """Psych takes a number for a float only when it has a point: 1e+22 would be a string."""
     if not math.isfinite(value):
-        raise UnclassifiableError(f"{value!r} is not a number that a catalogue can hold")
+        raise UnclassifiableError(f"{value} is not a number that a catalogue can hold")
     mantissa, e, exponent = repr(value).partition("e")
     return (mantissa if "." in mantissa else mantissa + ".0") + e + exponent
 
@@ -125,7 +144,9 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _mapping(role: Role, key: str) -> Mapping[str, Any]:
-    value = role.definition.get(key) or {}
+    value = role.definition.get(key)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise UnclassifiableError(f"role {role.name}: {key} is not a map")
     return value

@@ -6,6 +6,7 @@ one question per request.
 
 from __future__ import annotations
 
+import os
 from threading import local
 from typing import Any
 
@@ -19,7 +20,7 @@ class Line:
     """Connects when first asked, and again whenever it must; raises redis-py's errors."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._pool = redis.connection_pool
         self._mine = local()
 
     def ask(self, command: bytes) -> Any:
@@ -37,11 +38,14 @@ class Line:
 
     def _connection(self) -> tuple[Any, bool]:
         """This thread's own, and whether it has been used before."""
-        try:
-            return self._mine.connection, True
-        except AttributeError:
-            connection = self._mine.connection = self._redis.connection_pool.make_connection()
-            return connection, False
+        mine = self._mine
+        # A child that was forked from us must not read the answers to our questions.
+        if getattr(mine, "pid", None) == os.getpid():
+            return mine.connection, True
+        # Not through the pool: it counts what it makes, and would run out as threads come and go.
+        mine.connection = self._pool.connection_class(**self._pool.connection_kwargs)
+        mine.pid = os.getpid()
+        return mine.connection, False
 
 
 def packed(*words: str) -> bytes:

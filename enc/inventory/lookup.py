@@ -17,6 +17,7 @@ from enc.inventory.batch import check_begun
 from enc.inventory.codec import node_from_hash, role_from_hash
 from enc.inventory.errors import (
     CorruptError,
+    StoreError,
     StoreLostError,
     StoreUnavailableError,
     translated,
@@ -32,6 +33,9 @@ class Found(StrEnum):
     NODE = "node"
     UNKNOWN = "unknown"
     ARCHIVED = "archived"
+
+
+_FINDINGS = frozenset(Found)
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,12 @@ class LookUps:
     def read(self, certname: str, text: str) -> LookUp:
         """What ``ask`` answered. Raises as ``look_up`` does."""
         answer = json.loads(text)
+        if answer["found"] not in _FINDINGS:
+            raise _refusal(answer)
+        if answer["key"] != keys.node(certname):
+            raise StoreUnavailableError("Redis answered another question than was asked")
         if answer["found"] != Found.NODE:
-            return LookUp(_without_node(answer))
+            return LookUp(Found(answer["found"]))
         flat = answer["node"]
         node = node_from_hash(certname, dict(zip(flat[::2], flat[1::2], strict=True)))
         return LookUp(Found.NODE, node, answer["sha"])
@@ -88,18 +96,17 @@ class LookUps:
         return _sha(text), role_from_hash(role, found)
 
 
-def _without_node(answer: Mapping[str, str]) -> Found:
+def _refusal(answer: Mapping[str, str]) -> StoreError:
     match answer["found"]:
         case "replica":
-            raise StoreUnavailableError(REPLICA)
+            return StoreUnavailableError(REPLICA)
         case "lost":
-            raise StoreLostError
-        case "schema":
-            msg = f"the store does not have schema {SCHEMA}, which this rolecall reads; upgrade it"
-            raise SchemaError(msg)
+            return StoreLostError()
         case "wrong":
-            raise CorruptError(answer["key"], "has a value of the wrong type")
-    return Found(answer["found"])
+            return CorruptError(answer["key"], "has a value of the wrong type")
+    return SchemaError(
+        f"the store does not have schema {SCHEMA}, which this rolecall reads; upgrade it"
+    )
 
 
 def _sha(text: str) -> str:

@@ -10,9 +10,9 @@ from enc.inventory.codec import iso
 from enc.inventory.query import BadCursorError
 from enc.inventory.ready import check_ready
 from enc.model import Node
-from enc.web.documents import BAD_PARAMETER, CORRUPT, ENDED_NODE, UNKNOWN_NODE
+from enc.web.documents import BAD_PARAMETER, ENDED_NODE, UNKNOWN_NODE
 from enc.web.parameters import LONGEST_CURSOR, Parameters, limit, node_query
-from enc.web.problems import ProblemError
+from enc.web.problems import ProblemError, corrupt
 from enc.web.responses import answer
 from enc.web.shapes import node_shape, role_shape
 
@@ -41,11 +41,14 @@ def blueprint(inventory: Inventory) -> Blueprint:
     def node(name: str) -> Response:
         Parameters(request.args, ())
         check_ready(inventory.redis)
-        found = _named(inventory, name)
+        try:
+            found = _named(inventory, name) or _absent(inventory, name)
+        except CorruptError as error:
+            raise corrupt(error) from error
         # Again: a store that is lost meanwhile must not be taken for one that never knew the node.
         check_ready(inventory.redis)
-        if found is None:
-            raise _absent(inventory, name)
+        if isinstance(found, ProblemError):
+            raise found
         return answer(node_shape(found))
 
     @routes.get("/v1/roles")
@@ -62,12 +65,9 @@ def blueprint(inventory: Inventory) -> Blueprint:
 
 def _named(inventory: Inventory, name: str) -> Node | None:
     """By certname first: a certname is somebody's for ever, names pass from machine to machine."""
-    try:
-        found = inventory.nodes.get(name) if is_certname(name) else None
-        owner = None if found else inventory.nodes.named(name)
-        return found or (inventory.nodes.get(owner) if owner else None)
-    except CorruptError as error:
-        raise ProblemError(CORRUPT, str(error)) from error
+    found = inventory.nodes.get(name) if is_certname(name) else None
+    owner = None if found else inventory.nodes.named(name)
+    return found or (inventory.nodes.get(owner) if owner else None)
 
 
 def _absent(inventory: Inventory, name: str) -> ProblemError:

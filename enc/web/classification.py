@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response
+from flask.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
 
 from enc.certname import ImpossibleCertnameError, check_certname
 from enc.classify import UnclassifiableError
 from enc.inventory import CorruptError, StoreError, keys
 from enc.web.answers import Answers, EndedError, UnknownError
 from enc.web.documents import (
-    CORRUPT,
     ENDED_NODE,
     IMPOSSIBLE_CERTNAME,
     UNCLASSIFIABLE,
@@ -17,7 +18,7 @@ from enc.web.documents import (
     Kind,
 )
 from enc.web.metrics import Metrics
-from enc.web.problems import ProblemError, of_store
+from enc.web.problems import ProblemError, corrupt, of_store
 from enc.web.responses import FRESH
 
 _HEADERS = [("Content-Type", "application/yaml; charset=utf-8"), *FRESH.items()]
@@ -32,6 +33,7 @@ _REFUSALS: tuple[type[Exception], ...] = (StoreError, *_PROBLEMS)
 
 def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
     routes = Blueprint("classification", __name__)
+    routes.record_once(_know_anything)
 
     @routes.get("/v1/enc/<certname>")
     def classify(certname: str) -> Response:
@@ -44,18 +46,28 @@ def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
         counts.looked_up("classified")
         return Response(text, headers=_HEADERS)
 
-    # Without a certname, or with a slash in it: impossible, rather than a path that is not there.
-    @routes.get("/v1/enc/")
-    @routes.get("/v1/enc/<path:certname>")
-    def refuse(certname: str = "") -> Response:
+    # Without a certname, or with slashes in it: impossible, rather than a path that is not there.
+    @routes.get("/v1/enc/<anything:certname>")
+    def refuse(certname: str) -> Response:
         return classify(certname)
 
     return routes
 
 
+class _Anything(BaseConverter):
+    """What is left of the path, be it empty or begin with a slash; Werkzeug's own takes neither."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+def _know_anything(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["anything"] = _Anything
+
+
 def _problem(error: Exception) -> ProblemError:
     if isinstance(error, CorruptError) and error.key != keys.META:
-        return ProblemError(CORRUPT, str(error))
+        return corrupt(error)
     if isinstance(error, StoreError):
         return of_store(error)
     return ProblemError(_PROBLEMS[type(error)], str(error))

@@ -18,6 +18,7 @@ from enc.inventory import CorruptError, StoreError, StoreLostError
 from enc.inventory.meta import SchemaError
 from enc.logs import Log
 from enc.web.documents import (
+    CORRUPT,
     MEDIA_TYPE,
     STORE_CORRUPT,
     STORE_LOST,
@@ -37,7 +38,6 @@ _KEPT_HEADERS = ("Allow", "Retry-After")
 _STORE_PROBLEMS: Mapping[type[StoreError], Kind] = {
     StoreLostError: STORE_LOST,
     SchemaError: STORE_SCHEMA,
-    CorruptError: STORE_CORRUPT,
 }
 _log = Log("enc.web")
 
@@ -52,7 +52,18 @@ class ProblemError(Exception):
 
 def of_store(error: StoreError) -> ProblemError:
     """What an error of the store means for a request that needed the whole of it."""
+    if isinstance(error, CorruptError):
+        return corrupt(error, STORE_CORRUPT)
     return ProblemError(_STORE_PROBLEMS.get(type(error), STORE_UNAVAILABLE), str(error))
+
+
+def corrupt(error: CorruptError, kind: Kind = CORRUPT) -> ProblemError:
+    """Names the key. The error's own words quote the value, and who knows what was put there."""
+    return ProblemError(
+        kind,
+        f"{error.key} in Redis holds what rolecall did not write; look at it with redis-cli, and "
+        "in docs/redis.md for what it should hold",
+    )
 
 
 def install(app: Flask, counts: Metrics) -> None:
