@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from enc.inventory import COMMAND_TIMEOUT, Inventory, connect
+from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.errors import StoreError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context, Reporter
@@ -30,14 +30,18 @@ def begun_inventory(settings: Settings) -> Inventory:
     Raises StoreLostError, OtherSiteError, StoreUnavailableError.
     """
     inventory = open_inventory(settings)
-    meta = inventory.meta.require()
-    if meta.site != settings.site:
+    check_site(inventory.meta.require(), settings.site)
+    return inventory
+
+
+def check_site(meta: Meta, site: str) -> None:
+    """Raises OtherSiteError."""
+    if meta.site != site:
         msg = (
-            f"this store is of site {meta.site!r}, ROLECALL_SITE says {settings.site!r}; "
+            f"this store is of site {meta.site!r}, ROLECALL_SITE says {site!r}; "
             "set ROLECALL_SITE, or point REDIS_URL at that site's Redis"
         )
         raise OtherSiteError(msg)
-    return inventory
 
 
 def open_cloud() -> Cloud:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+# A person at the keyboard, a system that shuts down, a terminal that is closed.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HELD = "stopping as soon as EC2 has answered, so that no machine is lost; Ctrl-C again stops now"
 
 
 class Interrupts:
-    """Handles SIGINT and SIGTERM alike: a stop asked for by a person or by a system."""
+    """Turns the signals of STOPS into KeyboardInterrupt.
+
+    Handlers are installed for the rest of the process and never given back: a command ends with
+    its interrupts.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -17,14 +25,23 @@ class Interrupts:
         self._pending = False
 
     def install(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
+        """A signal that the caller has had ignored stays so: nohup, ``&`` in a script."""
+        for number in STOPS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
+        """Hold the first signal back until the outermost block ends.
+
+        A block that fails ends the command anyway: its error is told, not the signal.
+        """
         self._depth += 1
         try:
             yield
+        except BaseException:
+            self._pending = self._pending and self._depth > 1
+            raise
         finally:
             self._depth -= 1
         if self._pending and self._depth == 0:
@@ -34,7 +51,9 @@ class Interrupts:
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._depth and not self._pending:
             self._pending = True
-            self._say("stopping after this call to EC2, so that nothing is lost; again: stop now")
+            # Whatever was interrupted may itself have been printing: then nothing is said.
+            with suppress(OSError, RuntimeError):
+                self._say(HELD)
             return
         self._pending = False
         raise KeyboardInterrupt

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from provisioner.cli import output
-from provisioner.cli.errors import DONE, FAILED, INTERRUPTED, PARTLY, mistyped
-from provisioner.cli.session import DurationType, acting, known_role
+from provisioner.cli.durations import DurationType
+from provisioner.cli.errors import DONE, advised, mistyped, tell
+from provisioner.cli.finding import known_role
+from provisioner.cli.session import acting, if_interrupted
+from provisioner.cli.table import columns
+from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from enc.inventory import Inventory
     from enc.model import Node
+    from provisioner.cli.outcome import Told
     from provisioner.context import Context
-    from provisioner.launch import Order, Outcome
+    from provisioner.launch import Order
 
-_SHOWN = output.columns(
-    "node", "state", "market", "type", "zone", "private_ip", "private_dns", "public_dns"
+_SHOWN = columns(
+    *("certname", "state", "market", "instance_type", "zone"),
+    *("private_ip", "[private_dns]", "[public_dns]"),
 )
+_NOTHING_YET = "nothing was launched and nothing is left"
 
 
-@click.command()
+@click.command(
+    short_help="Launch machines for a role.",
+    epilog=examples(
+        "provisioner launch web",
+        "provisioner launch web -n 20 --fleet --wait-until ready",
+        "provisioner launch web --market on-demand --ttl 8h",
+        "provisioner launch web --format json | jq -r '.nodes[].certname'",
+    ),
+)
 @click.argument("role")
 @click.option("-n", "--count", default=1, show_default=True, help="How many machines.")
 @click.option("--market", type=click.Choice(["spot", "on-demand"]), help="Default: the role's.")
-@click.option("--deadline", type=DurationType(), help="For spot. Default: the role's.")
-@click.option("--ttl", type=DurationType(), help="They power themselves off for good after this.")
+@click.option(
+    "--deadline", type=DurationType("24h"), help="How long spot may take. Default: the role's."
+)
+@click.option(
+    "--ttl",
+    type=DurationType("3650d"),
+    help="They power themselves off for good after this. Default: never.",
+)
 @click.option("--fleet", is_flag=True, help="Count them towards the role's fleet size.")
 @click.option(
     "--wait-until",
@@ -49,11 +71,15 @@ def launch(
     wait_until: str,
     form: str,
 ) -> None:
-    """Launch machines for ROLE: spot first, on-demand when the deadline passes."""
-    from provisioner.launch import LaunchCutShortError
-    from provisioner.launch import launch as launch_machines
+    """Launch machines for ROLE: spot first, on-demand when the deadline passes.
 
-    with acting() as context:
+    The machines are printed on stdout, progress on stderr. Ctrl-C stops the launch, keeps and
+    records what came, and says how to go on or undo it.
+
+    Exit codes: 0 all came; 3 some did, or not all are as far as --wait-until says; 1 none;
+    2 mistyped; 130 interrupted.
+    """
+    with acting() as context, if_interrupted(_NOTHING_YET):
         order = _order(
             context.inventory,
             role,
@@ -63,22 +89,11 @@ def launch(
             ttl=ttl,
             fleet=fleet,
         )
-        try:
-            outcome = launch_machines(context, order)
-        except LaunchCutShortError as cut:
-            raise KeyboardInterrupt(_how_to_undo(cut.launch)) from cut
-        nodes = _followed(context, order, outcome, wait_until)
-        good = [node for node in nodes if _there(node, wait_until)]
-        for node in nodes:
-            if node not in good:
-                context.reporter.say(f"{node.certname} is {node.state}, not {wait_until}")
-        for left in outcome.left:
-            context.reporter.say(f"left behind: {left}; {_how_to_undo(outcome.launch.id)}")
-    _print(form, outcome, nodes)
-    code = _exit_code(order.count, len(good), outcome)
-    if code != DONE:
-        click.echo(f"provisioner: {_verdict(order, outcome, len(good))}", err=True)
-    raise click.exceptions.Exit(code)
+        told = _carried_out(context, order, wait_until)
+    _print(form, told)
+    if told.code != DONE:
+        tell(told.verdict)
+    raise click.exceptions.Exit(told.code)
 
 
 def _order(
@@ -113,79 +128,63 @@ def _order(
     )
 
 
-def _followed(context: Context, order: Order, outcome: Outcome, wait_until: str) -> Sequence[Node]:
+def _carried_out(context: Context, order: Order, wait_until: str) -> Told:
+    from enc.inventory import StoreError
+    from provisioner.cli.outcome import Told
+    from provisioner.launch import LaunchCutShortError
+    from provisioner.launch import launch as launch_machines
+    from provisioner.ports import CloudError
+
+    try:
+        outcome = launch_machines(context, order)
+    except LaunchCutShortError as cut:
+        raise KeyboardInterrupt(_how_it_was_left(context.inventory, cut.launch)) from cut
+    told = Told(order=order, outcome=outcome, nodes=outcome.nodes, wait_until=wait_until)
+    try:
+        return replace(told, nodes=tuple(_followed(context, told)))
+    except KeyboardInterrupt:
+        return replace(told, stopped=True)
+    except (CloudError, StoreError) as error:
+        return replace(told, trouble=advised(error))
+
+
+def _followed(context: Context, told: Told) -> Sequence[Node]:
+    """The nodes as far as they were to be waited for."""
     from provisioner.follow import follow_to_ready, follow_to_running
 
-    if wait_until == "accepted" or not outcome.nodes or outcome.launch.state == "interrupted":
-        return outcome.nodes
-    on_running = order.spec.fleet.ready_when == "running"
-    try:
-        nodes = follow_to_running(context, outcome.nodes, ready_when_running=on_running)
-        if wait_until == "ready":
-            until = outcome.launch.deadline + order.spec.fleet.ready_timeout
-            nodes = follow_to_ready(context, nodes, until)
-    except KeyboardInterrupt as stopped:
-        ids = " ".join(node.certname for node in outcome.nodes)
-        msg = f"launch {outcome.launch.id} is complete and recorded, only the wait ended: {ids}"
-        raise KeyboardInterrupt(f"{msg}; 'provisioner ls --role {order.spec.name}'") from stopped
+    nodes, fleet = told.nodes, told.order.spec.fleet
+    if told.wait_until == "accepted" or not nodes or told.interrupted:
+        return nodes
+    nodes = follow_to_running(context, nodes, ready_when_running=fleet.ready_when == "running")
+    if told.wait_until == "ready":
+        until = told.outcome.launch.deadline + fleet.ready_timeout
+        nodes = follow_to_ready(context, nodes, until)
     return nodes
 
 
-def _there(node: Node, wait_until: str) -> bool:
-    reached = {
-        "accepted": {"pending", "running", "ready"},
-        "running": {"running", "ready"},
-        "ready": {"ready"},
+def _how_it_was_left(store: Inventory, launch_id: str) -> str:
+    from provisioner.cli.launches import how_it_was_left, how_to_undo
+
+    with if_interrupted(f"launch {launch_id} was left as it stood; {how_to_undo(launch_id)}"):
+        return how_it_was_left(store, launch_id)
+
+
+def _print(form: str, told: Told) -> None:
+    from provisioner.cli.records import NODE_FIELDS, node_record
+
+    rows = [node_record(node) for node in told.nodes]
+    if form not in output.FOR_PROGRAMS:
+        output.emit_rows(form, rows, output.Listing(_SHOWN, NODE_FIELDS))
+        return
+    launch = told.outcome.launch
+    record: dict[str, Any] = {
+        "launch": launch.id,
+        "role": launch.role,
+        "want": launch.want,
+        "got": len(rows),
+        "state": launch.state.value,
+        "why": launch.why or None,
+        "left": list(told.outcome.left),
+        "nodes": rows,
     }
-    return node.state.value in reached[wait_until]
-
-
-def _exit_code(wanted: int, good: int, outcome: Outcome) -> int:
-    if outcome.launch.state == "interrupted":
-        return INTERRUPTED
-    if good == wanted:
-        return PARTLY if outcome.left else DONE
-    return PARTLY if good else FAILED
-
-
-def _verdict(order: Order, outcome: Outcome, good: int) -> str:
-    launch, name = outcome.launch, order.spec.name
-    why = f": {outcome.launch.why}" if outcome.launch.why else ""
-    if outcome.error is not None:
-        why += f". {outcome.error.hint}" if outcome.error.hint else ""
-    text = f"{good} of {order.count} for {name} (launch {launch.id}){why}"
-    missing = order.count - good
-    if missing and good:
-        text += f"; 'provisioner launch {name} -n {missing}' asks for the rest"
-    if launch.state == "interrupted" and outcome.nodes:
-        ids = " ".join(node.certname for node in outcome.nodes)
-        text += f"; 'provisioner retire {ids}' undoes it"
-    return text
-
-
-def _how_to_undo(launch_id: str) -> str:
-    return (
-        f"'provisioner show {launch_id}' says what is there, "
-        f"'provisioner retire {launch_id}' ends all of it"
-    )
-
-
-def _print(form: str, outcome: Outcome, nodes: Sequence[Node]) -> None:
-    from provisioner.cli.records import node_record
-
-    rows = [node_record(node) for node in nodes]
-    if form in {"json", "yaml"}:
-        launch = outcome.launch
-        record: dict[str, Any] = {
-            "launch": launch.id,
-            "role": launch.role,
-            "want": launch.want,
-            "got": len(nodes),
-            "state": launch.state.value,
-            "why": launch.why,
-            "left": list(outcome.left),
-            "nodes": rows,
-        }
-        output.emit_record(form, record)
-    elif rows:
-        output.emit_rows(form, rows, _SHOWN)
+    output.emit_value(form, record)

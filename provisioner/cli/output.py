@@ -1,11 +1,11 @@
-"""How commands print: a table for people, json, csv or yaml for programs.
-
-On a terminal a table has colour and fits the width; through a pipe it is plain, one line a row.
-"""
+"""How commands print results: a table for people, json, csv or yaml for programs; all on stdout."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,13 @@ from typing import Any
 
 import click
 
+from provisioner.cli.errors import CommandError
+from provisioner.cli.table import Column, lay_out, plainly
+from provisioner.cli.texts import cell, readable
+
 FORMATS = ("table", "json", "csv", "yaml")
+# For programs a record has all its fields, and null for what is not known.
+FOR_PROGRAMS = frozenset({"json", "yaml"})
 
 format_option = click.option(
     "--format",
@@ -21,111 +27,132 @@ format_option = click.option(
     type=click.Choice(FORMATS),
     default="table",
     show_default=True,
-    help="How to print it.",
+    help="How to print it: json, csv and yaml have every field.",
 )
+
+_COLOURS = {
+    "ready": "green",
+    "running": "cyan",
+    "pending": "yellow",
+    "draining": "yellow",
+    "retiring": "yellow",
+    "failed": "red",
+    "lost": "red",
+}
 
 
 @dataclass(frozen=True)
-class Column:
-    """``key`` is the field of the record, ``title`` what stands above it."""
+class Listing:
+    """A kind of list. ``fields`` are the columns of csv; ``empty`` tells people what to do then."""
 
-    key: str
-    title: str
-
-
-def columns(*keys: str) -> tuple[Column, ...]:
-    return tuple(Column(key, key.replace("_", " ").upper()) for key in keys)
+    shown: tuple[Column, ...]
+    fields: tuple[str, ...]
+    empty: str = ""
 
 
-def emit_rows(
-    form: str, records: Iterable[Mapping[str, Any]], shown: Sequence[Column], *, empty: str = ""
-) -> None:
-    """Print a list of records. ``empty`` tells people, on stderr, what to do when there is none."""
+def emit_rows(form: str, records: Iterable[Mapping[str, Any]], listing: Listing) -> None:
+    """Print a list of records; where there is none, ``empty`` goes to stderr."""
     rows = list(records)
-    if not rows and empty and form == "table":
-        click.echo(empty, err=True)
-        return
     match form:
-        case "json":
-            click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        case "yaml":
-            click.echo(_yaml(rows), nl=False)
         case "csv":
-            _csv(rows, shown)
-        case _:
-            _table(rows, shown)
+            write(_csv(rows, listing.fields))
+        case "json" | "yaml":
+            emit_value(form, rows)
+        case _ if rows:
+            write(_table(rows, listing.shown))
+        case _ if listing.empty:
+            click.echo(listing.empty, err=True)
 
 
 def emit_record(form: str, record: Mapping[str, Any]) -> None:
-    """Print one record: its fields one below the other."""
-    match form:
-        case "json":
-            click.echo(json.dumps(record, indent=2, ensure_ascii=False))
-        case "yaml":
-            click.echo(_yaml(record), nl=False)
-        case "csv":
-            _csv([record], [Column(key, key) for key in record])
-        case _:
-            width = max(len(key) for key in record) + 2
-            for key, value in record.items():
-                click.echo(f"{key:<{width}}{clean(value)}")
+    """Print one record: for people, the fields that hold something, one below the other."""
+    if form == "csv":
+        write(_csv([record], list(record)))
+    elif form in FOR_PROGRAMS:
+        emit_value(form, record)
+    else:
+        width = max(len(key) for key in record) + 2
+        known = {key: readable(value) for key, value in record.items()}
+        write("".join(f"{key:<{width}}{text}\n" for key, text in known.items() if text))
 
 
-def clean(value: Any) -> str:
-    """A value as one line of text that a terminal shows and does not obey."""
-    text = "" if value is None else str(value)
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+def emit_value(form: str, value: Any) -> None:
+    write(_json(value) if form == "json" else _yaml(value))
+
+
+def write(text: str) -> None:
+    """To stdout. Raises BrokenPipeError when nobody reads it; CommandError for a full disk."""
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up_stdout()
+        raise CommandError(f"the result could not be written: {error.strerror}") from error
+
+
+def on_terminal(stream: Any) -> bool:
+    """Whether a person looks on. A stream that the caller has closed is None."""
+    return stream is not None and stream.isatty()
+
+
+def give_up_stdout() -> None:
+    """Nothing more goes there; Python flushes it at its end, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _json(value: Any) -> str:
+    """What is not printable stands only inside of strings, where JSON has an escape for it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return f"{text}\n"
 
 
 def _yaml(value: Any) -> str:
     import yaml
 
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
-    return text
+    def dumped(*, as_it_is: bool) -> str:
+        # libyaml's is ten times as fast, and missing where PyYAML was built without it.
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text: str = yaml.dump(
+            value, Dumper=dumper, sort_keys=False, allow_unicode=as_it_is, width=100
+        )
+        return text
+
+    text = dumped(as_it_is=True)
+    return text if text.replace("\n", "").isprintable() else dumped(as_it_is=False)
 
 
-def _csv(rows: Sequence[Mapping[str, Any]], shown: Sequence[Column]) -> None:
+def _csv(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> str:
     import csv
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow([column.key for column in shown])
-    writer.writerows([_cell(row.get(column.key)) for column in shown] for row in rows)
+    text = io.StringIO()
+    # Lines end as all others here: cut, awk and read take a carriage return for text.
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(fields)
+    writer.writerows([cell(row.get(field)) for field in fields] for row in rows)
+    return text.getvalue()
 
 
-def _cell(value: Any) -> str:
-    """Spreadsheets run what begins like a formula; an apostrophe makes it text."""
-    text = clean(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+def _table(rows: Sequence[Mapping[str, Any]], shown: Sequence[Column]) -> str:
+    if not on_terminal(sys.stdout):
+        return "\n".join(lay_out(rows, shown).lines) + "\n"
+    width = shutil.get_terminal_size().columns
+    table = lay_out(rows, shown, width=width, paint=_paint if _colourful() else plainly)
+    lines = [*table.lines]
+    if table.hidden:
+        lines.append(f"(no room for {', '.join(table.hidden)}: --format json has all)")
+    return "\n".join(lines) + "\n"
 
 
-def _table(rows: Sequence[Mapping[str, Any]], shown: Sequence[Column]) -> None:
-    cells = [[clean(row.get(column.key)) for column in shown] for row in rows]
-    if sys.stdout.isatty():
-        _rich_table(cells, shown)
-    else:
-        _plain_table(cells, shown)
+def _colourful() -> bool:
+    """Whether the terminal's owner wants it: https://no-color.org says how to refuse."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _plain_table(cells: Sequence[Sequence[str]], shown: Sequence[Column]) -> None:
-    titles = [column.title for column in shown]
-    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
-    lines = (
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [titles, *cells]
-    )
-    click.echo("\n".join(lines))
-
-
-def _rich_table(cells: Sequence[Sequence[str]], shown: Sequence[Column]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in shown:
-        table.add_column(column.title, overflow="fold")
-    for row in cells:
-        # Text, not markup: names are other people's, and brackets would be obeyed.
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+def _paint(key: str, value: str, text: str) -> str:
+    if not key:
+        return click.style(text, bold=True)
+    colour = _COLOURS.get(value) if key == "state" else None
+    return click.style(text, fg=colour) if colour else text

@@ -1,40 +1,33 @@
-"""Nodes, launches and events as plain records, for every output format."""
+"""Nodes, launches and events as plain records, for every output format.
+
+Fields are named as in the service's API; times are ISO 8601 UTC; what is not known is None.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
-from enc.model import ArchivedNode, Launch, Node
+from enc.durations import for_people
+from enc.inventory.codec import iso
+from enc.model import ArchivedNode, Attempt, Launch, Node
+
+# What a machine's certificate is signed by is nobody else's business; nor is a launch's key.
+_PRIVATE = frozenset({"csr_key", "key"})
+# What people look for first; the rest follows as the model has it.
+_FIRST = ("certname", "role", "kind", "state", "state_since", "market", "instance_type", "zone")
+
+NODE_FIELDS = tuple(
+    dict.fromkeys((*_FIRST, *(f.name for f in fields(Node) if f.name not in _PRIVATE)))
+)
+ENDED_FIELDS = (*NODE_FIELDS, "ended_at", "hours", "reason")
+EVENT_FIELDS = ("at", "who", "what", "node", "role", "launch", "why")
 
 
 def node_record(node: Node) -> dict[str, Any]:
-    """All that may be shown of a node; times as ISO 8601 UTC."""
-    return {
-        "node": node.certname,
-        "role": node.role,
-        "kind": node.kind.value,
-        "state": node.state.value,
-        "state_since": iso(node.state_since),
-        "market": node.market.value if node.market else "",
-        "type": node.instance_type,
-        "region": node.region,
-        "zone": node.zone,
-        "vpc": node.vpc,
-        "image": node.image,
-        "launch": node.launch,
-        "private_ip": node.private_ip,
-        "private_dns": node.private_dns,
-        "public_dns": node.public_dns,
-        "environment": node.environment,
-        "launched_at": iso(node.launched_at),
-        "ready_at": iso(node.ready_at),
-        "expires_at": iso(node.expires_at),
-        "report_status": node.report_status,
-        "report_at": iso(node.report_at),
-        "retire_step": node.retire_step,
-        "held": node.held,
-    }
+    return {name: _plain(getattr(node, name)) for name in NODE_FIELDS}
 
 
 def archived_record(ended: ArchivedNode) -> dict[str, Any]:
@@ -42,9 +35,9 @@ def archived_record(ended: ArchivedNode) -> dict[str, Any]:
     return {
         **node_record(ended.node),
         "state": "archived",
-        "ended_at": iso(ended.ended_at),
+        "ended_at": _plain(ended.ended_at),
         "hours": round(lived, 2),
-        "reason": ended.reason,
+        "reason": _plain(ended.reason),
     }
 
 
@@ -52,20 +45,40 @@ def launch_record(launch: Launch) -> dict[str, Any]:
     """Everything but the key."""
     return {
         "launch": launch.id,
-        "role": launch.role,
-        "kind": launch.kind.value,
-        "state": launch.state.value,
-        "why": launch.why,
-        "want": launch.want,
-        "got": launch.got,
-        "region": launch.region,
-        "owner": launch.owner,
-        "opened_at": iso(launch.opened_at),
-        "deadline": iso(launch.deadline),
-        "heartbeat": iso(launch.heartbeat),
-        "template": launch.template,
+        **{
+            name: _plain(getattr(launch, name))
+            for name in (
+                *("role", "kind", "state", "why", "want", "got", "region", "owner"),
+                *("opened_at", "deadline", "heartbeat", "template"),
+            )
+        },
     }
 
 
-def iso(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else ""
+def attempt_record(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "at": _plain(attempt.at),
+        "market": attempt.market.value,
+        "wanted": attempt.wanted,
+        "got": list(attempt.got),
+        "answers": [
+            {"pool": pool, "code": code, "message": message}
+            for pool, code, message in attempt.answers
+        ],
+    }
+
+
+def event_record(event: Mapping[str, str]) -> dict[str, Any]:
+    return {name: event.get(name) for name in EVENT_FIELDS} | dict(event)
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Without a blank, so that a line of a table stays one word a column: ``1d3h``."""
+    return for_people(max(now - since, timedelta(0))).replace(" ", "")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    return None if value == "" else getattr(value, "value", value)

@@ -10,44 +10,61 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.errors import mistyped
-from provisioner.cli.session import inventory, known_role, settings
+from provisioner.cli.finding import known_role
+from provisioner.cli.session import inventory, now, settings
+from provisioner.cli.table import columns
+from provisioner.cli.texts import clean
+from provisioner.cli.usage import Group, examples
 
 if TYPE_CHECKING:
     from enc.model import Role
     from provisioner.rolesfile.loading import RolesFile
 
-_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_LISTED = columns("role", "nodes", "size", "market", "rev", "applied_at", "[applied_by]")
+_FIELDS = ("role", "nodes", "market", "size", "rev", "applied_at", "applied_by")
 
 
-@click.group()
+@click.group(cls=Group, short_help="What a node can be: apply the roles file, look at roles.")
 def roles() -> None:
-    """Roles: apply the roles file, compare it, look at what is stored."""
+    """Roles: what a node can be, from one reviewed file. docs/roles.md has every key of it."""
 
 
-@roles.command("apply")
+@roles.command(
+    "apply",
+    short_help="Check a roles file whole, and store it.",
+    epilog=examples(
+        "provisioner roles diff roles.yaml     # first see what would change",
+        "provisioner roles apply roles.yaml",
+        "provisioner roles apply --prune roles.yaml",
+    ),
+)
 @_FILE
 @click.option("--prune", is_flag=True, help="Remove stored roles that the file does not have.")
 def apply_(file: Path, *, prune: bool) -> None:
-    """Validate FILE whole and store its roles; a bad file changes nothing."""
+    """Check FILE whole and store its roles; a bad file changes nothing.
+
+    Roles that are stored and not in FILE stay, unless --prune is said; one that still has nodes
+    cannot be removed. Nodes keep running: what Puppet gets changes with their next run, what EC2
+    gets with the next launch.
+    """
     from enc.inventory import Event
-    from provisioner.adapters.clock import SystemClock
 
     read = _read(file)
     store = inventory()
-    event = Event(what="roles applied", who=settings().who, at=SystemClock().now(), why=file.name)
+    event = Event(what="roles applied", who=settings().who, at=now(), why=clean(file.name))
     done = store.roles.apply(_roles(read), event, prune=prune)
     for name in done.changed:
         click.echo(f"applied {name}")
     for name in done.removed:
         click.echo(f"removed {name}")
-    kept = sorted(set(store.roles.names()) - set(read.roles))
-    for name in kept:
-        click.echo(f"kept {name}: stored, and not in {file} (--prune removes it)", err=True)
     if not done.changed and not done.removed:
         click.echo(f"nothing to do: {len(done.unchanged)} role(s) as they were")
+    for name in sorted(set(store.roles.names()) - set(read.roles)):
+        click.echo(f"kept {name}: stored, and not in {file} (--prune removes it)", err=True)
 
 
-@roles.command()
+@roles.command(short_help="Show what 'roles apply' would change.")
 @_FILE
 def diff(file: Path) -> None:
     """Show what 'roles apply FILE' would change; changes nothing."""
@@ -67,7 +84,7 @@ def diff(file: Path) -> None:
         click.echo("no difference")
 
 
-@roles.command("ls")
+@roles.command("ls", short_help="List the stored roles.")
 @output.format_option
 def ls_(form: str) -> None:
     """List the stored roles and how many nodes each has."""
@@ -75,33 +92,46 @@ def ls_(form: str) -> None:
     stored = store.roles.all()
     counts = store.roles.counts(list(stored))
     rows = [_row(role, counts[name]) for name, role in stored.items()]
-    shown = output.columns("role", "nodes", "market", "size", "rev", "applied_at", "applied_by")
-    output.emit_rows(form, rows, shown, empty="no roles yet: 'provisioner roles apply FILE'")
+    empty = "no roles yet: 'provisioner roles apply FILE'"
+    output.emit_rows(form, rows, output.Listing(_LISTED, _FIELDS, empty))
 
 
-@roles.command("show")
+@roles.command("show", short_help="Show one role as it is stored.")
 @click.argument("role")
 @click.option(
-    "--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="How to print it.",
 )
 def show_(role: str, form: str) -> None:
     """Show one role as it is stored, every default filled in."""
     store = inventory()
     found = known_role(store, role)
-    output.emit_record(form, {**_row(found, store.roles.counts([role])[role]), **found.definition})
+    output.emit_value(form, {**_row(found, store.roles.counts([role])[role]), **found.definition})
 
 
 def _read(file: Path) -> RolesFile:
     from provisioner.rolesfile.loading import load
 
-    try:
-        given = file.read_bytes()
-    except OSError as error:
-        raise mistyped(f"{file} cannot be read: {error.strerror}") from error
-    read = load(given, source=str(file), read_file=_reader(file.parent))
+    read = load(_bytes(file), source=clean(file), read_file=_reader(file.parent))
     for warning in read.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {clean(warning)}", err=True)
     return read
+
+
+def _bytes(file: Path) -> bytes:
+    """As much of the file as tells that it is too long: some files have no end."""
+    from provisioner.rolesfile.yamltree import MAX_BYTES
+
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise mistyped(f"{file} cannot be read: {why}") from error
 
 
 def _reader(folder: Path) -> Any:
@@ -125,13 +155,15 @@ def _verdict(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> st
 
 
 def _row(role: Role, counts: Mapping[str, int]) -> dict[str, Any]:
+    from enc.inventory.codec import iso
+
     launch, fleet = role.definition.get("launch") or {}, role.definition.get("fleet") or {}
     return {
         "role": role.name,
         "nodes": sum(counts.values()),
-        "market": launch.get("market", ""),
+        "market": launch.get("market"),
         "size": fleet.get("size"),
         "rev": role.rev,
-        "applied_at": f"{role.applied_at:%Y-%m-%dT%H:%M:%SZ}" if role.applied_at else "",
-        "applied_by": role.applied_by,
+        "applied_at": iso(role.applied_at) if role.applied_at else None,
+        "applied_by": role.applied_by or None,
     }

@@ -86,7 +86,7 @@ class Site:
         """Launch one machine; its certname."""
         answer = json.loads(self.provisioner("launch", role, "--format", "json"))
         (node,) = answer["nodes"]
-        return str(node["node"])
+        return str(node["certname"])
 
     def launch_with_the_name_of(self, dead: str, role: str) -> str:
         """End a machine behind everybody's back, and launch one that EC2 gives its names to."""

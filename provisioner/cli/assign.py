@@ -1,0 +1,60 @@
+"""assign: another role for a node, or a node that is not of our making."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from provisioner.cli.errors import CommandError, mistyped
+from provisioner.cli.finding import find_launch, find_node, is_address, known_role, no_such_node
+from provisioner.cli.session import acting, if_interrupted
+from provisioner.cli.usage import examples
+
+# https://www.puppet.com/docs/puppet/8/environments_creating.html
+_ENVIRONMENT = re.compile(r"[a-z0-9_]+")
+_INTERRUPTED = "the same command again sees to it that EC2's tags and the store agree"
+
+
+@click.command(
+    short_help="Give a node another role.",
+    epilog=examples(
+        "provisioner assign i-0123456789abcdef0 web",
+        "provisioner assign db1.example.com database --environment staging",
+    ),
+)
+@click.argument("node")
+@click.argument("role")
+@click.option("--environment", help="Puppet environment; '' gives the choice back to the role.")
+def assign(node: str, role: str, *, environment: str | None) -> None:
+    """Give NODE another ROLE: its next Puppet run gets that role's classes.
+
+    An unknown NODE is made: a foreign one, of which Puppet is answered and EC2 never asked.
+    """
+    from enc.model import State
+    from provisioner.assign import assign as assign_node
+    from provisioner.assign import make_foreign
+
+    with acting() as context, if_interrupted(_INTERRUPTED):
+        store = context.inventory
+        found = find_node(store, node)
+        if found is None and is_address(node):
+            raise no_such_node(node)
+        if find_launch(store, node):
+            raise mistyped(f"{node} is a launch: 'provisioner show {node}' names its nodes")
+        known_role(store, role)
+        _check_environment(environment)
+        if found is None:
+            made = make_foreign(context, node, role, environment)
+            click.echo(f"{made.certname} is new: a foreign node with role {role}")
+            return
+        if found.state is State.RETIRING:
+            raise CommandError(f"{found.certname} is at the end of its life; Puppet is refused it")
+        done = assign_node(context, found, role, environment)
+    where = f" in environment {done.environment}" if done.environment else ""
+    click.echo(f"{done.certname} has role {role}{where}; its next Puppet run sees it")
+
+
+def _check_environment(environment: str | None) -> None:
+    if environment and not _ENVIRONMENT.fullmatch(environment):
+        raise mistyped(f"--environment {environment!r}: Puppet allows a-z, 0-9 and '_'")

@@ -1,0 +1,202 @@
+"""ls, show and history: what there is, and what there was. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provisioner.cli import output
+from provisioner.cli.finding import find_ended, find_launch, find_node, known_node, known_role
+from provisioner.cli.session import inventory, now
+from provisioner.cli.table import columns
+from provisioner.cli.usage import examples
+
+if TYPE_CHECKING:
+    from enc.inventory import Inventory
+    from enc.model import Launch, Node
+
+_STATES = ("pending", "running", "ready", "draining", "failed", "lost", "retiring")
+_LISTED = columns(
+    *("certname", "role", "state", "age", "[private_ip]", "[market]", "[instance_type]"),
+    *("[zone]", "[kind]", "[private_dns]"),
+)
+_ENDED = columns(
+    *("certname", "role", "ended_at", "hours", "[reason]"),
+    *("[market]", "[instance_type]", "[zone]", "[kind]", "[launched_at]"),
+)
+_LIFE = columns("at", "who", "what", "why")
+_ATTEMPTS = columns("attempt", "market", "wanted", "got", "answers")
+_EVENTS_SHOWN = 10
+
+
+@click.command(
+    short_help="List nodes.",
+    epilog=examples(
+        "provisioner ls --role web --state running",
+        "provisioner ls -q 10.20.0.        # by the beginning of a name or address",
+        "provisioner ls --format csv | cut -d, -f1",
+    ),
+)
+@click.option("--role", help="Only nodes of this role.")
+@click.option("--state", type=click.Choice(_STATES), help="Only nodes in this state.")
+@click.option("--market", type=click.Choice(["spot", "on-demand"]), help="Only of this market.")
+@click.option("-q", "prefix", help="Only where certname, name or address begins with this.")
+@output.format_option
+def ls(
+    *, role: str | None, state: str | None, market: str | None, prefix: str | None, form: str
+) -> None:
+    """List nodes, oldest first."""
+    from enc.inventory import Query
+    from enc.model import Market, State
+    from provisioner.cli.launches import cut_short
+    from provisioner.cli.records import NODE_FIELDS, age, node_record
+    from provisioner.context import Spans
+
+    store, today = inventory(), now()
+    if role is not None:
+        known_role(store, role)
+    query = Query(
+        role=role,
+        state=State(state) if state else None,
+        market=Market(market) if market else None,
+        q=prefix,
+    )
+    found = store.queries.every(query)
+    if form == "table":
+        rows = [{**node_record(node), "age": age(node.launched_at, today)} for node in found]
+    else:
+        rows = [node_record(node) for node in found]
+    empty = _empty(store, narrowed=any((role, state, market, prefix)))
+    output.emit_rows(form, rows, output.Listing(_LISTED, NODE_FIELDS, "" if rows else empty))
+    for warning in cut_short(store, today, Spans().dead):
+        click.echo(warning, err=True)
+
+
+def _empty(store: Inventory, *, narrowed: bool) -> str:
+    if narrowed:
+        return "no node is like that; 'provisioner ls' lists all"
+    if store.roles.names():
+        return (
+            "no nodes yet: 'provisioner launch ROLE' makes some; 'provisioner roles ls' has roles"
+        )
+    return "no nodes and no roles yet: 'provisioner roles apply FILE' comes first"
+
+
+@click.command(
+    short_help="Show one node, alive or archived, or one launch.",
+    epilog=examples(
+        "provisioner show i-0123456789abcdef0",
+        "provisioner show ip-10-20-0-4.ec2.internal",
+        "provisioner show vpc-0123456789abcdef0:10.20.0.4",
+        "provisioner show l-0123456789abcdef",
+    ),
+)
+@click.argument("node")
+@output.format_option
+def show(node: str, *, form: str) -> None:
+    """Show NODE by certname, DNS name or VPC:IP, alive or archived; or a launch by its id (l-...).
+
+    With its last events; 'provisioner history NODE' has all of them.
+    """
+    from provisioner.cli.records import archived_record, node_record
+
+    store = inventory()
+    if launch := find_launch(store, node):
+        _show_launch(store, launch, form)
+        return
+    found = find_node(store, node)
+    if found is None and (ended := find_ended(store, node)):
+        record, certname = archived_record(ended), node
+    else:
+        certname = (found := found or known_node(store, node)).certname
+        record = node_record(found)
+    _show_with_life(form, record, store.events.life(certname))
+
+
+@click.command(short_help="What happened to a node, or which ones ended last.")
+@click.argument("node", required=False)
+@click.option(
+    *("-n", "--count"),
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How many, the latest.",
+)
+@output.format_option
+def history(node: str | None, *, count: int, form: str) -> None:
+    """What happened to NODE, alive or gone; without NODE, the machines that ended last."""
+    from provisioner.cli.records import ENDED_FIELDS, EVENT_FIELDS, archived_record, event_record
+
+    store = inventory()
+    if node is None:
+        rows = [archived_record(ended) for ended in store.nodes.lately_archived(count)]
+        empty = "no machine has ended yet"
+        output.emit_rows(form, rows, output.Listing(_ENDED, ENDED_FIELDS, empty))
+        return
+    found = find_node(store, node)
+    life = store.events.life(found.certname if found else node)
+    if not life:
+        # One that is there has a life; of one that is not, this says so.
+        known_node(store, node)
+    events = [event_record(event) for event in life[-count:]]
+    output.emit_rows(form, events, output.Listing(_LIFE, EVENT_FIELDS))
+
+
+def _show_with_life(
+    form: str, record: Mapping[str, Any], life: Sequence[Mapping[str, str]]
+) -> None:
+    from provisioner.cli.records import EVENT_FIELDS, event_record
+
+    events = [event_record(event) for event in life]
+    if form in output.FOR_PROGRAMS:
+        output.emit_value(form, {**record, "life": events})
+        return
+    output.emit_record(form, record)
+    if form == "table":
+        _paragraph(events[-_EVENTS_SHOWN:], output.Listing(_LIFE, EVENT_FIELDS))
+
+
+def _show_launch(store: Inventory, launch: Launch, form: str) -> None:
+    from provisioner.cli.launches import standing
+    from provisioner.cli.records import attempt_record, launch_record, node_record
+    from provisioner.context import Spans
+
+    nodes = store.nodes.of_launch(launch.id, launch.role)
+    attempts = [attempt_record(attempt) for attempt in launch.attempts]
+    record = launch_record(launch) | {"note": standing(launch, now(), Spans().dead) or None}
+    if form in output.FOR_PROGRAMS:
+        every = [node_record(node) for node in nodes]
+        output.emit_value(form, {**record, "attempts": attempts, "nodes": every})
+        return
+    output.emit_record(form, record)
+    if form == "table":
+        _paragraph([_in_short(one) for one in attempts], output.Listing(_ATTEMPTS, ()))
+        _show_machines(launch, nodes)
+
+
+def _show_machines(launch: Launch, nodes: Sequence[Node]) -> None:
+    from provisioner.cli.records import NODE_FIELDS, age, node_record
+
+    today = now()
+    rows = [{**node_record(node), "age": age(node.launched_at, today)} for node in nodes]
+    _paragraph(rows, output.Listing(_LISTED, NODE_FIELDS))
+    if not nodes and launch.got:
+        gone = f"none of its {launch.got} is left in its role: 'provisioner history' has the ended"
+        click.echo(gone, err=True)
+
+
+def _in_short(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """For a table: how many came, and EC2's words with how many pools said so."""
+    codes = Counter(one["code"] for one in attempt["answers"])
+    answers = ", ".join(f"{code} ({count} pools)" for code, count in codes.items())
+    answers = answers.replace("(1 pools)", "(1 pool)")
+    return {**attempt, "got": len(attempt["got"]), "answers": answers}
+
+
+def _paragraph(rows: Sequence[Mapping[str, Any]], listing: output.Listing) -> None:
+    if rows:
+        output.write("\n")
+        output.emit_rows("table", rows, listing)

@@ -1,0 +1,153 @@
+"""retire: the end of nodes, and of all that a launch made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from provisioner.cli.durations import DurationType
+from provisioner.cli.errors import FAILED, PARTLY, CommandError
+from provisioner.cli.finding import find_ended, find_launch, find_node, how_it_ended, known_node
+from provisioner.cli.session import acting, confirm, if_interrupted
+from provisioner.cli.texts import some
+from provisioner.cli.usage import examples
+
+if TYPE_CHECKING:
+    from enc.inventory import Inventory
+    from enc.model import Launch, Node
+    from provisioner.context import Context
+    from provisioner.retire import Retirement
+
+GOES_ON = "the same command goes on where it stopped"
+_NAMED = 5
+
+
+@click.command(
+    short_help="End nodes, or all of a launch, for good.",
+    epilog=examples(
+        "provisioner retire i-0123456789abcdef0",
+        "provisioner retire --yes --drain 0s i-0123456789abcdef0 db1.example.com",
+        "provisioner retire l-0123456789abcdef    # every machine of that launch",
+    ),
+)
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
+@click.option(
+    "--drain", type=DurationType("24h", zero=True), help="Default: fleet.drain of each one's role."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
+    """End NODEs for good: drain, terminate, confirm, archive. A launch (l-...) means all of it.
+
+    Draining: DNS and discovery stop naming the node, its work goes on. A launch is looked for in
+    EC2, too: machines that its command did not live to record are found by their tags. Foreign
+    nodes are archived, their machines left alone.
+
+    Interrupted or failed, the same command goes on where it stopped.
+    """
+    with acting() as context:
+        meant = _meant(context.inventory, nodes)
+        for line in meant.ended:
+            context.reporter.say(f"nothing to do for {line}")
+        if not meant.nodes and not meant.launches:
+            return
+        for node in meant.nodes:
+            if node.held:
+                context.reporter.say(f"warning: {node.certname} is held: {node.held}")
+        confirm(meant.question(), yes=yes)
+        found = list(meant.nodes)
+        with if_interrupted(lambda: _how_far(context.inventory, found)):
+            found[:] = _with_those_of_launches(context, meant)
+            result = _ended(context, found, drain)
+    if result.remaining:
+        raise _remaining(result, len(found))
+    click.echo(
+        f"{len(result.archived)} {'node' if len(result.archived) == 1 else 'nodes'} archived"
+    )
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """``ended`` says of each that is archived already how that came."""
+
+    nodes: tuple[Node, ...]
+    launches: tuple[Launch, ...]
+    ended: tuple[str, ...]
+
+    def question(self) -> str:
+        named = [f"{n.certname} ({n.role}, {n.kind}, {n.state})" for n in self.nodes]
+        named += [f"launch {one.id} with all its machines ({one.role})" for one in self.launches]
+        count = f"{len(named)} nodes and launches: " if len(named) > _NAMED else ""
+        return f"end for good {count}{some(named, _NAMED)}"
+
+
+def _meant(store: Inventory, given: Sequence[str]) -> _Meant:
+    """Raises CommandError for a name that nothing has, before anything is done."""
+    nodes, launches, ended = {}, {}, []
+    for name in dict.fromkeys(given):
+        if launch := find_launch(store, name):
+            launches[launch.id] = launch
+        elif found := find_node(store, name):
+            nodes[found.certname] = found
+        elif archived := find_ended(store, name):
+            ended.append(how_it_ended(archived))
+        else:
+            known_node(store, name)
+    return _Meant(tuple(nodes.values()), tuple(launches.values()), tuple(ended))
+
+
+def _with_those_of_launches(context: Context, meant: _Meant) -> list[Node]:
+    from provisioner.abandon import abandon
+
+    nodes = {node.certname: node for node in meant.nodes}
+    for launch in meant.launches:
+        context.reporter.status(f"looking in EC2 for machines of launch {launch.id}")
+        found = abandon(context, launch).nodes
+        context.reporter.say(
+            f"launch {launch.id} is closed and has {_counted(len(found), 'machine')}"
+        )
+        nodes |= {node.certname: node for node in found}
+    return list(nodes.values())
+
+
+def _ended(context: Context, nodes: Sequence[Node], drain: timedelta | None) -> Retirement:
+    from provisioner.retire import retire as retire_nodes
+
+    how_long = _drain(context.inventory, drain)
+    return retire_nodes(context, nodes, drain=how_long, why=f"retired by {context.who}")
+
+
+def _drain(store: Inventory, given: timedelta | None) -> Callable[[Node], timedelta]:
+    """How long each node drains: as typed, else as its role says, if the role is still there."""
+    from provisioner.rolesfile.spec import RoleSpec
+
+    if given is not None:
+        return lambda _node: given
+    roles = {name: RoleSpec.of(role) for name, role in store.roles.all().items()}
+    return lambda node: roles[node.role].fleet.drain if node.role in roles else timedelta(0)
+
+
+def _how_far(store: Inventory, nodes: Sequence[Node]) -> str:
+    """Where each stands now, for who has stopped it."""
+    from enc.inventory import StoreError
+
+    try:
+        there = store.nodes.many([node.certname for node in nodes])
+    except StoreError as error:
+        return f"{GOES_ON} (where that is, the store does not say: {error})"
+    gone = len(nodes) - len(there)
+    states = some((f"{node.certname} is {node.state}" for node in there), _NAMED)
+    return "; ".join([f"{gone} of {len(nodes)} archived", *([states] if states else []), GOES_ON])
+
+
+def _remaining(result: Retirement, count: int) -> CommandError:
+    lines = "\n".join(f"  {name}: {why}" for name, why in sorted(result.remaining.items()))
+    done = f"{len(result.archived)} of {count} archived"
+    return CommandError(f"{done}; {GOES_ON}:\n{lines}", PARTLY if result.archived else FAILED)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
