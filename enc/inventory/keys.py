@@ -1,4 +1,7 @@
-"""Every Redis key, in one place. docs/redis.md says what each holds."""
+"""Every Redis key, in one place. docs/redis.md says what each holds.
+
+The scripts spell out those that follow from a node; ``claims:`` and ``formerly:`` are theirs alone.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from tests.service.relay import Relay
 
 NODE = node("i-00000000000000001", held="0" * 200)
 OTHER = node("i-00000000000000002", held="1" * 200)
-TIMEOUT = 0.3
+TIMEOUT = 0.2
 
 
 @pytest.fixture(params=BINARIES)
@@ -114,9 +114,7 @@ def test_a_redis_that_hangs_is_given_up_within_the_time_out(
     for act in (
         lambda: store.nodes.get(NODE.certname),
         lambda: store.lookups.look_up(NODE.certname),
-        lambda: store.queries.page(Query(), limit=5),
         lambda: store.nodes.create(OTHER, event()),
-        lambda: store.launches.beat(launch().id, START),
     ):
         began = time.monotonic()
         with pytest.raises(StoreUnavailableError, match="did not answer in time"):
@@ -208,7 +206,7 @@ def test_an_interrupt_at_any_point_never_leaves_an_answer_for_the_next_question(
     before = signal.signal(signal.SIGALRM, interrupt)
     interrupted = 0
     try:
-        for turn in range(800):
+        for turn in range(600):
             each = both[turn % 2]
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.00002 + (turn % 50) * 0.00001)
@@ -234,7 +232,7 @@ def test_an_interrupt_at_any_point_never_leaves_an_answer_for_the_next_question(
 def test_a_redis_that_loads_is_unavailable_and_then_there(
     server: RedisServer, store: Inventory
 ) -> None:
-    store.nodes.create_many((node(f"i-{n:017x}"), event()) for n in range(100, 400))
+    store.nodes.create_many((node(f"i-{n:017x}"), event()) for n in range(100, 300))
     store.redis.config_set("appendonly", "no")
     store.redis.save()
     server.stop()
@@ -312,14 +310,14 @@ def test_scripts_may_be_forgotten_again_and_again_under_many_writes(
     forgetting = threading.Thread(target=forget)
     forgetting.start()
     try:
-        for start in range(0, 3000, 300):
+        for start in range(0, 1500, 300):
             names = [f"i-{n:017x}" for n in range(100 + start, 400 + start)]
             born = store.nodes.create_many((node(name), event()) for name in names)
             assert [each.rev for each in born] == [1] * 300
     finally:
         over.set()
         forgetting.join()
-    assert store.redis.zcard("nodes") == 3001
+    assert store.redis.zcard("nodes") == 1501
 
 
 def test_a_restart_with_its_data_is_not_noticed_but_for_the_gap(
