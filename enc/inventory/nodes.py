@@ -17,7 +17,6 @@ from enc.inventory.codec import archived_from_hash, node_from_hash
 from enc.inventory.errors import (
     AlreadyThereError,
     ConflictError,
-    CorruptError,
     NotAllRecordedError,
     StoreError,
     StoreLostError,
@@ -104,22 +103,18 @@ class Nodes:
         """
         asked = list(nodes)
         answers = self._script.each([self._born(node, event, init=init) for node, event in asked])
-        recorded: dict[str, Node] = {}
+        recorded: list[Node] = []
         refused: dict[str, StoreError] = {}
         for (node, _), answer in zip(asked, answers, strict=True):
             try:
-                recorded[node.certname] = replace(node, rev=rev_of(node, answer))
+                recorded.append(self._recorded(node, answer))
             except (StoreLostError, StoreUnavailableError):
                 raise
             except StoreError as error:
                 refused[node.certname] = error
-        for node in self._the_same([node for node, _ in asked], refused):
-            recorded[node.certname] = node
-            del refused[node.certname]
-        found = [recorded[node.certname] for node, _ in asked if node.certname in recorded]
         if refused:
-            raise NotAllRecordedError(found, refused)
-        return found
+            raise NotAllRecordedError(recorded, refused)
+        return recorded
 
     def change(self, node: Node, event: Event, **changes: Any) -> Node:
         """Change what was read as ``node``.
@@ -151,10 +146,17 @@ class Nodes:
         return done
 
     def archive(self, node: Node, event: Event) -> None:
-        """End a node: out of every index, into the archive; ``event.why`` is the reason kept."""
+        """End a node: out of every index, into the archive; ``event.why`` is the reason kept.
+
+        Safe to repeat: a machine that somebody has archived meanwhile has ended, and that is all.
+        """
         check_transition(node.certname, node.state, State.ARCHIVED)
         [answer] = self._script.each([ended(node, event, self.limits)])
-        rev_of(node, answer)
+        try:
+            rev_of(node, answer)
+        except ConflictError:
+            if not self._has_ended(node):
+                raise
 
     def _born(self, node: Node, event: Event, *, init: bool) -> str:
         check_certname(node.certname)
@@ -162,17 +164,20 @@ class Nodes:
             raise ValueError(f"{node.certname} cannot begin as archived")
         return born(node, event, self.limits, init=init)
 
-    def _the_same(self, asked: Sequence[Node], refused: dict[str, StoreError]) -> Iterator[Node]:
-        """Those of the refused that are there as the very machine that was asked for."""
-        for node in asked:
-            if isinstance(refused.get(node.certname), AlreadyThereError):
-                try:
-                    there = self.get(node.certname)
-                except CorruptError as error:
-                    refused[node.certname] = error
-                    continue
-                if there and node.instance_id and there.instance_id == node.instance_id:
-                    yield there
+    def _recorded(self, node: Node, answer: Any) -> Node:
+        """The node as it was recorded now, or before as the very same machine."""
+        try:
+            return replace(node, rev=rev_of(node, answer))
+        except AlreadyThereError:
+            there = self.get(node.certname)
+            if there and node.instance_id and there.instance_id == node.instance_id:
+                return there
+            raise
+
+    def _has_ended(self, node: Node) -> bool:
+        ended = self.archived(node.certname)
+        same = ended is not None and ended.node.instance_id == node.instance_id
+        return same and self.get(node.certname) is None
 
     def _archive_backwards(self) -> Iterator[ArchivedNode]:
         start = 0

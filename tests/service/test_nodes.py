@@ -161,6 +161,31 @@ def test_a_machine_that_ended_is_archived_whole_and_out_of_everything(
     check(redis)
 
 
+def test_ending_again_what_has_ended_is_no_conflict_and_no_news(
+    inventory: Inventory, redis: Redis
+) -> None:
+    each = inventory.nodes.create(node(state=State.RETIRING), event())
+    inventory.nodes.archive(each, event(why="first"))
+    before = dump(redis)
+    inventory.nodes.archive(each, event(why="second"))
+    assert dump(redis) == before
+
+
+def test_ending_what_somebody_changed_or_brought_back_is_a_conflict(inventory: Inventory) -> None:
+    each = inventory.nodes.create(foreign(state=State.RETIRING), event())
+    inventory.nodes.change(each, event(), held="wait")
+    with pytest.raises(ConflictError, match=r"rev 1, now 2"):
+        inventory.nodes.archive(each, event())
+    changed = inventory.nodes.get(each.certname)
+    assert changed is not None
+    inventory.nodes.archive(changed, event())
+    inventory.nodes.create(foreign(held="back"), event())
+    with pytest.raises(ConflictError):
+        inventory.nodes.archive(changed, event())
+    with pytest.raises(ConflictError, match="has left the inventory"):
+        inventory.nodes.archive(node(state=State.RETIRING), event())
+
+
 def test_a_machine_that_ended_never_comes_back(inventory: Inventory, redis: Redis) -> None:
     retired(inventory, inventory.nodes.create(node(), event()))
     before = dump(redis)
