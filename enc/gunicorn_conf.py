@@ -57,21 +57,22 @@ _OURS = "rolecall-metrics-"
 
 
 def on_starting(server: Any) -> None:
-    """Before anything listens: logs, the bind address as it finally is, the metrics' folder."""
+    """Before anything listens."""
     logs.configure(_settings.log_level, secrets=_settings.secrets)
     # The command line and GUNICORN_CMD_ARGS come after this module, and may say otherwise.
     _refuse_other_hosts(address for address in server.cfg.address if not isinstance(address, int))
-    given = os.environ.get(_METRICS_DIR)
-    if given:
-        _empty(Path(given))
-    else:
-        os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix=_OURS)
-        os.chown(os.environ[_METRICS_DIR], server.cfg.uid, server.cfg.gid)
 
 
 def when_ready(server: Any) -> None:
     """Before any worker answers: the sockets as they are, also those that systemd opened."""
     _refuse_other_hosts(listener.getsockname() for listener in server.LISTENERS)
+    given = os.environ.get(_METRICS_DIR)
+    # After USR2 the predecessor's workers still count there.
+    if given and not server.master_pid:
+        _empty(Path(given))
+    if not given:
+        os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix=_OURS)
+        os.chown(os.environ[_METRICS_DIR], server.cfg.uid, server.cfg.gid)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -33,12 +33,14 @@ _log = Log("enc.gunicorn")
 class Worker(ThreadWorker):
     """Threads, so that a Redis that is slow for one request does not stop the others."""
 
+    exchange_timeout = EXCHANGE_TIMEOUT
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._busy: dict[Any, float] = {}
 
     def enqueue_req(self, conn: Any) -> None:
-        self._busy[conn] = _monotonic() + EXCHANGE_TIMEOUT
+        self._busy[conn] = _monotonic() + self.exchange_timeout
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -51,7 +53,7 @@ class Worker(ThreadWorker):
         now = _monotonic()
         for conn in [conn for conn, until in self._busy.items() if until < now]:
             del self._busy[conn]
-            _log.info("client too slow", seconds=EXCHANGE_TIMEOUT)
+            _log.info("client too slow", seconds=self.exchange_timeout)
             # Ends the read or write that the thread hangs in; the thread then closes.
             with suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
