@@ -59,7 +59,6 @@ def parse_iso(text: str) -> datetime:
 
 def score(time: datetime) -> str:
     """Epoch seconds with the milliseconds that ``iso`` keeps."""
-    # timestamp() * 1000 is a float, which cut to an integer is often a millisecond early.
     milliseconds = (whole_milliseconds(time) - _EPOCH) // timedelta(milliseconds=1)
     return f"{milliseconds / 1000:.3f}"
 

@@ -92,6 +92,7 @@ def test_a_password_that_redis_does_not_want_is_told_and_not_repeated(
         "redis://:wr0ngword@127.0.0.1:0/0",
         "redis://:wr0ngword@[::1/0",
         "redis://:wr/wr0ngword@127.0.0.1/0",
+        "redis://default:wr0ngword/0",
         "redis://:12/wr0ngword@127.0.0.1/0",
         "redis://:a#wr0ngword@127.0.0.1/0",
         "redis://:a?wr0ngword@127.0.0.1/0",

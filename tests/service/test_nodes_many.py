@@ -80,6 +80,13 @@ def test_machines_that_were_adopted_meanwhile_come_back_as_they_stand(
     assert found == [replace(asked[0], rev=1), adopted, replace(asked[2], rev=1)]
 
 
+def test_another_machine_under_the_same_name_is_refused(inventory: Inventory) -> None:
+    inventory.nodes.create(foreign(instance_id="i-0123456789abcdef0"), event())
+    for instance_id in ("i-0123456789abcdef1", ""):
+        with pytest.raises(NotAllRecordedError, match="already in the inventory"):
+            inventory.nodes.create_many([(foreign(instance_id=instance_id), event())])
+
+
 def test_what_is_refused_is_named_and_does_not_stop_the_rest(
     inventory: Inventory, redis: Redis
 ) -> None:
