@@ -83,11 +83,17 @@ def _file(name: str, permissions: str, content: str) -> dict[str, str]:
 @functools.cache
 def _script() -> str:
     """The script packed: as it stands it would fill the limit by itself."""
-    template = resources.files("provisioner.bootstrap") / "templates" / "bootstrap.sh"
-    first, *lines = template.read_text(encoding="utf-8").splitlines()
+    first, *lines = script_source().splitlines()
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     text = "\n".join([first, "# rolecall's bootstrap, without its comments", *code, ""])
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def script_source() -> str:
+    """The bootstrap script with its comments: the templates, in the order of their names."""
+    folder = resources.files("provisioner.bootstrap") / "templates"
+    parts = {part.name: part for part in folder.iterdir() if part.name.endswith(".sh")}
+    return "\n".join(parts[name].read_text(encoding="utf-8") for name in sorted(parts))
 
 
 def _settings(bootstrap: Bootstrap) -> str:
