@@ -41,7 +41,7 @@ NASTY = (
     "../../etc/passwd",
     "\\",
     "|",
-    "> /etc/passwd",
+    "> pwned",
     "--==\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ntouch pwned",
 )
 
