@@ -26,6 +26,7 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # JRuby's stack overflows somewhere above a hundred; nobody's parameters are that deep.
 MAX_DEPTH = 32
+_LONGEST_KEY = 1000
 # Set for every node below: twice the same key means something else to every reader.
 _OURS = ("role", "rolecall")
 
@@ -128,7 +129,10 @@ def _text(value: str) -> str:
 def _pair(key: str, value: Any, depth: int = MAX_DEPTH) -> str:
     # Psych merges a map under this key into the one around it, quotes or not, unless it is told.
     tag = "!!str " if key == "<<" else ""
-    return f"{tag}{_text(key)}: {quoted(value, depth=depth)}"
+    written = _text(key)
+    # YAML's readers look no further than 1024 characters for the colon, unless "?" announces it.
+    mark, gap = ("? ", " ") if len(written) > _LONGEST_KEY else ("", "")
+    return f"{mark}{tag}{written}{gap}: {quoted(value, depth=depth)}"
 
 
 def _float(value: float) -> str:
@@ -153,4 +157,8 @@ def _mapping(role: Role, key: str) -> Mapping[str, Any]:
 
 
 def _lines(mapping: Mapping[str, Any]) -> str:
+    """In block style, where a key that is announced would need lines of its own."""
+    for key in mapping:
+        if len(_text(key)) > _LONGEST_KEY:
+            raise UnclassifiableError(f"a name is longer than {_LONGEST_KEY} characters")
     return "".join(f"  {_pair(key, value)}\n" for key, value in mapping.items())
