@@ -8,17 +8,18 @@ from datetime import timedelta
 from enc.inventory import AlreadyThereError, ArchivedError
 from enc.model import Launch, LaunchState, Node
 from provisioner.context import Context
-from provisioner.domain.machines import adopted
+from provisioner.domain.machines import NotOursError, adopted
 from provisioner.ports import LAUNCH_TAG
 
 
 class LaunchAliveError(Exception):
     """Its command still runs: what it launches next would be missed."""
 
-    def __init__(self, launch: Launch, silent: timedelta) -> None:
+    def __init__(self, launch: Launch, silent: timedelta, dead: timedelta) -> None:
         super().__init__(
             f"launch {launch.id} is under way: {launch.owner} was heard of "
-            f"{silent.total_seconds():.0f} s ago; stop it there with Ctrl-C, then try again"
+            f"{silent.total_seconds():.0f} s ago; stop it there with Ctrl-C, then try again; if it "
+            f"was killed, try again in {(dead - silent).total_seconds():.0f} s"
         )
 
 
@@ -38,7 +39,7 @@ def abandon(context: Context, launch: Launch) -> Abandoned:
     Raises LaunchAliveError, CloudError, StoreError. May be run again.
     """
     if launch.state is LaunchState.OPEN and not is_dead(context, launch):
-        raise LaunchAliveError(launch, _silent(context, launch))
+        raise LaunchAliveError(launch, _silent(context, launch), context.spans.dead)
     why = f"abandoned by {context.who}"
     event = context.event("launch abandoned", role=launch.role, why=why)
     if launch.state is LaunchState.OPEN:
@@ -62,12 +63,19 @@ def _adopt_unrecorded(context: Context, launch: Launch) -> list[Node]:
     for instance in listed:
         if not instance.alive:
             continue
-        node = adopted(instance, context.clock.now(), timedelta.max)
+        try:
+            node = adopted(instance, context.clock.now(), timedelta.max)
+        except NotOursError as error:
+            context.reporter.say(f"left alone: {error}")
+            continue
         event = context.event(
             "adopted", node=node.certname, role=node.role, launch=launch.id, why="found by its tags"
         )
         try:
             found.append(context.inventory.nodes.create(node, event))
-        except (AlreadyThereError, ArchivedError):
+        except AlreadyThereError:
+            # One that was given another role since is still a machine of this launch.
+            found += context.inventory.nodes.many([node.certname])
+        except ArchivedError:
             continue
     return found

@@ -112,7 +112,8 @@ class _Retiring:
         except CloudError as error:
             for node in nodes:
                 if node.certname not in self._archived:
-                    self._remaining.setdefault(node.certname, str(error))
+                    advice = f"; {error.hint}" if error.hint else ""
+                    self._remaining.setdefault(node.certname, f"{error}{advice}")
 
     def _to_confirm(self, node: Node) -> Node:
         if node.retire_step == CONFIRM:

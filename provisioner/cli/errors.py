@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -12,6 +13,26 @@ from provisioner.cli.texts import clean
 DONE, FAILED, MISTYPED, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 # As the shell sees a program that the signal has ended: 128 + SIGPIPE.
 NOBODY_READS = 141
+
+# By name: to import what did not even happen would take longer than most commands do.
+ROLES_FILE = "provisioner.rolesfile.problems.RolesFileError"
+MISTYPED_KINDS = frozenset(
+    {
+        "enc.certname.ImpossibleCertnameError",
+        "provisioner.bootstrap.errors.BootstrapError",
+        "provisioner.settings.SettingError",
+    }
+)
+FAILED_KINDS = frozenset(
+    {
+        "enc.inventory.errors.StoreError",
+        "enc.model.IllegalTransitionError",
+        "provisioner.abandon.LaunchAliveError",
+        "provisioner.launch.WrongAccountError",
+        "provisioner.ports.CloudError",
+        "provisioner.rolesfile.spec.StoredRoleError",
+    }
+)
 
 
 class CommandError(Exception):
@@ -44,50 +65,28 @@ def tell(text: str) -> None:
 
 def explained(error: Exception) -> CommandError | None:
     """An expected failure as the command error that it is; None for a fault of ours."""
-    from enc.certname import ImpossibleCertnameError
-    from enc.inventory import StoreError
-    from enc.model import IllegalTransitionError
-    from provisioner.abandon import LaunchAliveError
-    from provisioner.bootstrap import BootstrapError
-    from provisioner.launch import WrongAccountError
-    from provisioner.ports import CloudError
-    from provisioner.rolesfile.problems import RolesFileError
-    from provisioner.rolesfile.spec import StoredRoleError
-    from provisioner.settings import SettingError
-
-    match error:
-        case CommandError():
-            return error
-        case RolesFileError():
-            return mistyped(_of_file(str(error), len(error.problems), error.source))
-        case ImpossibleCertnameError() | SettingError() | BootstrapError():
-            return mistyped(str(error))
-        case (
-            StoreError()
-            | StoredRoleError()
-            | IllegalTransitionError()
-            | LaunchAliveError()
-            | WrongAccountError()
-        ):
-            return CommandError(str(error))
-        case CloudError():
-            return CommandError(advised(error))
-    return None
+    if isinstance(error, CommandError):
+        return error
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if ROLES_FILE in names:
+        return mistyped(_of_file(error))
+    if names & MISTYPED_KINDS:
+        return mistyped(str(error))
+    return CommandError(advised(error)) if names & FAILED_KINDS else None
 
 
 def advised(error: Exception) -> str:
-    """EC2's words, and what to do about them."""
-    from provisioner.ports import CloudError
-
+    """What went wrong; where EC2 said no, with what to do about it."""
     said = str(error).rstrip(". ")
-    if not isinstance(error, CloudError):
-        return said
-    advice = error.hint or ("it may pass by itself: try again in a minute" if error.passing else "")
+    advice = getattr(error, "hint", "")
+    if not advice and getattr(error, "passing", False):
+        advice = "it may pass by itself: try again in a minute"
     return f"{said}; {advice}" if advice else said
 
 
-def _of_file(lines: str, count: int, source: str) -> str:
-    if count == 1:
-        return f"{lines}; nothing was changed"
-    listed = "\n".join(f"  {line}" for line in lines.splitlines())
-    return f"{source} has {count} mistakes, nothing was changed:\n{listed}"
+def _of_file(error: Any) -> str:
+    """A RolesFileError: one mistake in a line, several below each other."""
+    if len(error.problems) == 1:
+        return f"{error}; nothing was changed"
+    listed = "\n".join(f"  {line}" for line in str(error).splitlines())
+    return f"{error.source} has {len(error.problems)} mistakes, nothing was changed:\n{listed}"

@@ -57,7 +57,7 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
         for node in meant.nodes:
             if node.held:
                 context.reporter.say(f"warning: {node.certname} is held: {node.held}")
-        confirm(meant.question(), yes=yes)
+        confirm(meant.act(), yes=yes)
         found = list(meant.nodes)
         with if_interrupted(lambda: _how_far(context.inventory, found)):
             found[:] = _with_those_of_launches(context, meant)
@@ -77,11 +77,11 @@ class _Meant:
     launches: tuple[Launch, ...]
     ended: tuple[str, ...]
 
-    def question(self) -> str:
+    def act(self) -> str:
         named = [f"{n.certname} ({n.role}, {n.kind}, {n.state})" for n in self.nodes]
         named += [f"launch {one.id} with all its machines ({one.role})" for one in self.launches]
         count = f"{len(named)} nodes and launches: " if len(named) > _NAMED else ""
-        return f"end for good {count}{some(named, _NAMED)}"
+        return f"end {count}{some(named, _NAMED)} for good"
 
 
 def _meant(store: Inventory, given: Sequence[str]) -> _Meant:
@@ -144,7 +144,11 @@ def _how_far(store: Inventory, nodes: Sequence[Node]) -> str:
 
 
 def _remaining(result: Retirement, count: int) -> CommandError:
-    lines = "\n".join(f"  {name}: {why}" for name, why in sorted(result.remaining.items()))
+    """Each reason once, with the nodes that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in sorted(result.remaining.items()):
+        reasons.setdefault(why, []).append(name)
+    lines = "\n".join(f"  {some(names, _NAMED)}: {why}" for why, names in reasons.items())
     done = f"{len(result.archived)} of {count} archived"
     return CommandError(f"{done}; {GOES_ON}:\n{lines}", PARTLY if result.archived else FAILED)
 

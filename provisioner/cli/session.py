@@ -68,11 +68,11 @@ def if_interrupted(say: str | Callable[[], str]) -> Iterator[None]:
         raise KeyboardInterrupt(say if isinstance(say, str) else say()) from stopped
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask on a terminal; without one, --yes must have been said."""
+def confirm(act: str, *, yes: bool) -> None:
+    """Ask on a terminal; without one, --yes must have been said. ``act`` as in "end it all"."""
     if yes:
         return
     if not (on_terminal(sys.stdin) and on_terminal(sys.stderr)):
-        raise mistyped(f"{question}: there is no terminal to ask on; --yes does it unasked")
-    if not click.confirm(f"{question}?", err=True):
+        raise mistyped(f"to {act} say --yes: there is no terminal to ask on")
+    if not click.confirm(f"{act[:1].upper()}{act[1:]}?", err=True):
         raise CommandError("nothing was changed")

@@ -28,10 +28,12 @@ class Group(click.Group):
 
 def usage(error: click.ClickException) -> str:
     """The message and where help is, without click's lines of usage."""
-    said = error.format_message().strip().rstrip(".")
+    said = error.format_message().strip().rstrip(".").replace(". Did you", "; did you")
     said = said[:1].lower() + said[1:] if said[1:2].islower() else said
     context = getattr(error, "ctx", None)
-    return f"{said}; see '{context.command_path} --help'" if context else said
+    if context is None or said.endswith("?"):
+        return said
+    return f"{said}; see '{context.command_path} --help'"
 
 
 def examples(*lines: str) -> str:
