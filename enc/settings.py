@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from enc.inventory import SERVICE_TIMEOUT, StoreError, connect
 
@@ -63,10 +63,8 @@ class Settings:
     @property
     def secrets(self) -> frozenset[str]:
         """What no log may show: the password of Redis as written, and as Redis hears it."""
-        parts = urlsplit(self.redis_url)
-        # redis-py takes it from the query as well.
-        found = [parts.password or "", *parse_qs(parts.query).get("password", [])]
-        return frozenset(text for one in found if one for text in (one, unquote(one)))
+        password = urlsplit(self.redis_url).password or ""
+        return frozenset({password, unquote(password)}) - {""}
 
 
 def parse_bind(text: str) -> str:
