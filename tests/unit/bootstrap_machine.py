@@ -3,8 +3,10 @@
 import base64
 import email
 import gzip
+import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -58,9 +60,15 @@ def settings_of(text: str) -> dict[str, str]:
     """What a shell reads out of the settings, and that reading them does nothing else."""
     body = files_of(text)["settings"]["content"]
     show = "".join(f'printf "%s\\0" "${name}"\n' for name in SETTINGS)
-    done = subprocess.run(
-        ["sh", "-eu"], check=False, input=f"{body}{show}".encode(), capture_output=True
-    )
+    with TemporaryDirectory() as empty:
+        done = subprocess.run(
+            ["sh", "-eu"],
+            check=False,
+            input=f"{body}{show}".encode(),
+            capture_output=True,
+            cwd=empty,
+        )
+        assert os.listdir(empty) == []
     assert (done.returncode, done.stderr) == (0, b"")
     return dict(zip(SETTINGS, done.stdout.decode().split("\0"), strict=False))
 
