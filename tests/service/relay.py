@@ -16,7 +16,7 @@ class Relay:
     """Listens on a free port of loopback while its ``with`` block lasts."""
 
     port: int
-    # How many more bytes of answers pass before every connection is cut; None: all.
+    # How many more bytes of answers pass before every connection is cut, once; None: all.
     left: int | None = None
     # Seconds of silence before what was asked counts as a whole, and its answers pass.
     quiet: float = 0.0
@@ -88,12 +88,14 @@ class Relay:
                 if asking.is_set():
                     self.turns += 1
                     self._wait_for_silence(asking)
-                if self.left is not None:
-                    data, self.left = data[: self.left], self.left - len(data)
-                client.sendall(data)
-                if self.left is not None and self.left <= 0:
-                    self.cut()
-                    return
+                if self.left is None or len(data) < self.left:
+                    self.left = None if self.left is None else self.left - len(data)
+                    client.sendall(data)
+                    continue
+                client.sendall(data[: self.left])
+                self.left = None
+                self.cut()
+                return
         with suppress(OSError):
             client.shutdown(socket.SHUT_WR)
 

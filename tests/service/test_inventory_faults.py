@@ -1,11 +1,10 @@
-"""Redis away, slow, full, lost or lying in between: never a wrong answer, never a doubled write."""
+"""Redis away, slow, loading, full, lost or garbled: never a wrong answer, never half a write."""
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,81 +21,21 @@ from enc.inventory import (
     StoreUnavailableError,
     connect,
 )
-from enc.model import Attempt, Market, State
 from tests.builders import event, launch, node, role
-from tests.conftest import BINARIES, begin
+from tests.conftest import BINARIES
 from tests.fakes.clock import START
 from tests.servers import RedisServer, wait_until
-from tests.service.invariants import check
-from tests.service.relay import Relay
-
-NODE = node("i-00000000000000001", held="0" * 200)
-OTHER = node("i-00000000000000002", held="1" * 200)
-TIMEOUT = 0.2
-ATTEMPT = Attempt(number=1, at=START, market=Market.SPOT, wanted=1)
+from tests.service.broken import NODE, OTHER, TIMEOUT, breakable, filled, reads, writes
 
 
 @pytest.fixture(params=BINARIES)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
-    """A server of one test's own, which it may break."""
-    binary = BINARIES[request.param]() or pytest.skip(f"no {request.param} here")
-    server = RedisServer(tmp_path / "redis", binary=binary, options=("--appendonly", "yes"))
-    server.start()
-    yield server
-    server.stop()
+    yield from breakable(request.param, tmp_path)
 
 
 @pytest.fixture
 def store(server: RedisServer) -> Iterator[Inventory]:
-    store = Inventory.on(connect(server.url, timeout=TIMEOUT))
-    begin(store)
-    store.roles.apply([role()], event())
-    store.launches.open(launch(), event())
-    store.nodes.create(NODE, event())
-    yield store
-    store.redis.close()
-
-
-def reads(store: Inventory) -> list[Callable[[], object]]:
-    return [
-        store.meta.get,
-        lambda: store.nodes.get(NODE.certname),
-        lambda: store.nodes.many([NODE.certname, OTHER.certname]),
-        lambda: store.nodes.named("a.example"),
-        lambda: store.nodes.of_role("web"),
-        lambda: store.nodes.archived(NODE.certname),
-        lambda: store.nodes.lately_archived(5),
-        lambda: store.lookups.look_up(NODE.certname),
-        lambda: store.lookups.definition("web"),
-        lambda: store.queries.page(Query(), limit=5),
-        lambda: store.queries.count(Query(role="web", state=State.READY)),
-        lambda: list(store.queries.every(Query())),
-        lambda: store.roles.get("web"),
-        store.roles.all,
-        store.roles.names,
-        lambda: store.roles.counts(["web"]),
-        lambda: store.launches.get(launch().id),
-        lambda: store.launches.latest(5),
-        store.events.after,
-        lambda: store.events.life(NODE.certname),
-        lambda: store.droughts.dry(["spot:c5.large:us-east-1a"], START),
-    ]
-
-
-def writes(store: Inventory) -> list[Callable[[], object]]:
-    known = replace(NODE, rev=1)
-    return [
-        lambda: store.meta.begin(site="x", account="", event=event()),
-        lambda: store.nodes.create(OTHER, event()),
-        lambda: store.nodes.create_many([(OTHER, event())]),
-        lambda: store.nodes.change(known, event(), held="x"),
-        lambda: store.nodes.change_many([(known, event(), {"held": "x"})]),
-        lambda: store.nodes.archive(replace(known, state=State.RETIRING), event()),
-        lambda: store.roles.apply([role("new")], event()),
-        lambda: store.launches.open(launch("l-new"), event()),
-        lambda: store.launches.beat(launch().id, START),
-        lambda: store.droughts.note(["spot:c5.large:us-east-1a"], START),
-    ]
+    yield from filled(server)
 
 
 def test_a_redis_that_is_away_is_unavailable_for_everything(
@@ -121,120 +60,6 @@ def test_a_redis_that_hangs_is_given_up_within_the_time_out(
         with pytest.raises(StoreUnavailableError, match="did not answer in time"):
             act()
         assert TIMEOUT * 0.9 < time.monotonic() - began < TIMEOUT * 2.5
-
-
-def test_an_answer_that_comes_too_late_is_never_taken_for_the_next_one(
-    server: RedisServer, store: Inventory
-) -> None:
-    store.nodes.create(OTHER, event())
-    server.pause()
-    with pytest.raises(StoreUnavailableError):
-        store.nodes.get(NODE.certname)
-    server.resume()
-    for _ in range(20):
-        assert store.nodes.get(OTHER.certname) == replace(OTHER, rev=1)
-
-
-def test_a_write_whose_answer_was_lost_is_not_sent_again_behind_our_back(
-    server: RedisServer, store: Inventory
-) -> None:
-    born = store.nodes.get(NODE.certname)
-    assert born is not None
-    for write in (
-        lambda s: s.nodes.change(born, event("once"), held="x"),
-        lambda s: s.nodes.create(OTHER, event("once")),
-        lambda s: s.roles.apply([role("new")], event("once")),
-        lambda s: s.launches.open(launch("l-new"), event("once")),
-        lambda s: s.launches.close(launch().id, launch().state, event("once")),
-        lambda s: s.launches.record_attempt(launch().id, ATTEMPT, event("once")),
-        lambda s: s.droughts.note(["spot:c5.large:us-east-1a"], START),
-    ):
-        with Relay(server.port) as relay:
-            there = Inventory.on(connect(relay.url, timeout=TIMEOUT))
-            there.redis.ping()
-            relay.left = 0
-            with pytest.raises(StoreUnavailableError):
-                write(there)
-            # Applying roles reads before it writes, and so is cut before.
-            assert relay.asked.count(b"EVALSHA") == 1
-            there.redis.close()
-    check(store.redis)
-
-
-def test_a_connection_cut_at_any_byte_gives_the_right_answer_or_none(
-    server: RedisServer, store: Inventory
-) -> None:
-    store.nodes.create(OTHER, event())
-    both = [replace(NODE, rev=1), replace(OTHER, rev=1)]
-    with Relay(server.port) as relay:
-        there = Inventory.on(connect(relay.url, timeout=TIMEOUT))
-        outcomes = set()
-        for left in [*range(0, 200, 7), *range(200, 1600, 97)]:
-            relay.left = left
-            for each in (both[0], both[1], both[0]):
-                try:
-                    assert there.nodes.get(each.certname) == each
-                    outcomes.add("right")
-                except StoreUnavailableError:
-                    outcomes.add("none")
-            relay.left = None
-            assert there.nodes.many([each.certname for each in both]) == both
-        assert outcomes == {"right", "none"}
-        there.redis.close()
-
-
-ENOUGH = 300
-
-
-class Interrupt(BaseException):
-    """What a signal handler raises, wherever the program stands."""
-
-
-# Sockets that were just being made have no owner yet: the garbage collector closes those.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_at_any_point_never_leaves_an_answer_for_the_next_question(
-    store: Inventory,
-) -> None:
-    store.nodes.create(OTHER, event())
-    both = [replace(NODE, rev=1), replace(OTHER, rev=1)]
-
-    def interrupt(*_: object) -> None:
-        raise Interrupt
-
-    def ask(turn: int) -> None:
-        each = both[turn % 2]
-        if turn % 3 == 0:
-            assert store.lookups.look_up(each.certname).node == each
-        elif turn % 3 == 1:
-            assert store.queries.page(Query(q=each.certname), limit=1).nodes == (each,)
-        else:
-            assert store.nodes.get(each.certname) == each
-
-    began = time.monotonic()
-    for turn in range(60):
-        ask(turn)
-    typical = (time.monotonic() - began) / 60
-    before = signal.signal(signal.SIGALRM, interrupt)
-    interrupted = 0
-    try:
-        for turn in range(2000):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, max(typical * (turn % 101) / 100, 1e-6))
-                ask(turn)
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except Interrupt:
-                interrupted += 1
-                # Whatever comes next is not disturbed, and must be right.
-                ask(turn + 1)
-                if interrupted % 40 == 0:
-                    # redis-py loses count of connections that it was just making, and allows 100.
-                    store.redis.connection_pool.reset()
-            if interrupted == ENOUGH:
-                break
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert interrupted == ENOUGH
 
 
 def test_a_redis_that_loads_is_unavailable_and_then_there(
@@ -286,46 +111,6 @@ def test_a_replica_takes_no_write_and_says_what_to_do(
         there.redis.close()
     finally:
         replica.stop()
-
-
-def test_scripts_that_redis_forgot_are_loaded_again(server: RedisServer, store: Inventory) -> None:
-    for act in [*reads(store), *writes(store)]:
-        store.redis.script_flush()
-        with_conflicts_allowed(act)
-    assert store.nodes.get(OTHER.certname) == replace(OTHER, rev=1)
-    check(store.redis)
-
-
-def with_conflicts_allowed(act: Callable[[], object]) -> None:
-    try:
-        act()
-    except StoreUnavailableError:
-        raise
-    except StoreError:
-        pass
-
-
-def test_scripts_may_be_forgotten_again_and_again_under_many_writes(
-    server: RedisServer, store: Inventory
-) -> None:
-    over = threading.Event()
-
-    def forget() -> None:
-        with connect(server.url, timeout=5) as client:
-            while not over.wait(0.002):
-                client.script_flush()
-
-    forgetting = threading.Thread(target=forget)
-    forgetting.start()
-    try:
-        for start in range(0, 1500, 300):
-            names = [f"i-{n:017x}" for n in range(100 + start, 400 + start)]
-            born = store.nodes.create_many((node(name), event()) for name in names)
-            assert [each.rev for each in born] == [1] * 300
-    finally:
-        over.set()
-        forgetting.join()
-    assert store.redis.zcard("nodes") == 1501
 
 
 def test_a_restart_with_its_data_is_not_noticed_but_for_the_gap(

@@ -1,0 +1,176 @@
+"""Pages of nodes: nothing that stays is lost or repeated, whatever comes and goes."""
+
+from __future__ import annotations
+
+import base64
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from enc.inventory import BadCursorError, Inventory, Page, Query, StoreLostError, connect
+from enc.inventory.query import Queries
+from enc.model import Market, State
+from tests.builders import event, foreign, node
+from tests.conftest import on_both_redis
+from tests.fakes.clock import START
+from tests.servers import RedisServer
+from tests.service.relay import Relay
+
+pytestmark = on_both_redis
+
+NAMES = [f"i-{n:017x}" for n in range(1100)]
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def pages(inventory: Inventory, query: Query, limit: int) -> Iterator[Page]:
+    cursor = None
+    while True:
+        page = inventory.queries.page(query, limit=limit, cursor=cursor)
+        yield page
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def certnames(found: Iterator[Page]) -> list[str]:
+    return [each.certname for page in found for each in page.nodes]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 250, 499, 500, 501, 1000])
+def test_500_nodes_of_one_moment_are_paged_whole(inventory: Inventory, limit: int) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES[:500])
+    if limit == 1:
+        inventory.nodes.create_many((node(name), event()) for name in NAMES[500:520])
+        found = certnames(pages(inventory, Query(q="i-000000000000001f"), limit))
+        assert found == NAMES[0x1F0:0x200]
+        return
+    assert certnames(pages(inventory, Query(), limit)) == NAMES[:500]
+
+
+@pytest.mark.parametrize("query", [Query(), Query(role="web", market=Market.SPOT), Query(q="i-")])
+def test_what_stays_is_neither_lost_nor_repeated_while_others_come_and_go(
+    inventory: Inventory, query: Query
+) -> None:
+    luck = random.Random(7)
+    born = inventory.nodes.create_many((node(name), event()) for name in NAMES[:400:2])
+    staying = {each.certname for each in born[::3]}
+    going = [each for each in born if each.certname not in staying]
+    coming = [node(name) for name in NAMES[1:400:2]]
+    seen: list[str] = []
+    for page in pages(inventory, query, 10):
+        seen += [each.certname for each in page.nodes]
+        for _ in range(6):
+            if going:
+                gone = going.pop(luck.randrange(len(going)))
+                retiring = inventory.nodes.change(gone, event(), state=State.RETIRING)
+                inventory.nodes.archive(retiring, event())
+        for _ in range(5):
+            inventory.nodes.create(coming.pop(luck.randrange(len(coming))), event())
+    assert [name for name in seen if name in staying] == sorted(staying)
+    assert len(seen) == len(set(seen))
+
+
+def test_a_walk_in_chunks_loses_nothing_while_another_program_archives(
+    inventory: Inventory, redis_server: RedisServer
+) -> None:
+    inventory.nodes.create_many((node(name, state=State.RETIRING), event()) for name in NAMES)
+    over = threading.Event()
+    going = NAMES[:200:2]
+
+    def archive() -> None:
+        mine = Inventory.on(connect(redis_server.url, timeout=5))
+        for name in going:
+            if not over.is_set():
+                mine.nodes.archive(replace(node(name, state=State.RETIRING), rev=1), event())
+        mine.redis.close()
+
+    archiving = threading.Thread(target=archive)
+    archiving.start()
+    try:
+        staying = [name for name in NAMES if name not in set(going)]
+        while archiving.is_alive():
+            seen = [each.certname for each in inventory.queries.every(Query(q="i-"))]
+            assert [name for name in seen if name not in set(going)] == staying
+            seen = certnames(pages(inventory, Query(), 400))
+            assert [name for name in seen if name not in set(going)] == staying
+    finally:
+        over.set()
+        archiving.join()
+
+
+@pytest.mark.parametrize("at", [1, 2, 17, 39])
+def test_among_many_of_one_moment_the_node_at_the_cursor_may_be_gone_or_younger_now(
+    inventory: Inventory, at: int
+) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES[:40])
+    first = inventory.queries.page(Query(), limit=at)
+    *_, gone = first.nodes
+    moved = inventory.nodes.change(gone, event(), launched_at=START + MILLISECOND)
+    second = inventory.queries.page(Query(), limit=100, cursor=first.cursor)
+    assert [each.certname for each in second.nodes] == [*NAMES[at:40], gone.certname]
+    retiring = inventory.nodes.change(moved, event(), state=State.RETIRING)
+    inventory.nodes.archive(retiring, event())
+    second = inventory.queries.page(Query(), limit=100, cursor=first.cursor)
+    assert [each.certname for each in second.nodes] == NAMES[at:40]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "=", "====", "é", "\0", "a" * 10_000, "🙂", "../../etc", "W10=", "-1"),
+        *(
+            base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+            for text in (
+                *("", ":", "1:", ":a", "a:a", "1:A", "1:a b", "nan:a", "inf:a", "-inf:a", "(1:a"),
+                *("1e5:a", "0x1:a", "1_0:a", "²:a", "1.:a", "1:..", '[1,"a"]', "1" * 40 + ":a"),
+                *("1.2.3:a", " 1:a", "1 :a", "1:a\n", "True:a", "1:" + "a" * 256),
+            )
+        ),
+    ],
+)
+def test_a_cursor_that_is_none_of_ours_is_refused(inventory: Inventory, cursor: str) -> None:
+    with pytest.raises(BadCursorError, match="not one that this service gave out"):
+        inventory.queries.page(Query(), limit=5, cursor=cursor)
+
+
+def test_our_own_cursors_fit_into_a_url(inventory: Inventory) -> None:
+    for certname in ("a" * 255, "b" * 254):
+        inventory.nodes.create(foreign(certname), event())
+    cursor = inventory.queries.page(Query(), limit=1).cursor
+    assert cursor is not None
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    assert len(cursor) < 400
+    [last] = inventory.queries.page(Query(), limit=1, cursor=cursor).nodes
+    assert last.certname == "b" * 254
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_page_has_at_least_one_place(inventory: Inventory, limit: int) -> None:
+    with pytest.raises(ValueError, match="ask for 1 or more"):
+        inventory.queries.page(Query(), limit=limit)
+
+
+def test_a_walk_that_meets_the_loss_says_so(inventory: Inventory, redis: Redis) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES[:600])
+    walk = inventory.queries.every(Query())
+    next(walk)
+    redis.flushall()
+    with pytest.raises(StoreLostError):
+        list(walk)
+
+
+def test_a_page_is_one_round_trip_however_many_nodes_there_are(
+    inventory: Inventory, redis_server: RedisServer
+) -> None:
+    inventory.nodes.create_many((node(name), event()) for name in NAMES)
+    with Relay(redis_server.port, quiet=0.02) as relay:
+        queries = Queries(connect(relay.url, timeout=5))
+        cursor = queries.page(Query(role="web", market=Market.SPOT), limit=50).cursor
+        turns = relay.turns
+        assert len(queries.page(Query(), limit=100, cursor=cursor).nodes) == 100
+        assert relay.turns - turns == 1
