@@ -3,7 +3,6 @@
 import base64
 import email
 import gzip
-import os
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,7 +67,7 @@ def settings_of(text: str) -> dict[str, str]:
             capture_output=True,
             cwd=empty,
         )
-        assert os.listdir(empty) == []
+        assert not list(Path(empty).iterdir())
     assert (done.returncode, done.stderr) == (0, b"")
     return dict(zip(SETTINGS, done.stdout.decode().split("\0"), strict=False))
 
