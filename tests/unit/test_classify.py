@@ -135,7 +135,7 @@ def test_a_value_is_one_printable_line(value: Any) -> None:
     [
         *(math.nan, math.inf, -math.inf, "\ud800", "a\udfffb", {"\ud800": 1}, ["\ud83d"]),
         *(nested(MAX_DEPTH + 1, map_=True), nested(MAX_DEPTH + 1, map_=False)),
-        *({1, 2}, b"x", object()),
+        *({1, 2}, b"x", pytest.param(object(), id="an object")),
     ],
     ids=lambda value: ascii(value)[:40],
 )
