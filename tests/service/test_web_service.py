@@ -275,6 +275,7 @@ def test_another_address_than_loopback_is_refused_at_the_start(tmp_path: Path) -
 def test_gunicorns_own_options_do_not_open_another_address(tmp_path: Path) -> None:
     said = refused(tmp_path, GUNICORN_CMD_ARGS=f"--bind 0.0.0.0:{free_port()}")
     assert "refusing to listen on 0.0.0.0" in said
+    assert "Listening" not in said
 
 
 # As systemd does it: the socket is number 3, and LISTEN_PID names who shall have it.
