@@ -56,6 +56,8 @@ class Asking:
         self._refused: dict[Pool, Trouble] = {}
         self._asked: set[Pool] = set()
         self._lost_an_answer = False
+        # What EC2 has been asked for and has not answered, in words: a second Ctrl-C leaves it so.
+        self.unanswered = ""
         self.nodes: list[Node] = []
         self.left: list[str] = []
         self.error: CloudError | None = None
@@ -108,8 +110,10 @@ class Asking:
         self._context.reporter.status(f"asking {ask.market} for {ask.count} ({ask.reason})")
         # EC2 has the machines from the moment it answers; until they are recorded, Ctrl-C waits.
         with self._context.shielded():
+            self.unanswered = f"up to {ask.count} more machine(s)"
             answer = self._answer(request)
             got = self._record(answer.instances)
+            self.unanswered = ""
             self._note(ask, pools, answer, got)
         if got:
             self._context.reporter.say(self._came(got, ask))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from enc.durations import for_people
 from enc.inventory import StoreError
 from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
 from provisioner.asking import Asking, Terms
@@ -83,9 +84,9 @@ def launch(context: Context, order: Order) -> Outcome:
     ground = context.cloud.ground(ground_request(spec))
     intent = _intent(context, order)
     user_data = render(_bootstrap(order, intent))
-    context.inventory.launches.open(intent, context.event("launch opened", why=_asked(order)))
-    context.reporter.say(f"launch {intent.id}: {_asked(order)}")
     try:
+        context.inventory.launches.open(intent, context.event("launch opened", why=_asked(order)))
+        context.reporter.say(f"launch {intent.id}: {_asked(order)}")
         return _run(context, order, intent, _template(context, order, intent, ground, user_data))
     except KeyboardInterrupt as error:
         raise LaunchCutShortError(intent.id) from error
@@ -120,6 +121,11 @@ def _run(context: Context, order: Order, intent: Launch, prepared: _Prepared) ->
         end = End(state=LaunchState.FAILED, reason=str(away))
     except KeyboardInterrupt:
         end = End(state=LaunchState.INTERRUPTED, reason=f"interrupted by {context.who}")
+        if asking.unanswered:
+            asking.left.append(
+                f"perhaps {asking.unanswered}: EC2's answer was not waited for, and what it makes "
+                "can be found in a minute"
+            )
     with context.shielded():
         left = [*asking.left, *_clean_up(context, prepared.request, intent, end)]
     closed = replace(intent, state=end.state, got=len(asking.nodes), why=end.reason)
@@ -129,7 +135,9 @@ def _run(context: Context, order: Order, intent: Launch, prepared: _Prepared) ->
 def _ask(context: Context, asking: Asking, request: TemplateRequest) -> End:
     with context.shielded():
         until = context.clock.now() + context.spans.patience
+        asking.unanswered = f"launch template {request.name}"
         patiently(context, lambda: context.cloud.create_template(request), until)
+        asking.unanswered = ""
     return asking.run()
 
 
@@ -270,5 +278,5 @@ def _asking(context: Context, order: Order, intent: Launch, prepared: _Prepared)
 def _asked(order: Order) -> str:
     spot = order.market is Market.SPOT
     then = ", then on-demand" if spot and order.launch_spec.fallback == "on-demand" else ""
-    span = f"{order.deadline.total_seconds():.0f} s"
+    span = f"up to {for_people(order.deadline)}"
     return f"{order.count} x {order.spec.name} ({order.kind}), {order.market} for {span}{then}"

@@ -23,6 +23,7 @@ class Interrupts:
         self._say = say
         self._depth = 0
         self._pending = False
+        self._obeyed = False
 
     def install(self) -> None:
         """A signal that the caller has had ignored stays so: nohup, ``&`` in a script."""
@@ -32,9 +33,10 @@ class Interrupts:
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """Hold the first signal back until the outermost block ends.
+        """Hold a signal back until the outermost block ends; a second one is obeyed at once.
 
-        A block that fails ends the command anyway: its error is told, not the signal.
+        So is every one after that, in whatever block. A block that fails ends the command anyway:
+        its error is told, not the signal.
         """
         self._depth += 1
         try:
@@ -49,11 +51,12 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self._depth and not self._pending:
+        if self._depth and not self._pending and not self._obeyed:
             self._pending = True
             # Whatever was interrupted may itself have been printing: then nothing is said.
             with suppress(OSError, RuntimeError):
                 self._say(HELD)
             return
+        self._obeyed = self._obeyed or self._pending
         self._pending = False
         raise KeyboardInterrupt
