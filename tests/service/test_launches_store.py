@@ -17,11 +17,8 @@ from enc.inventory import (
 )
 from enc.model import Attempt, Launch, LaunchState, Market
 from tests.builders import event, launch, node
-from tests.conftest import on_both_redis
 from tests.fakes.clock import START
 from tests.service.invariants import dump
-
-pytestmark = on_both_redis
 
 SECRET = "5ec4e7" * 10
 LATER = START + timedelta(seconds=5, microseconds=1234)

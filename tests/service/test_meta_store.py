@@ -9,12 +9,10 @@ from redis import Redis
 
 from enc.inventory import CorruptError, Inventory, Meta, SchemaError, StoreLostError, connect
 from tests.builders import event
-from tests.conftest import begin, on_both_redis
+from tests.conftest import begin
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import dump
-
-pytestmark = on_both_redis
 
 
 def test_a_new_store_has_none(new_store: Inventory) -> None:

@@ -16,8 +16,6 @@ from tests.conftest import on_both_redis
 from tests.fakes.clock import START
 from tests.service.invariants import check, dump
 
-pytestmark = on_both_redis
-
 NAME, OTHER_NAME = "ip-10-0-0-1.ec2.internal", "ip-10-0-0-2.ec2.internal"
 RIVAL = "i-00000000000000001"
 BORN = node("i-00000000000000002", launch="l-00000000000000aa", private_dns=NAME)
@@ -105,6 +103,7 @@ def test_the_life_of_a_machine_that_had_the_name_before_counts_too(
     assert dump(redis) == before
 
 
+@on_both_redis
 def test_the_same_writes_pass_when_nothing_is_garbled(
     inventory: Inventory, redis: Redis, rival: Node
 ) -> None:
@@ -149,6 +148,7 @@ def test_a_hash_that_somebody_broke_by_hand_is_not_built_upon(
     assert dump(redis) == before
 
 
+@on_both_redis
 def test_a_full_redis_refuses_a_change_whole(inventory: Inventory, redis: Redis) -> None:
     born = inventory.nodes.create(BORN, event())
     before = dump(redis)
@@ -170,6 +170,7 @@ def test_a_full_redis_refuses_a_change_whole(inventory: Inventory, redis: Redis)
     assert dump(redis) == before
 
 
+@on_both_redis
 def test_a_stream_without_free_ids_refuses_a_change_whole(
     inventory: Inventory, redis: Redis
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_stream_without_free_ids_refuses_a_change_whole(
     assert dump(redis) == before
 
 
+@on_both_redis
 def test_redis_itself_would_have_gone_on_behind_the_error(redis: Redis) -> None:
     """What all this is for: MULTI does not take back."""
     redis.set("text", "x")

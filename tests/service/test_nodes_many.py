@@ -29,7 +29,7 @@ from tests.service.relay import Relay
 
 pytestmark = on_both_redis
 
-NAMES = [f"i-{n:017x}" for n in range(1200)]
+NAMES = [f"i-{n:017x}" for n in range(700)]
 
 
 def test_many_nodes_are_recorded_in_the_order_asked(inventory: Inventory, redis: Redis) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import random
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from enc.inventory import BadCursorError, Inventory, Page, Query, StoreLostError, connect
+from enc.inventory import Inventory, Page, Query, StoreLostError, connect
 from enc.inventory.query import Queries
 from enc.model import Market, State
 from tests.builders import event, foreign, node
@@ -23,7 +22,7 @@ from tests.service.relay import Relay
 
 pytestmark = on_both_redis
 
-NAMES = [f"i-{n:017x}" for n in range(1100)]
+NAMES = [f"i-{n:017x}" for n in range(620)]
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -117,25 +116,6 @@ def test_among_many_of_one_moment_the_node_at_the_cursor_may_be_gone_or_younger_
     inventory.nodes.archive(retiring, event())
     second = inventory.queries.page(Query(), limit=100, cursor=first.cursor)
     assert [each.certname for each in second.nodes] == NAMES[at:40]
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        *("x", "=", "====", "é", "\0", "a" * 10_000, "🙂", "../../etc", "W10=", "-1"),
-        *(
-            base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-            for text in (
-                *("", ":", "1:", ":a", "a:a", "1:A", "1:a b", "nan:a", "inf:a", "-inf:a", "(1:a"),
-                *("1e5:a", "0x1:a", "1_0:a", "²:a", "1.:a", "1:..", '[1,"a"]', "1" * 40 + ":a"),
-                *("1.2.3:a", " 1:a", "1 :a", "1:a\n", "True:a", "1:" + "a" * 256),
-            )
-        ),
-    ],
-)
-def test_a_cursor_that_is_none_of_ours_is_refused(inventory: Inventory, cursor: str) -> None:
-    with pytest.raises(BadCursorError, match="not one that this service gave out"):
-        inventory.queries.page(Query(), limit=5, cursor=cursor)
 
 
 def test_our_own_cursors_fit_into_a_url(inventory: Inventory) -> None:

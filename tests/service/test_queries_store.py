@@ -23,7 +23,7 @@ from tests.fakes.clock import START
 
 pytestmark = on_both_redis
 
-NAMES = [f"i-{n:017x}" for n in range(1100)]
+NAMES = [f"i-{n:017x}" for n in range(620)]
 MILLISECOND = timedelta(milliseconds=1)
 
 

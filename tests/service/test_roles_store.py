@@ -22,12 +22,9 @@ from enc.inventory import (
 from enc.inventory.roles import Roles
 from enc.model import Role, State
 from tests.builders import event, foreign, node, role
-from tests.conftest import on_both_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import dump
-
-pytestmark = on_both_redis
 
 LATER = START + timedelta(hours=1)
 
