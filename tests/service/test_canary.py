@@ -251,7 +251,7 @@ def test_a_secret_is_in_no_event(seen: Seen, inventory: Inventory) -> None:
     assert leaked((*NEVER, PARAMETER), *(text.encode() for text in texts)) == set()
 
 
-@pytest.mark.parametrize("url", ["redis://:{}@h:port", "redis://:{}/x@h", "http://:{}@h", "{}"])
+@pytest.mark.parametrize("url", ["redis://:{}@h:port", "http://:{}@h"])
 def test_a_secret_is_not_in_what_a_failed_start_says(tmp_path: Path, url: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", "python:enc.gunicorn_conf", "enc.wsgi:app"],

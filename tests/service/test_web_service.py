@@ -303,9 +303,3 @@ def test_a_socket_of_systemds_that_faces_the_network_is_refused(tmp_path: Path) 
         )
     assert ended.returncode != 0
     assert "refusing to listen on 0.0.0.0" in ended.stderr
-
-
-def test_a_redis_url_that_is_none_is_refused_without_its_password(tmp_path: Path) -> None:
-    said = refused(tmp_path, REDIS_URL="redis://:hunter2/secret@127.0.0.1:6379/0")
-    assert said.startswith("rolecall: REDIS_URL")
-    assert "hunter2" not in said
