@@ -134,6 +134,8 @@ def _how_far(store: Inventory, nodes: Sequence[Node]) -> str:
     """Where each stands now, for who has stopped it."""
     from enc.inventory import StoreError
 
+    if not nodes:
+        return GOES_ON
     try:
         there = store.nodes.many([node.certname for node in nodes])
     except StoreError as error:

@@ -28,9 +28,14 @@ class Terminal:
     def open(cls, command: list[str], env: Mapping[str, str], cwd: Path) -> Terminal:
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
-            command, env=dict(env), cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True,
-        )  # fmt: skip
+            # Its controlling terminal: Ctrl-C typed there is a signal, and so is its end.
+            ["setsid", "--ctty", *command],
+            env=dict(env),
+            cwd=cwd,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
         os.close(theirs)
         return cls(process, ours)
 
