@@ -12,23 +12,20 @@ from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
 from provisioner.domain.pools import HOPELESS, Offer, choose
+from provisioner.lostanswers import looks, unrecorded
 from provisioner.patience import patiently, stubbornly
 from provisioner.ports import (
-    LAUNCH_TAG,
     PASSING,
     CloudError,
     FleetAnswer,
     FleetInstance,
     FleetRequest,
-    Instance,
     Pool,
     PoolRefusal,
     Trouble,
 )
 from provisioner.recording import record
 
-# Before each further look (seconds): a listing may miss for a while what a lost call has made.
-_BEFORE_LOOKS = (0.0, 1.0, 2.0, 4.0, 8.0)
 _SHOWN = 5
 # A repeat after a lost answer is worth this much time beyond the deadline: it only asks what was.
 _REPEAT_SPAN = timedelta(seconds=5)
@@ -166,18 +163,10 @@ class Asking:
         return FleetAnswer(refusals=(refusal,))
 
     def _with_what_was_made(self, request: FleetRequest, answer: FleetAnswer) -> FleetAnswer:
-        """The answer to a repeat need not name the machines of the first call: list them by tag.
-
-        One that names neither machines nor refusals says that the first call was done, so we look
-        for longer: what we took for missing would be asked for twice.
-        """
+        """The answer to a repeat need not name the machines of the first call: list them by tag."""
         self._lost_an_answer = True
-        silent = not answer.instances and not answer.refusals
         named = {instance.id: instance for instance in answer.instances}
-        for pause in _BEFORE_LOOKS if silent else _BEFORE_LOOKS[:1]:
-            if pause:
-                self._context.reporter.status("EC2's answer was lost; looking for what it made")
-                self._context.clock.sleep(pause)
+        for _ in looks(self._context, answer):
             named |= {i.id: i for i in self._unrecorded() if i.id not in named}
             if len(named) >= request.count:
                 break
@@ -191,28 +180,7 @@ class Asking:
 
     def _unrecorded(self) -> list[FleetInstance]:
         known = {node.certname for node in self.nodes}
-        return [self._as_answered(i) for i in self._listed() if i.id not in known]
-
-    def _listed(self) -> list[Instance]:
-        """This launch's machines that live, oldest first; none when EC2 cannot be listed now."""
-        launch = self._launch
-        try:
-            found = self._context.cloud.instances(
-                launch.region, self._context.site, {LAUNCH_TAG: launch.id}
-            )
-        except CloudError as error:
-            self._context.reporter.status(f"cannot list what a lost answer made: {error}")
-            return []
-        return sorted((i for i in found if i.alive), key=lambda i: (i.launched_at, i.id))
-
-    def _as_answered(self, instance: Instance) -> FleetInstance:
-        subnet = next((s.id for s in self._offer.subnets if s.zone == instance.zone), "")
-        return FleetInstance(
-            id=instance.id,
-            market=instance.market,
-            instance_type=instance.instance_type,
-            subnet=subnet,
-        )
+        return unrecorded(self._context, self._launch, self._offer, known)
 
     def _without_surplus(self, named: list[FleetInstance]) -> list[FleetInstance]:
         """Machines over the want were never told to anyone: they end at once."""

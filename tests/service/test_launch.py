@@ -268,6 +268,16 @@ def test_machines_over_the_want_end_at_once(bench: Workbench) -> None:
     assert unrecorded == set()
 
 
+def test_machines_of_a_call_that_never_answered_are_found_when_listings_lag(
+    bench: Workbench,
+) -> None:
+    bench.cloud.manners.hidden_s = 12
+    bench.cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True, times=99)
+    outcome = run(bench, 2, deadline=timedelta(seconds=5))
+    assert sorted(n.certname for n in outcome.nodes) == sorted(bench.cloud.alive)
+    assert len(bench.cloud.alive) == 2
+
+
 def test_a_denial_stops_at_once_and_leaves_no_template(bench: Workbench) -> None:
     bench.cloud.fail("create_fleet", Trouble.DENIED)
     outcome = run(bench)
