@@ -198,8 +198,10 @@ def test_a_replica_that_became_the_primary_is_believed(replica: RedisServer) -> 
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that wants a password, and knows a user who may do little."""
-    options = ["--requirepass", "letmein", "--user", "weak", "on", ">pw", "~*", "+get", "+client"]
+    """A Redis that wants a password, and knows a user who may do little, and one as documented."""
+    weak = ["--user", "weak", "on", ">pw", "~*", "+get", "+client"]
+    named = ["--user", "rolecall", "on", ">pw", *documented_permissions()]
+    options = ["--requirepass", "letmein", *weak, *named]
     server = RedisServer(tmp_path / "guarded", options=options)
     server.folder.mkdir()
     process = subprocess.Popen(
@@ -212,6 +214,12 @@ def guarded(tmp_path: Path) -> Iterator[RedisServer]:
     yield server
     client.close()
     stop(process)
+
+
+def documented_permissions() -> list[str]:
+    text = Path("docs/redis.md").read_text(encoding="utf-8")
+    (line,) = [each for each in text.splitlines() if each.startswith("ACL SETUSER rolecall ")]
+    return line.split(">PASSWORD ")[1].split()
 
 
 def answers_ping(client: Redis) -> bool:
@@ -229,8 +237,11 @@ def test_a_redis_that_refuses_us_is_not_guessed_at(guarded: RedisServer, login: 
         assert "letmein" not in json.dumps(found), path
 
 
-def test_a_redis_that_knows_us_is_asked(guarded: RedisServer) -> None:
-    assert owner(ask(client_of(f"redis://:letmein@127.0.0.1:{guarded.port}/0"))) == NAME
+@pytest.mark.parametrize("login", [":letmein@", "rolecall:pw@"])
+def test_a_redis_that_knows_us_is_asked(guarded: RedisServer, login: str) -> None:
+    client = client_of(f"redis://{login}127.0.0.1:{guarded.port}/0")
+    for path in PATHS:
+        assert client.get(path).status_code == 200, path
 
 
 @pytest.mark.parametrize("path", PATHS)
