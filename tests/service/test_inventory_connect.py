@@ -8,8 +8,16 @@ from urllib.parse import quote
 
 import pytest
 
-from enc.inventory import Inventory, StoreError, StoreUnavailableError, connect
+from enc.inventory import (
+    Found,
+    Inventory,
+    Query,
+    StoreError,
+    StoreUnavailableError,
+    connect,
+)
 from enc.inventory.errors import translated
+from enc.inventory.ready import check_ready
 from enc.model import State
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
@@ -202,6 +210,9 @@ def test_a_user_with_the_documented_rights_can_do_everything(guarded: RedisServe
         store.nodes.archive(store.nodes.change(each, event(), state=State.RETIRING), event())
         store.droughts.note(["spot:c5.large:us-east-1a"], START)
         assert store.roles.all().keys() == {"web"}
+        assert store.queries.count(Query()) == 0
+        assert store.lookups.look_up(each.certname).found is Found.ARCHIVED
+        assert check_ready(client).schema == 1
         with pytest.raises(StoreError, match=r"docs/redis\.md"):
             client_flush(store)
 
