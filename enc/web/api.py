@@ -25,11 +25,8 @@ def blueprint(inventory: Inventory) -> Blueprint:
     @routes.get("/v1/nodes")
     def nodes() -> Response:
         given = Parameters(request.args, _FILTERS)
-        query, most, cursor = (
-            node_query(given),
-            limit(given),
-            given.text("cursor", most=LONGEST_CURSOR),
-        )
+        query, most = node_query(given), limit(given)
+        cursor = given.text("cursor", most=LONGEST_CURSOR)
         check_ready(inventory.redis)
         try:
             page = inventory.queries.page(query, limit=most, cursor=cursor)

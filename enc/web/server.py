@@ -39,20 +39,20 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._busy: dict[Any, float] = {}
 
-    def enqueue_req(self, conn: Any) -> None:
+    def handle(self, conn: Any) -> Any:
+        """One request, in a thread."""
         self._busy[conn] = _monotonic() + self.exchange_timeout
-        super().enqueue_req(conn)
-
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        self._busy.pop(conn, None)
-        super().finish_request(conn, fs)
-
-    def murder_pending(self) -> None:
-        """Called by the main loop at least once a second, in the same thread as the above."""
-        super().murder_pending()
-        now = _monotonic()
-        for conn in [conn for conn, until in self._busy.items() if until < now]:
+        try:
+            return super().handle(conn)
+        finally:
             del self._busy[conn]
+
+    def notify(self) -> None:
+        """The main loop's sign of life, at least once a second."""
+        super().notify()
+        now = _monotonic()
+        for conn in [conn for conn, until in list(self._busy.items()) if until < now]:
+            self._busy[conn] = now + self.exchange_timeout
             _log.info("client too slow", seconds=self.exchange_timeout)
             # Ends the read or write that the thread hangs in; the thread then closes.
             with suppress(OSError):
