@@ -45,10 +45,14 @@ class Log:
 
 
 class JsonFormatter(logging.Formatter):
-    """``{"time": ..., "level": ..., "event": ..., "part": ..., <fields>}`` in one line."""
+    """``{"time": ..., "level": ..., "event": ..., "part": ..., <fields>}`` in one line.
 
-    def __init__(self, secrets: Collection[str] = ()) -> None:
+    Without ``words`` of an exception only its kind is told, where its words may be a client's.
+    """
+
+    def __init__(self, secrets: Collection[str] = (), *, words: bool = True) -> None:
         super().__init__()
+        self._words = words
         self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -59,7 +63,7 @@ class JsonFormatter(logging.Formatter):
             "part": record.name,
             "pid": record.process,
             **getattr(record, "fields", {}),
-            **_failure(record),
+            **_failure(record, words=self._words),
         }
         return self._redacted(json.dumps(line, default=str))
 
@@ -86,13 +90,14 @@ def _iso(epoch: float) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _failure(record: logging.LogRecord) -> dict[str, Any]:
+def _failure(record: logging.LogRecord, *, words: bool) -> dict[str, Any]:
     """What was raised and where. No source lines and no locals: they hold values."""
     if not record.exc_info or record.exc_info[1] is None:
         return {}
     error = record.exc_info[1]
     frames = extract_tb(error.__traceback__)
+    said = f": {error}" if words else ""
     return {
-        "error": f"{type(error).__name__}: {error}"[:_LONGEST_TEXT],
+        "error": f"{type(error).__name__}{said}"[:_LONGEST_TEXT],
         "trace": [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames],
     }

@@ -70,11 +70,11 @@ class Worker(ThreadWorker):
 
 
 class Logger(GunicornLogger):
-    """gunicorn's own messages as lines of JSON."""
+    """gunicorn's own messages as lines of JSON; its exceptions quote what clients sent."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        formatter = JsonFormatter(Settings.from_environment(os.environ).secrets)
+        formatter = JsonFormatter(Settings.from_environment(os.environ).secrets, words=False)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
 

@@ -87,6 +87,12 @@ def test_an_error_says_what_and_where_but_no_lines_of_the_source(stream: io.Stri
     assert "business" not in stream.getvalue()
 
 
+def test_an_error_may_be_told_without_its_words() -> None:
+    error = ValueError("what the client sent")
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", None, (ValueError, error, None))
+    assert json.loads(JsonFormatter(words=False).format(record))["error"] == "ValueError"
+
+
 def test_an_error_without_an_exception_is_an_event(stream: io.StringIO) -> None:
     Log("test").error("it failed")
     assert "error" not in lines(stream)[0]
