@@ -22,7 +22,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """What init found. ``strange``: instances with our site tag that say too little."""
+    """What init found. ``strange``: why instances with our site tag were left alone."""
 
     adopted: tuple[Node, ...] = ()
     strange: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ def adopt_all(context: Context) -> Begun:
         for instance in instances:
             try:
                 nodes.append(_adopt(context, instance, READY_TIMEOUT))
-            except NotOursError as error:
+            except (NotOursError, ArchivedError) as error:
                 strange.append(str(error))
     return Begun(adopted=tuple(nodes), strange=tuple(strange), regions=regions)
 
@@ -60,6 +60,6 @@ def _adopt(context: Context, instance: Instance, ready_timeout: timedelta) -> No
     )
     try:
         return context.inventory.nodes.create(node, event, init=True)
-    except (AlreadyThereError, ArchivedError):
-        # An init that died half-way has recorded it already; or it ended meanwhile.
+    except AlreadyThereError:
+        # An init that died half-way has recorded it.
         return node

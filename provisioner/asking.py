@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from enc.inventory import StoreError
+from enc.inventory import NotAllRecordedError, StoreError
 from enc.model import Attempt, Launch, LaunchState, Node
 from provisioner.context import Context
 from provisioner.domain import launching
@@ -205,12 +205,18 @@ class Asking:
                 self._context,
                 lambda: record(self._context, self._terms.pattern, self._offer, instances),
             )
+        except NotAllRecordedError as error:
+            self.nodes += error.recorded
+            self._leave(error.refused, error)
+            raise
         except StoreError as error:
-            ids = ", ".join(instance.id for instance in instances)
-            self.left.append(f"launched and not recorded: {ids} ({error})")
+            self._leave([instance.id for instance in instances], error)
             raise
         self.nodes += got
         return got
+
+    def _leave(self, ids: Collection[str], error: StoreError) -> None:
+        self.left.append(f"launched and not recorded: {', '.join(ids)} ({error})")
 
     def _note(
         self, ask: Ask, pools: tuple[Pool, ...], answer: FleetAnswer, got: list[Node]

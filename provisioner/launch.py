@@ -118,7 +118,8 @@ def _run(context: Context, order: Order, intent: Launch, prepared: _Prepared) ->
     except CloudError as refused:
         end, error = End(state=LaunchState.FAILED, reason=str(refused)), refused
     except StoreError as away:
-        end = End(state=LaunchState.FAILED, reason=str(away))
+        state = LaunchState.PARTIAL if asking.nodes else LaunchState.FAILED
+        end = End(state=state, reason=str(away))
     except KeyboardInterrupt:
         end = End(state=LaunchState.INTERRUPTED, reason=f"interrupted by {context.who}")
         if asking.unanswered:

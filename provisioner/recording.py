@@ -17,15 +17,11 @@ def record(
     """Record machines of one answer; safe to repeat, as after an answer of Redis that was lost.
 
     ``pattern`` is what all nodes of the launch share. What EC2's answer does not say (names,
-    addresses) comes when the machine is described.
+    addresses) comes when the machine is described. Raises NotAllRecordedError, when all others
+    are recorded.
     """
-    there = {n.certname: n for n in context.inventory.nodes.many([i.id for i in instances])}
-    born = [
-        (_node(context, pattern, offer, instance), instance)
-        for instance in instances
-        if instance.id not in there
-    ]
-    created = context.inventory.nodes.create_many(
+    born = [(_node(context, pattern, offer, i), i) for i in instances]
+    return context.inventory.nodes.create_many(
         (
             node,
             context.event(
@@ -38,8 +34,6 @@ def record(
         )
         for node, i in born
     )
-    known = there | {node.certname: node for node in created}
-    return [known[instance.id] for instance in instances]
 
 
 def _node(context: Context, pattern: Node, offer: Offer, instance: FleetInstance) -> Node:

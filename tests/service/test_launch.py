@@ -337,6 +337,19 @@ def test_machines_that_could_not_be_recorded_are_named(
     assert bench.cloud.template_names == []
 
 
+def test_a_machine_that_the_store_refuses_is_named_and_the_others_recorded(
+    bench: Workbench, redis: Redis
+) -> None:
+    order = bench.order(2)
+    bench.cloud.on("create_fleet", lambda: redis.set(f"life:{bench.cloud.alive[0]}", "no list"))
+    outcome = launch(bench.context, order)
+    refused, recorded = bench.cloud.alive
+    assert [node.certname for node in outcome.nodes] == [recorded]
+    assert refused in outcome.left[0]
+    assert recorded not in outcome.left[0]
+    assert outcome.launch.state is LaunchState.PARTIAL
+
+
 def test_nothing_is_launched_when_the_intent_cannot_be_written(
     tmp_path: Path,
     clock: FakeClock,
