@@ -88,6 +88,18 @@ def test_without_redis_the_service_is_alive_and_says_what_it_is() -> None:
     assert client.get("/metrics").status_code == 200
 
 
+def test_redis_may_be_behind_a_unix_socket(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "own", options=["--unixsocket", f"{tmp_path}/redis.sock"])
+    server.start()
+    try:
+        client = client_of(f"unix://{tmp_path}/redis.sock")
+        problem(ask(client), 503)
+        fill(Inventory.on(connect(server.url, timeout=5)))
+        assert owner(ask(client)) == NAME
+    finally:
+        server.stop()
+
+
 def test_a_redis_that_comes_back_is_used_at_once(server: RedisServer, own: FlaskClient) -> None:
     ask(own)
     server.kill()
