@@ -1,4 +1,4 @@
-"""What the puppetserver's own Ruby reads of an answer: JRuby has another YAML parser than C Ruby."""
+"""What the puppetserver's own Ruby reads of an answer: JRuby's YAML parser is not C Ruby's."""
 
 from __future__ import annotations
 
