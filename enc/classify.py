@@ -75,7 +75,7 @@ def role_text(role: Role) -> RoleText:
 
 
 def render(node: Node, text: RoleText) -> str:
-    """The answer to `enc CERTNAME` as section "ENC" of the README promises it, whole."""
+    """The whole answer. The ENC script knows by its first lines and its last that it is whole."""
     environment = node.environment or text.environment
     tail = f"environment: {quoted(environment)}\n" if environment else ""
     return (
