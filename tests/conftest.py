@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -14,6 +15,13 @@ from tests.servers import RedisServer, embedded_redis, system_redis
 
 BINARIES = {"embedded 6.2": embedded_redis, "system 7.0": system_redis}
 on_both_redis = pytest.mark.parametrize("redis_server", BINARIES, indirect=True)
+
+
+def pytest_configure() -> None:
+    """Under nohup, or as a background job, signals are ignored, and children would inherit it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
