@@ -7,45 +7,32 @@ and nobody sees the others' machines, faults or capacity.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from redis import Redis
 
-from enc.inventory import Event, Inventory, connect
+from enc.inventory import Event, Inventory
 from enc.inventory.codec import iso
 from enc.model import Role
 from provisioner.rolesfile.loading import load
 from tests.conftest import begin
 from tests.region.handle import Region, World
 from tests.region_ring.terminal import Terminal
-from tests.servers import RedisServer, wait_until
+from tests.servers import wait_until
 
 CLI = (sys.executable, "-m", "provisioner.cli")
 # What a command may take on a machine that is busy with others.
 PATIENCE_S = 90.0
-# Processes at once: they mostly wait.
-AT_ONCE = 6
 ACCOUNT = "123456789012"
-# Regions with zones a, b and c.
-PLACES = (
-    *("us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-west-2", "eu-west-3"),
-    *("eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "ap-south-1"),
-    *("ap-south-2", "ap-east-1", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2"),
-    *("ap-southeast-3", "ap-southeast-4", "ca-west-1", "sa-east-1", "me-south-1"),
-    *("me-central-1", "af-south-1", "il-central-1", "mx-central-1"),
-)
 _LAUNCH = re.compile(r"l-[0-9a-f]{16}")
-T, R = TypeVar("T"), TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -227,59 +214,6 @@ class Operator:
         """As if its command had not been heard of for so long."""
         then = datetime.now(UTC) - timedelta(seconds=seconds)
         self.redis.hset(f"launch:{launch}", "heartbeat", iso(then))
-
-
-@dataclass
-class Operators:
-    """Makes operators, each in the next region and database."""
-
-    region: Region
-    server: RedisServer
-    folder: Path
-    made: list[Operator] = field(default_factory=list)
-
-    @classmethod
-    @contextmanager
-    def open(cls, region: Region, folder: Path) -> Iterator[Operators]:
-        region.reset()
-        server = RedisServer(folder / "redis", options=("--databases", str(len(PLACES)))).start()
-        found = cls(region, server, folder)
-        try:
-            yield found
-        finally:
-            for one in found.made:
-                one.redis.close()
-            server.stop()
-        assert region.crashes() == []
-
-    def new(self, *, begun: bool = True, roles: bool = True) -> Operator:
-        number, place = len(self.made), PLACES[len(self.made)]
-        folder = self.folder / place
-        folder.mkdir()
-        url = f"redis://127.0.0.1:{self.server.port}/{number}"
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        mine = {"HOME": str(folder), "REDIS_URL": url, "ROLECALL_SITE": place}
-        operator = Operator(
-            region=self.region,
-            world=self.region.seed(place),
-            redis=connect(url, timeout=5),
-            env={**kept, **self.region.env(place), **mine},
-            folder=folder,
-        )
-        self.made.append(operator)
-        if begun:
-            operator.begin()
-        return operator.apply() if begun and roles else operator
-
-
-def at_once(act: Callable[[T], R], cases: Iterable[T]) -> list[R]:
-    """Each case in a thread of its own, a few at a time; all are tried, then the errors raised."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = [pool.submit(act, case) for case in cases]
-    errors = [error for one in futures if (error := one.exception())]
-    if errors:
-        raise BaseExceptionGroup("some cases failed", errors)
-    return [one.result() for one in futures]
 
 
 def open_nothing(path: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once
+from tests.region_ring.cli import Done, Operator
+from tests.region_ring.operators import Operators, at_once
 
 DENIED = "UnauthorizedOperation"
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once, roles_yaml
+from tests.region_ring.cli import Done, Operator, roles_yaml
+from tests.region_ring.operators import Operators, at_once
 from tests.servers import free_port
 
 DENIED = "UnauthorizedOperation"

@@ -11,7 +11,8 @@ import pytest
 from enc.model import State
 from tests.builders import event, node
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once
+from tests.region_ring.cli import Done, Operator
+from tests.region_ring.operators import Operators, at_once
 
 ALIVE, GONE = "i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa9"
 
@@ -64,7 +65,7 @@ TYPED: dict[str, tuple[list[str], str]] = {
     "events": (["history", "-n", "0"], "'-n' / '--count': 0 is not in the range"),
     **{
         f"duration {text!r}": (["launch", "web", "--deadline", text], "'--deadline': ")
-        for text in ("5", "5x", "m", "-5m", "5 m", "1h30m", "0s", "", "5m\n", "\u0665m", "25h")
+        for text in ("5", "5x", "-5m", "1h30m", "0s", "", "5m\n", "\u0665m", "25h")
     },
     "life": (["launch", "web", "--ttl", "999999999d"], "'--ttl': 999999999d is longer than 3650d"),
     "drain": (["retire", ALIVE, "--drain", "soon"], "'--drain': 'soon' is not a duration"),
@@ -77,7 +78,7 @@ TYPED: dict[str, tuple[list[str], str]] = {
     "nothing to end": (["retire", "--yes"], "missing argument 'NODE...'"),
     **{
         f"environment {text!r}": (["assign", ALIVE, "web", "--environment", text], "--environment ")
-        for text in ("Production", "a-b", "../x", "a b", "a\n", "ä")
+        for text in ("Production", "../x", "a\n", "ä")
     },
     "no file": (["roles", "apply", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
     "a folder": (["roles", "apply", "."], ". cannot be read: Is a directory"),
@@ -92,7 +93,7 @@ TYPED: dict[str, tuple[list[str], str]] = {
             *((["history"], []), (["assign"], ["web"])),
             (["retire", "--yes", ALIVE], []),
         )
-        for name in ("slash", "dots", "last newline", "long", "upper case", "shell", "empty")
+        for name in ("slash", "last newline", "upper case", "empty")
     },
 }
 
@@ -139,10 +140,12 @@ def tried(region_server: Region, tmp_path_factory: pytest.TempPathFactory) -> It
         nodes.create(node(ALIVE), event())
         nodes.archive(nodes.create(node(GONE, state=State.RETIRING), event()), event())
         commands = {name: words for name, (words, _) in TYPED.items()}
+        path_of = {}
         for number, (name, (text, _)) in enumerate(FILES.items()):
             path = operator.file(text, f"{number}-roles.yaml")
             commands[f"apply {name}"] = ["roles", "apply", path]
-            commands[f"diff {name}"] = ["roles", "diff", path]
+            path_of[name] = path
+        commands["diff"] = ["roles", "diff", path_of["tab"]]
         before = operator.stored()
         ended = at_once(lambda words: operator.run(*words), commands.values())
         yield Tried(operator, before, operator.stored(), dict(zip(commands, ended, strict=True)))
@@ -168,10 +171,13 @@ def test_one_message_names_the_place_and_the_exit_code_is_2(tried: Tried, name: 
     assert message.isprintable()
 
 
+def test_a_difference_to_a_bad_file_is_none(tried: Tried) -> None:
+    assert tried.done["diff"] == tried.done["apply tab"]
+
+
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("command", ["apply", "diff"])
-def test_a_bad_file_is_refused_with_its_line_or_path(tried: Tried, name: str, command: str) -> None:
-    ended, expected = tried.done[f"{command} {name}"], FILES[name][1]
+def test_a_bad_file_is_refused_with_its_line_or_path(tried: Tried, name: str) -> None:
+    ended, expected = tried.done[f"apply {name}"], FILES[name][1]
 
     assert (ended.code, ended.out) == (2, ""), ended
     assert ended.err.startswith("provisioner: ")

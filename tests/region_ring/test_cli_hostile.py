@@ -15,7 +15,8 @@ from enc.model import State
 from tests.builders import event, foreign, node
 from tests.fakes.clock import START
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once
+from tests.region_ring.cli import Done, Operator
+from tests.region_ring.operators import Operators, at_once
 
 # Takes over a terminal, a line, rich's markup, a spreadsheet, reading order.
 EVIL = "\x1b[31m\x1b]0;owned\x07\nnot a line\r[red]x[/red] :bomb: \x9b2J\u202eexe.gpj\x00"

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once, roles_yaml
+from tests.region_ring.cli import Done, Operator, roles_yaml
+from tests.region_ring.operators import Operators, at_once
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ import yaml
 from enc.model import Kind, LaunchState, Node, State
 from tests.builders import event, foreign, launch, node
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once
+from tests.region_ring.cli import Done, Operator
+from tests.region_ring.operators import Operators, at_once
 
 NOW = datetime.now(UTC)
 OLD, YOUNG, GONE = "i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2", "i-0aaaaaaaaaaaaaaa9"

@@ -11,7 +11,8 @@ from enc.inventory.codec import launch_to_hash
 from enc.model import LaunchState, State
 from tests.builders import event, foreign, launch, node
 from tests.region.handle import Region
-from tests.region_ring.cli import Operator, Operators
+from tests.region_ring.cli import Operator
+from tests.region_ring.operators import Operators
 from tests.servers import wait_until
 
 FOREIGN = "db1.example.com"

@@ -9,7 +9,8 @@ import yaml
 
 from tests.builders import event, node
 from tests.region.handle import Region
-from tests.region_ring.cli import ACCOUNT, Operator, Operators, at_once, roles_yaml
+from tests.region_ring.cli import ACCOUNT, Operator, roles_yaml
+from tests.region_ring.operators import Operators, at_once
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from enc.inventory import Inventory
 from tests.builders import event, foreign, node
 from tests.conftest import begin
 from tests.region.handle import Region
-from tests.region_ring.cli import Done, Operator, Operators, at_once, roles_yaml
+from tests.region_ring.cli import Done, Operator, roles_yaml
+from tests.region_ring.operators import Operators, at_once
 from tests.servers import RedisServer, free_port
 
 ALIVE = "i-0aaaaaaaaaaaaaaa1"
