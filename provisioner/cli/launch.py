@@ -44,12 +44,14 @@ _NOTHING_YET = "nothing was launched and nothing is left"
 @click.option("-n", "--count", default=1, show_default=True, help="How many machines.")
 @click.option("--market", type=click.Choice(["spot", "on-demand"]), help="Default: the role's.")
 @click.option(
-    "--deadline", type=DurationType("24h"), help="How long spot may take. Default: the role's."
+    "--deadline",
+    type=DurationType("24h"),
+    help="How long the first market may take, as in 90s or 5m. Default: the role's spot_deadline.",
 )
 @click.option(
     "--ttl",
     type=DurationType("3650d"),
-    help="They power themselves off for good after this. Default: never.",
+    help="They power themselves off for good after this, as in 8h or 7d. Default: never.",
 )
 @click.option("--fleet", is_flag=True, help="Count them towards the role's fleet size.")
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,20 +55,22 @@ class Told:
 
     def _headline(self) -> str:
         launch, name = self.outcome.launch, self.order.spec.name
-        came = f"{len(self._came)} of {self.order.count} for {name} (launch {launch.id})"
+        came = f"{len(self._came)} of {self.order.count} came for {name} (launch {launch.id})"
         if self.stopped:
-            return f"interrupted while waiting for {self.wait_until}; {came} came and are recorded"
+            return f"interrupted while waiting for {self.wait_until}; {came}, and are recorded"
         if self.interrupted:
             left = "" if self._came or self.outcome.left else "; nothing is left"
-            return f"interrupted; {came} came{left}"
+            return f"interrupted; {came}{left}"
         if self.trouble:
-            return f"{came} came, whether they are {self.wait_until} is not known: {self.trouble}"
+            return f"{came}; whether they are {self.wait_until} is not known: {self.trouble}"
         return f"{came}{self._why()}"
 
     def _why(self) -> str:
         if self.outcome.error is not None:
             return f": {advised(self.outcome.error)}"
-        return f": {self.outcome.launch.why}" if self.outcome.launch.why else ""
+        # How many came has been said.
+        why = re.sub(r"^got [0-9]+ of [0-9]+: ", "", self.outcome.launch.why)
+        return f": {why}" if why else ""
 
     def _next_steps(self) -> list[str]:
         launch, name = self.outcome.launch.id, self.order.spec.name

@@ -80,7 +80,7 @@ def test_machines_that_cannot_be_followed_are_recorded_and_told(operators: Opera
     assert ended.code == 3
     assert [node["certname"] for node in ended.json["nodes"]] == operator.machines()
     first, *steps = ended.said
-    assert "1 of 1 for solid" in first
+    assert "1 of 1 came for solid" in first
     assert "allow ec2:DescribeInstances" in first
     assert f"'provisioner retire {ended.launch}' ends all of it" in steps[-1]
     assert operator.templates() == []

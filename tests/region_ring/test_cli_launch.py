@@ -105,7 +105,7 @@ def test_a_part_exits_3_and_says_how_to_get_the_rest_or_undo_it(
     assert ended.code == 3
     assert len(operator.machines()) == 1
     first, rest, undo = ended.said
-    assert first.startswith(f"provisioner: 1 of 3 for batch (launch {ended.launch})")
+    assert first.startswith(f"provisioner: 1 of 3 came for batch (launch {ended.launch})")
     assert "UnfulfillableCapacity" in first
     assert rest.strip() == "'provisioner launch batch -n 2' asks for the rest"
     assert undo.strip() == f"'provisioner retire {ended.launch}' ends all of it"
@@ -134,7 +134,7 @@ def test_no_machine_at_all_exits_1_in_one_line_with_ec2s_word(
 
     assert (ended.code, ended.out) == (1, "")
     [said] = ended.said
-    assert said.startswith("provisioner: 0 of 1 for batch")
+    assert said.startswith("provisioner: 0 of 1 came for batch")
     assert "UnfulfillableCapacity" in said
 
 

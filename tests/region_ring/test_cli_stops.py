@@ -190,7 +190,7 @@ def test_a_wait_that_is_cut_off_leaves_a_complete_launch(stopped: dict[Case, Sto
     found = stopped["following", (INT,)]
 
     assert found.states == ["complete"]
-    assert "interrupted while waiting for ready; 2 of 2 for solid" in found.done.said[0]
+    assert "interrupted while waiting for ready; 2 of 2 came for solid" in found.done.said[0]
 
 
 def test_a_second_signal_does_not_wait_for_ec2_and_says_what_may_come_of_it(

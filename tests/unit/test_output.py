@@ -256,7 +256,7 @@ def test_the_exit_code_tells_all_some_none_and_interrupted_apart(given: Told, co
 
 def test_none_at_all_is_one_line_with_ec2s_advice() -> None:
     assert told(error=refusal(hint="allow it")).verdict == (
-        "0 of 2 for web (launch l-00000000000000aa): "
+        "0 of 2 came for web (launch l-00000000000000aa): "
         "CreateFleet: UnauthorizedOperation: No; allow it"
     )
 
@@ -283,7 +283,7 @@ def test_a_machine_that_is_late_is_not_asked_for_again() -> None:
 def test_an_interrupt_says_that_nothing_is_left_only_when_nothing_is() -> None:
     interrupted = {"state": LaunchState.INTERRUPTED, "why": "interrupted by alice"}
 
-    assert told(**interrupted).verdict.endswith("came; nothing is left")
+    assert told(**interrupted).verdict.endswith("(launch l-00000000000000aa); nothing is left")
     assert "nothing is left" not in told(R, **interrupted).verdict
     assert "nothing is left" not in told(left=("a template",), **interrupted).verdict
     assert "ends all of it" in told(left=("a template",), **interrupted).verdict
