@@ -9,7 +9,7 @@ from enc.inventory import AlreadyThereError, ArchivedError
 from enc.model import Launch, LaunchState, Node
 from provisioner.context import Context
 from provisioner.domain.machines import NotOursError, adopted
-from provisioner.ports import LAUNCH_TAG
+from provisioner.ports import LAUNCH_TAG, CloudError
 
 
 class LaunchAliveError(Exception):
@@ -44,12 +44,21 @@ def abandon(context: Context, launch: Launch) -> Abandoned:
     event = context.event("launch abandoned", role=launch.role, why=why)
     if launch.state is LaunchState.OPEN:
         context.inventory.launches.close(launch.id, LaunchState.INTERRUPTED, event)
-    if launch.template and launch.region:
-        context.cloud.delete_template(launch.region, launch.template)
     unrecorded = _adopt_unrecorded(context, launch)
+    _delete_template(context, launch)
     recorded = context.inventory.nodes.of_launch(launch.id, launch.role)
     every = {node.certname: node for node in [*recorded, *unrecorded]}
     return Abandoned(tuple(every.values()))
+
+
+def _delete_template(context: Context, launch: Launch) -> None:
+    """A template costs nothing: where it may not be deleted, the machines still end."""
+    if not (launch.template and launch.region):
+        return
+    try:
+        context.cloud.delete_template(launch.region, launch.template)
+    except CloudError as error:
+        context.reporter.say(f"launch template {launch.template} is left: {error}")
 
 
 def _silent(context: Context, launch: Launch) -> timedelta:
@@ -77,5 +86,7 @@ def _adopt_unrecorded(context: Context, launch: Launch) -> list[Node]:
             # One that was given another role since is still a machine of this launch.
             found += context.inventory.nodes.many([node.certname])
         except ArchivedError:
-            continue
+            # Its node has ended, and nobody will ever look for the machine again.
+            context.reporter.say(f"{instance.id} is archived and still runs: terminating it")
+            context.cloud.terminate(launch.region, [instance.id])
     return found

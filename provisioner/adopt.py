@@ -12,7 +12,7 @@ from enc.inventory import AlreadyThereError, ArchivedError
 from enc.model import Node
 from provisioner.context import Context
 from provisioner.domain.machines import NotOursError, adopted
-from provisioner.ports import Instance
+from provisioner.ports import CloudError, Instance
 
 # Roles live in the store that is being begun, so their own ready_timeout is not known.
 READY_TIMEOUT = Duration("15m")
@@ -50,7 +50,13 @@ def adopt_all(context: Context) -> Begun:
 
 
 def _living(context: Context, region: str) -> Sequence[Instance]:
-    return [i for i in context.cloud.instances(region, context.site) if i.alive]
+    try:
+        return [i for i in context.cloud.instances(region, context.site) if i.alive]
+    except CloudError as error:
+        message = f"region {region}: {error.message}"
+        raise CloudError(
+            error.trouble, error.code, message, action=error.action, hint=error.hint
+        ) from error
 
 
 def _adopt(context: Context, instance: Instance, ready_timeout: timedelta) -> Node:

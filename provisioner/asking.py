@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -68,8 +69,7 @@ class Asking:
                 case End():
                     if not self._lost_an_answer:
                         return step
-                    self._last_look()
-                    self._lost_an_answer = False
+                    self.settle(self._context.spans.patience)
                 case Turn():
                     self._turn(step)
                 case Wait():
@@ -81,7 +81,9 @@ class Asking:
 
     def _closed_by_others(self) -> End | None:
         """A command that was asleep for longer than a dead launch is silent must not go on."""
-        there = self._context.inventory.launches.get(self._launch.id)
+        there = stubbornly(
+            self._context, lambda: self._context.inventory.launches.get(self._launch.id)
+        )
         if there is not None and there.state is LaunchState.OPEN:
             return None
         why = "somebody else closed the launch meanwhile; it was taken for dead"
@@ -118,7 +120,8 @@ class Asking:
     def _request(self, ask: Ask) -> tuple[FleetRequest, tuple[Pool, ...]]:
         every = self._offer.pools(ask.market)
         now = self._context.clock.now()
-        dry = self._context.inventory.droughts.dry(map(str, every), now)
+        droughts = self._context.inventory.droughts
+        dry = stubbornly(self._context, lambda: droughts.dry(map(str, every), now))
         untried = [pool for pool in every if pool not in self._asked] or list(every)
         pools = choose(untried, dry)
         self._attempt += 1
@@ -167,15 +170,32 @@ class Asking:
         self._lost_an_answer = True
         named = {instance.id: instance for instance in answer.instances}
         for _ in looks(self._context, answer):
-            named |= {i.id: i for i in self._unrecorded() if i.id not in named}
+            with suppress(CloudError):
+                # Looked at again before the launch ends.
+                named |= {i.id: i for i in self._unrecorded() if i.id not in named}
             if len(named) >= request.count:
                 break
         return replace(answer, instances=tuple(self._without_surplus(list(named.values()))))
 
-    def _last_look(self) -> None:
-        """What shows only now is ours up to the want; what is over it ends."""
-        with self._context.shielded():
-            self._record(self._without_surplus(self._unrecorded()))
+    def settle(self, patience: timedelta) -> None:
+        """Where an answer was lost, no end without a last look, or a word of what may be there.
+
+        What shows only now is ours up to the want; what is over it ends.
+        """
+        if not self._lost_an_answer:
+            return
+        self._lost_an_answer = False
+        until = self._context.clock.now() + patience
+        try:
+            with self._context.shielded():
+                made = patiently(self._context, self._unrecorded, until)
+                self._record(self._without_surplus(made))
+        except CloudError as error:
+            missing = self._course.want - len(self.nodes)
+            self.left.append(
+                f"perhaps {missing} machine(s) of a call whose answer was lost: EC2 cannot be "
+                f"listed now ({error})"
+            )
         self._progress = replace(self._progress, got=len(self.nodes))
 
     def _unrecorded(self) -> list[FleetInstance]:
@@ -231,7 +251,8 @@ class Asking:
             }
         dry = [p for p in pools if self._refused.get(p) is Trouble.CAPACITY]
         now = self._context.clock.now()
-        self._context.inventory.droughts.note(map(str, dry), now)
+        droughts = self._context.inventory.droughts
+        stubbornly(self._context, lambda: droughts.note(map(str, dry), now))
         self._progress = self._progressed(ask, answer)
         attempt = Attempt(
             number=self._attempt,
@@ -242,7 +263,8 @@ class Asking:
             answers=_answers(answer, self._offer),
         )
         event = self._context.event("asked EC2", role=self._launch.role, why=ask.reason)
-        self._context.inventory.launches.record_attempt(self._launch.id, attempt, event)
+        launches = self._context.inventory.launches
+        stubbornly(self._context, lambda: launches.record_attempt(self._launch.id, attempt, event))
 
     def _progressed(self, ask: Ask, answer: FleetAnswer) -> Progress:
         every = self._offer.pools(ask.market)

@@ -7,6 +7,7 @@ can be told from anybody else's.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -127,10 +128,19 @@ def _run(context: Context, order: Order, intent: Launch, prepared: _Prepared) ->
                 f"perhaps {asking.unanswered}: EC2's answer was not waited for, and what it makes "
                 "can be found in a minute"
             )
+    _settle(context, asking, end)
     with context.shielded():
         left = [*asking.left, *_clean_up(context, prepared.request, intent, end)]
     closed = replace(intent, state=end.state, got=len(asking.nodes), why=end.reason)
     return Outcome(launch=closed, nodes=tuple(asking.nodes), error=error, left=tuple(left))
+
+
+def _settle(context: Context, asking: Asking, end: End) -> None:
+    """Whoever interrupted us does not wait for a listing to be repeated."""
+    patience = timedelta(0) if end.state is LaunchState.INTERRUPTED else context.spans.patience
+    # What could not be recorded stands in asking.left.
+    with suppress(StoreError):
+        asking.settle(patience)
 
 
 def _ask(context: Context, asking: Asking, request: TemplateRequest) -> End:

@@ -9,7 +9,6 @@ from provisioner.context import Context
 from provisioner.domain.pools import Offer
 from provisioner.ports import (
     LAUNCH_TAG,
-    CloudError,
     FleetAnswer,
     FleetInstance,
     Instance,
@@ -39,15 +38,8 @@ def looks(context: Context, answer: FleetAnswer) -> Iterator[None]:
 def unrecorded(
     context: Context, launch: Launch, offer: Offer, known: Collection[str]
 ) -> list[FleetInstance]:
-    """This launch's machines that live and are not ``known``, oldest first.
-
-    None when EC2 cannot be listed now: the last look of the launch, and a later pass, come again.
-    """
-    try:
-        found = context.cloud.instances(launch.region, context.site, {LAUNCH_TAG: launch.id})
-    except CloudError as error:
-        context.reporter.status(f"cannot list what a lost answer made: {error}")
-        return []
+    """This launch's machines that live and are not ``known``, oldest first. Raises CloudError."""
+    found = context.cloud.instances(launch.region, context.site, {LAUNCH_TAG: launch.id})
     living = sorted((i for i in found if i.alive), key=lambda i: (i.launched_at, i.id))
     return [_as_answered(offer, i) for i in living if i.id not in known]
 

@@ -6,6 +6,7 @@ Where a node stands is in its state and ``retire_step``, so whoever comes next g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -106,8 +107,11 @@ class _Retiring:
         self._context.reporter.status(f"terminating {_some(ids)} in {region}")
         try:
             until = clock.now() + self._context.spans.patience
-            patiently(self._context, lambda: self._context.cloud.terminate(region, ids), until)
-            ending = self.each(nodes, self._to_confirm)
+            terminate = self._context.cloud.terminate
+            unknown = patiently(self._context, lambda: terminate(region, ids), until)
+            told = self.each([n for n in nodes if n.instance_id not in unknown], self._to_confirm)
+            # Unknown to EC2 is a young machine, or one that is gone: looking tells.
+            ending = [*told, *(node for node in nodes if node.instance_id in unknown)]
             self._confirm(region, ending, clock.now() + self._context.spans.terminated)
         except CloudError as error:
             for node in nodes:
@@ -130,6 +134,7 @@ class _Retiring:
             if found is not None:
                 gone = _gone(ending, found, missing, now, self._context.spans.suspect)
                 self.each([ending.pop(instance_id) for instance_id in gone], self.archive)
+                self._end_again(region, [i for i in ending if i in found and found[i].alive])
             if not ending:
                 return
             if now >= until:
@@ -137,6 +142,14 @@ class _Retiring:
                 return
             self._context.reporter.status(f"waiting for EC2 to end {_some(ending)}")
             self._context.clock.sleep(_LOOK)
+
+    def _end_again(self, region: str, alive: Sequence[str]) -> None:
+        """What lives still was not heard of, or was started again."""
+        if not alive:
+            return
+        with suppress(CloudError):
+            # The next look comes back to it, and the last one says that it still lives.
+            self._context.cloud.terminate(region, alive)
 
     def _described(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance] | None:
         try:

@@ -7,12 +7,19 @@ import re
 import click
 
 from provisioner.cli.errors import CommandError, mistyped
-from provisioner.cli.finding import find_launch, find_node, is_address, known_role, no_such_node
+from provisioner.cli.finding import (
+    find_launch,
+    find_node,
+    is_address,
+    known_role,
+    looks_like_launch,
+    no_such_node,
+)
 from provisioner.cli.session import acting, if_interrupted
 from provisioner.cli.usage import examples
 
 # https://www.puppet.com/docs/puppet/8/environments_creating.html
-_ENVIRONMENT = re.compile(r"[a-z0-9_]+")
+_ENVIRONMENT = re.compile(r"[a-z0-9_]{1,100}")
 _INTERRUPTED = "the same command again sees to it that EC2's tags and the store agree"
 
 
@@ -25,8 +32,11 @@ _INTERRUPTED = "the same command again sees to it that EC2's tags and the store 
 )
 @click.argument("node")
 @click.argument("role")
+@click.option(
+    "--foreign", is_flag=True, help="Make NODE known though it looks like an EC2 instance."
+)
 @click.option("--environment", help="Puppet environment; '' gives the choice back to the role.")
-def assign(node: str, role: str, *, environment: str | None) -> None:
+def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> None:
     """Give NODE another ROLE: its next Puppet run gets that role's classes.
 
     An unknown NODE is made: a foreign one, of which Puppet is answered and EC2 never asked.
@@ -45,6 +55,7 @@ def assign(node: str, role: str, *, environment: str | None) -> None:
         known_role(store, role)
         _check_environment(environment)
         if found is None:
+            _check_foreign(node, foreign=foreign)
             made = make_foreign(context, node, role, environment)
             click.echo(f"{made.certname} is new: a foreign node with role {role}")
             return
@@ -55,6 +66,25 @@ def assign(node: str, role: str, *, environment: str | None) -> None:
     click.echo(f"{done.certname} has role {role}{where}; its next Puppet run sees it")
 
 
+def _check_foreign(node: str, *, foreign: bool) -> None:
+    """A machine of ours that was not recorded must not become one that is never terminated."""
+    from enc.certname import is_instance_id
+
+    if looks_like_launch(node):
+        raise no_such_node(node)
+    if is_instance_id(node) and not foreign:
+        raise mistyped(
+            f"{node} is not in the inventory, and looks like an EC2 instance; if rolecall launched "
+            "it, 'provisioner retire l-...' of its launch (EC2's tag rolecall:launch) ends it; if "
+            "it is another's, say --foreign: then it is answered, and never terminated"
+        )
+
+
 def _check_environment(environment: str | None) -> None:
+    """As in roles.yaml. Sections of puppet.conf cannot be environments."""
+    from provisioner.rolesfile.fields import RESERVED_ENVIRONMENTS
+
     if environment and not _ENVIRONMENT.fullmatch(environment):
-        raise mistyped(f"--environment {environment!r}: Puppet allows a-z, 0-9 and '_'")
+        raise mistyped(f"--environment {environment[:120]!r}: 1 to 100 of a-z, 0-9 and '_'")
+    if environment in RESERVED_ENVIRONMENTS:
+        raise mistyped(f"--environment {environment}: it is a section of puppet.conf")

@@ -22,6 +22,10 @@ def known_role(store: Inventory, name: str) -> Role:
     return role
 
 
+def looks_like_launch(given: str) -> bool:
+    return _LAUNCH.fullmatch(given) is not None
+
+
 def find_launch(store: Inventory, given: str) -> Launch | None:
     return store.launches.get(given) if _LAUNCH.fullmatch(given) else None
 

@@ -109,6 +109,7 @@ def _order(
     fleet: bool,
 ) -> Order:
     """Check what was typed against the role; raises CommandError (2) before anything is asked."""
+    from enc.durations import for_people
     from enc.model import Kind, Market
     from provisioner.launch import Order
     from provisioner.rolesfile.spec import RoleSpec
@@ -119,13 +120,16 @@ def _order(
         raise mistyped(f"role {name} has no launch section: nothing says what to launch")
     if not 1 <= count <= spec.launch.max:
         raise mistyped(f"-n {count}: role {name} allows 1 to {spec.launch.max} (launch.max)")
+    longest = deadline or spec.launch.spot_deadline
+    if ttl is not None and ttl <= longest:
+        raise mistyped(f"--ttl {for_people(ttl)}: longer than the deadline, {for_people(longest)}")
     return Order(
         role=role,
         spec=spec,
         count=count,
         kind=Kind.FLEET if fleet else Kind.EXTRA,
         market=Market(market) if market else spec.launch.market,
-        deadline=deadline or spec.launch.spot_deadline,
+        deadline=longest,
         ttl=ttl,
     )
 

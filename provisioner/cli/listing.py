@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioner.cli import output
+from provisioner.cli.errors import mistyped
 from provisioner.cli.finding import find_ended, find_launch, find_node, known_node, known_role
 from provisioner.cli.session import inventory, now
 from provisioner.cli.table import columns
@@ -136,6 +137,8 @@ def history(node: str | None, *, count: int, form: str) -> None:
         empty = "no machine has ended yet"
         output.emit_rows(form, rows, output.Listing(_ENDED, ENDED_FIELDS, empty))
         return
+    if find_launch(store, node):
+        raise mistyped(f"{node} is a launch: 'provisioner show {node}' has its attempts and nodes")
     found = find_node(store, node)
     life = store.events.life(found.certname if found else node)
     if not life:

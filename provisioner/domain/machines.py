@@ -102,6 +102,9 @@ def _lost(node: Node, instance: Instance) -> Change | None:
 def _state_of(instance: Instance, now: datetime, ready_timeout: timedelta) -> State:
     if instance.state is InstanceState.PENDING:
         return State.PENDING
+    if instance.state is not InstanceState.RUNNING:
+        # Stopped: kept and shown, and nobody is sent to it.
+        return State.LOST
     old = now - instance.launched_at > ready_timeout
     return State.READY if old else State.RUNNING
 

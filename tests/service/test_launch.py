@@ -278,6 +278,43 @@ def test_machines_of_a_call_that_never_answered_are_found_when_listings_lag(
     assert len(bench.cloud.alive) == 2
 
 
+def test_a_lost_answer_that_no_listing_explains_is_told(bench: Workbench) -> None:
+    bench.cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True, times=99)
+    bench.cloud.fail("instances", Trouble.THROTTLED, times=999)
+    outcome = run(bench, 2, deadline=timedelta(seconds=5), market=Market.ON_DEMAND)
+    assert outcome.nodes == ()
+    assert "perhaps 2 machine(s)" in outcome.left[0]
+
+
+def test_an_interrupt_after_a_lost_answer_does_not_claim_that_nothing_is_left(
+    bench: Workbench,
+) -> None:
+    bench.cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True)
+    bench.cloud.fail("create_fleet", Trouble.CAPACITY, times=99)
+    bench.cloud.fail("instances", Trouble.THROTTLED, times=999)
+    bench.clock.at_sleep(nothing)
+    bench.clock.at_sleep(KeyboardInterrupt())
+    outcome = run(bench, 2)
+    assert outcome.launch.state is LaunchState.INTERRUPTED
+    assert "perhaps 2 machine(s)" in outcome.left[0]
+
+
+def nothing() -> None:
+    """A sleep that only passes."""
+
+
+def test_a_lost_answer_is_settled_when_an_interrupt_ends_the_launch(bench: Workbench) -> None:
+    bench.cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True)
+    bench.cloud.fail("create_fleet", Trouble.CAPACITY, times=99)
+    bench.cloud.fail("instances", Trouble.THROTTLED)
+    bench.clock.at_sleep(nothing)
+    bench.clock.at_sleep(KeyboardInterrupt())
+    outcome = run(bench, 2)
+    assert outcome.launch.state is LaunchState.INTERRUPTED
+    assert sorted(node.certname for node in outcome.nodes) == sorted(bench.cloud.alive)
+    assert len(bench.cloud.alive) == 2
+
+
 def test_a_denial_stops_at_once_and_leaves_no_template(bench: Workbench) -> None:
     bench.cloud.fail("create_fleet", Trouble.DENIED)
     outcome = run(bench)
@@ -424,6 +461,25 @@ def test_abandoning_twice_finds_the_same_machines(bench: Workbench) -> None:
     again = bench.inventory.launches.get(cut.value.launch)
     assert again is not None
     assert len(abandon(bench.context, again).nodes) == 2
+
+
+def test_abandoning_ends_a_machine_whose_node_is_archived(bench: Workbench) -> None:
+    (node,) = run(bench).nodes
+    retiring = bench.inventory.nodes.change(node, event("retiring"), state=State.RETIRING)
+    bench.inventory.nodes.archive(retiring, event("archived"))
+    closed = bench.inventory.launches.get(node.launch)
+    assert closed is not None
+    assert abandon(bench.context, closed).nodes == ()
+    assert bench.cloud.alive == []
+
+
+def test_a_template_that_may_not_be_deleted_does_not_keep_its_machines(bench: Workbench) -> None:
+    (node,) = run(bench).nodes
+    closed = bench.inventory.launches.get(node.launch)
+    assert closed is not None
+    bench.cloud.fail("delete_template", Trouble.DENIED)
+    assert [found.certname for found in abandon(bench.context, closed).nodes] == [node.certname]
+    assert "is left" in bench.reporter.said[-1]
 
 
 def test_a_launch_that_was_closed_meanwhile_asks_for_nothing_more(bench: Workbench) -> None:

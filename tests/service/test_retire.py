@@ -155,6 +155,24 @@ def test_a_machine_that_ec2_does_not_know_is_looked_for_twice(bench: Workbench) 
     assert bench.clock.now() - began >= bench.spans.suspect
 
 
+def test_a_machine_that_ec2_did_not_know_yet_is_terminated_when_it_shows(bench: Workbench) -> None:
+    bench.cloud.manners.unknown_s = 5
+    bench.cloud.manners.shutdown_s = 3
+    nodes = launched(bench, state=State.LOST)
+    assert end(bench, nodes).archived == (nodes[0].certname,)
+    assert bench.cloud.alive == []
+
+
+def test_what_ec2_did_not_know_is_not_said_to_be_terminated(bench: Workbench) -> None:
+    bench.cloud.manners.unknown_s = 100_000
+    nodes = launched(bench, state=State.LOST)
+    bench.clock.at_sleep(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        end(bench, nodes)
+    whats = [entry["what"] for entry in bench.inventory.events.life(nodes[0].certname)]
+    assert "terminated" not in whats
+
+
 def test_an_ec2_that_cannot_be_asked_is_no_proof_that_it_is_gone(bench: Workbench) -> None:
     nodes = launched(bench, state=State.LOST)
     bench.cloud.fail("describe", Trouble.UNAVAILABLE, times=10_000)

@@ -66,6 +66,12 @@ def test_a_machine_older_than_the_ready_timeout_is_adopted_as_ready() -> None:
     assert adopted(instance(), later, READY_TIMEOUT).state is State.READY
 
 
+@pytest.mark.parametrize("state", [InstanceState.STOPPED, InstanceState.STOPPING])
+def test_a_stopped_machine_is_adopted_as_lost_however_old_it_is(state: InstanceState) -> None:
+    later = START + timedelta(days=1)
+    assert adopted(instance(state), later, READY_TIMEOUT).state is State.LOST
+
+
 def test_a_machine_that_does_not_say_its_role_is_not_adopted() -> None:
     with pytest.raises(NotOursError, match=r"i-0aaaaaaaaaaaaaaa1 carries .* no rolecall:role"):
         adopted(instance(tags={"rolecall:site": "default"}), START, READY_TIMEOUT)
