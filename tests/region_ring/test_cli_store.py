@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,24 @@ def test_a_lost_store_is_filled_from_ec2(operator: Operator) -> None:
     assert operator.nodes() == machines
     shown = operator.run("show", machines[0], "--format", "json").json
     assert (shown["role"], shown["launch"]) == ("solid", launched["launch"])
+
+
+def test_an_init_that_is_stopped_has_begun_nothing_and_goes_on(stranger: Operator) -> None:
+    stranger.region.fault("DescribeInstances", latency_s=1.0, times=-1)
+    stranger.region.calls(clear=True)
+    command = stranger.start("init")
+    stranger.wait_for_call("DescribeInstances")
+
+    command.signal(signal.SIGINT)
+    stopped = command.end()
+    stranger.region.clear_faults()
+
+    assert stopped.code == 130
+    assert stopped.said == [
+        "provisioner: interrupted; the store is not begun; 'provisioner init' again goes on"
+    ]
+    assert stranger.redis.exists("meta") == 0
+    assert stranger.run("init").code == 0
 
 
 def test_two_inits_at_once_begin_one_store(stranger: Operator) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+from contextlib import redirect_stderr
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +20,7 @@ from provisioner.cli.launches import standing
 from provisioner.cli.main import cli
 from provisioner.cli.outcome import Told
 from provisioner.cli.records import NODE_FIELDS, age, launch_record, node_record
+from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter
 from provisioner.cli.table import columns, lay_out
 from provisioner.cli.texts import cell, clean, readable, some
 from provisioner.cli.usage import usage
@@ -25,6 +28,7 @@ from provisioner.launch import Order, Outcome
 from provisioner.ports import CloudError, Trouble
 from provisioner.rolesfile.spec import RoleSpec
 from tests.builders import launch, node
+from tests.fakes.clock import FakeClock
 from tests.workbench import role
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -202,6 +206,38 @@ def test_no_drain_at_all_can_be_said_and_no_deadline_cannot(text: str) -> None:
     assert DurationType("24h", zero=True).convert(text, None, None) == timedelta(0)
     with pytest.raises(click.BadParameter, match="is not a duration"):
         DurationType("24h").convert(text, None, None)
+
+
+# Progress.
+
+
+def test_in_a_log_a_status_is_shown_only_after_a_silence(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter = PlainReporter(clock.monotonic)
+    reporter.status("at once")
+    clock.step(QUIET_SECONDS)
+    reporter.status("after a while")
+    reporter.status("and again")
+    clock.step(QUIET_SECONDS - 1)
+    reporter.say("what stays")
+    clock.step(1)
+    reporter.status("too early")
+
+    assert capsys.readouterr().err == "after a while\nwhat stays\n"
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed, or the pipe of `provisioner launch web 2>&1 | head -1`."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_listener_that_is_gone_stops_nothing() -> None:
+    with redirect_stderr(Gone()):
+        PlainReporter(lambda: 0.0).say("nobody hears this")
+        errors.tell("nor this")
 
 
 # The last words of a launch.
