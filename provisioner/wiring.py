@@ -8,15 +8,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
-from enc.inventory.errors import StoreError
+from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context, Reporter
 from provisioner.ports import Cloud
 from provisioner.settings import Settings
-
-
-class OtherSiteError(StoreError):
-    """The store belongs to another site than ROLECALL_SITE says."""
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -37,11 +33,7 @@ def begun_inventory(settings: Settings) -> Inventory:
 def check_site(meta: Meta, site: str) -> None:
     """Raises OtherSiteError."""
     if meta.site != site:
-        msg = (
-            f"this store is of site {meta.site!r}, ROLECALL_SITE says {site!r}; "
-            "set ROLECALL_SITE, or point REDIS_URL at that site's Redis"
-        )
-        raise OtherSiteError(msg)
+        raise OtherSiteError(meta.site, site)
 
 
 def open_cloud() -> Cloud:

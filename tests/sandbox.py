@@ -40,7 +40,9 @@ class Sandbox:
         stack.callback(self.region.stop)
         self.world = self.region.seed()
         self.region.capacity(DRY, 0)
-        self.service = Service(folder / "service", self.redis.url).start()
+        self.service = Service(
+            folder / "service", self.redis.url, env={"ROLECALL_SITE": SITE}
+        ).start()
         stack.callback(self.service.stop)
 
     @property

@@ -1,7 +1,7 @@
 -- One look-up for the ENC in one round trip: may the store be believed, the node, and which
 -- definition its role has. KEYS: meta, node:<certname>, archive:<certname>. ARGV[1]: our schema.
 -- Answers JSON: {"found": "replica" | "lost" | "schema" | "wrong" | "archived" | "unknown" | "node",
--- "key", "node": [field, text, field, text, ...], "sha"}. The key is the node's, so that no reader
+-- "key", "site", "node": [field, text, field, text, ...], "sha"}. The key is the node's, so that no reader
 -- takes the answer to another question for its own; with "wrong" it is the one that is.
 -- The definition itself is asked for only by a worker that has not seen its hash yet: contents,
 -- not counters, because a restored store counts to the same number with other contents.
@@ -20,9 +20,9 @@ if string.find(redis.call('INFO', 'replication'), 'role:slave', 1, true) then
   return '{"found":"replica"}'
 end
 
-local schema = redis.pcall('HGET', KEYS[1], 'schema')
-if is_error(schema) then return refused(KEYS[1], schema) end
-if schema ~= ARGV[1] then
+local meta = redis.pcall('HMGET', KEYS[1], 'schema', 'site')
+if is_error(meta) then return refused(KEYS[1], meta) end
+if meta[1] ~= ARGV[1] then
   if redis.call('EXISTS', KEYS[1]) == 0 then return '{"found":"lost"}' end
   return '{"found":"schema"}'
 end
@@ -31,7 +31,8 @@ local node = redis.pcall('HGETALL', KEYS[2])
 if is_error(node) then return refused(KEYS[2], node) end
 if #node == 0 then
   local archived = redis.call('EXISTS', KEYS[3]) == 1
-  return cjson.encode({ found = archived and 'archived' or 'unknown', key = KEYS[2] })
+  local found = archived and 'archived' or 'unknown'
+  return cjson.encode({ found = found, key = KEYS[2], site = meta[2] })
 end
 
 local role = ''
@@ -41,4 +42,5 @@ end
 local definition = redis.pcall('HGET', 'role:' .. role, 'definition')
 if is_error(definition) then return refused('role:' .. role, definition) end
 return cjson.encode({
-  found = 'node', key = KEYS[2], node = node, sha = definition and redis.sha1hex(definition) or '' })
+  found = 'node', key = KEYS[2], site = meta[2], node = node,
+  sha = definition and redis.sha1hex(definition) or '' })

@@ -40,11 +40,15 @@ _FINDINGS = frozenset(Found)
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the store says of a certname. ``definition_sha`` is "" when the node's role is gone."""
+    """What the store of ``site`` says of a certname.
+
+    ``definition_sha`` is "" when the node's role is gone.
+    """
 
     found: Found
     node: Node | None = None
     definition_sha: str = ""
+    site: str = ""
 
 
 class LookUps:
@@ -71,10 +75,10 @@ class LookUps:
         if answer["key"] != keys.node(certname):
             raise StoreUnavailableError("Redis answered another question than was asked")
         if answer["found"] != Found.NODE:
-            return LookUp(Found(answer["found"]))
+            return LookUp(Found(answer["found"]), site=answer["site"])
         flat = answer["node"]
         node = node_from_hash(certname, dict(zip(flat[::2], flat[1::2], strict=True)))
-        return LookUp(Found.NODE, node, answer["sha"])
+        return LookUp(Found.NODE, node, answer["sha"], answer["site"])
 
     def _ask(self, *asked: str) -> Any:
         command = (str(len(asked)), *asked, str(SCHEMA))

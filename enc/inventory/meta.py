@@ -29,6 +29,16 @@ class Meta:
     roles_rev: int = 0
 
 
+class OtherSiteError(StoreError):
+    """The store is another site's: its machines are not ours, nor are its answers."""
+
+    def __init__(self, found: str, ours: str) -> None:
+        super().__init__(
+            f"this store is of site {found}, ROLECALL_SITE says {ours}; set ROLECALL_SITE, or "
+            "point REDIS_URL at that site's Redis"
+        )
+
+
 class SchemaError(StoreError):
     """The store was written by another version of rolecall."""
 

@@ -8,16 +8,19 @@ from redis import Redis
 
 from enc.inventory import keys
 from enc.inventory.errors import StoreUnavailableError, translated
-from enc.inventory.meta import Meta, MetaStore
+from enc.inventory.meta import Meta, MetaStore, OtherSiteError
 
 # What a replica holds may be hours old, and it does not say so.
 REPLICA = "Redis is a read-only replica, which may be behind: point REDIS_URL at the primary"
 
 
-def check_ready(redis: Redis) -> Meta:
-    """Raises StoreUnavailableError, StoreLostError, SchemaError or CorruptError."""
+def check_ready(redis: Redis, site: str) -> Meta:
+    """Raises StoreUnavailableError, StoreLostError, SchemaError, OtherSiteError, CorruptError."""
     with translated(keys.META):
         replication: Any = redis.info("replication")
     if replication["role"] != "master":
         raise StoreUnavailableError(REPLICA)
-    return MetaStore(redis).require()
+    meta = MetaStore(redis).require()
+    if meta.site != site:
+        raise OtherSiteError(meta.site, site)
+    return meta

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from enc.classify import RoleText, UnclassifiableError, render, role_text
 from enc.inventory import Found, StoreUnavailableError
 from enc.inventory.lookup import LookUp, LookUps
+from enc.inventory.meta import OtherSiteError
 from enc.model import ANSWERED, Node
 
 V = TypeVar("V")
@@ -64,8 +65,8 @@ class Kept(Generic[V]):
 
 
 class Answers:
-    def __init__(self, lookups: LookUps) -> None:
-        self._lookups = lookups
+    def __init__(self, lookups: LookUps, site: str) -> None:
+        self._lookups, self._site = lookups, site
         self._roles: Kept[RoleText] = Kept(_KEPT_ROLES)
         self._answers: Kept[bytes] = Kept(_KEPT_ANSWERS)
 
@@ -87,6 +88,8 @@ class Answers:
     def _made(self, certname: str, said: str) -> bytes | None:
         """None when the role changed since the look-up: an answer is of one moment, or is none."""
         found = self._lookups.read(certname, said)
+        if found.site != self._site:
+            raise OtherSiteError(found.site, self._site)
         node = _classifiable(certname, found)
         sha = found.definition_sha
         text = self._roles.get(node.role, sha) or self._role(node.role, sha)

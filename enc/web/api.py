@@ -19,7 +19,7 @@ from enc.web.shapes import node_shape, role_shape
 _FILTERS = ("role", "state", "market", "q", "limit", "cursor")
 
 
-def blueprint(inventory: Inventory) -> Blueprint:
+def blueprint(inventory: Inventory, site: str) -> Blueprint:
     routes = Blueprint("api", __name__)
 
     @routes.get("/v1/nodes")
@@ -27,7 +27,7 @@ def blueprint(inventory: Inventory) -> Blueprint:
         given = Parameters(request.args, _FILTERS)
         query, most = node_query(given), limit(given)
         cursor = given.text("cursor", most=LONGEST_CURSOR)
-        check_ready(inventory.redis)
+        check_ready(inventory.redis, site)
         try:
             page = inventory.queries.page(query, limit=most, cursor=cursor)
         except BadCursorError as error:
@@ -37,13 +37,13 @@ def blueprint(inventory: Inventory) -> Blueprint:
     @routes.get("/v1/nodes/<path:name>")
     def node(name: str) -> Response:
         Parameters(request.args, ())
-        check_ready(inventory.redis)
+        check_ready(inventory.redis, site)
         try:
             found = _named(inventory, name) or _absent(inventory, name)
         except CorruptError as error:
             raise corrupt(error) from error
         # Again: a store that is lost meanwhile must not be taken for one that never knew the node.
-        check_ready(inventory.redis)
+        check_ready(inventory.redis, site)
         if isinstance(found, ProblemError):
             raise found
         return answer(node_shape(found))
@@ -51,10 +51,10 @@ def blueprint(inventory: Inventory) -> Blueprint:
     @routes.get("/v1/roles")
     def roles() -> Response:
         Parameters(request.args, ())
-        check_ready(inventory.redis)
+        check_ready(inventory.redis, site)
         found = inventory.roles.all()
         counts = inventory.roles.counts(list(found))
-        check_ready(inventory.redis)
+        check_ready(inventory.redis, site)
         return answer({"roles": [role_shape(r, counts[n]) for n, r in found.items()]})
 
     return routes

@@ -27,6 +27,6 @@ def create_app(
     app.register_blueprint(home.blueprint())
     app.register_blueprint(health.blueprint(inventory, site))
     app.register_blueprint(metrics.blueprint(counts))
-    app.register_blueprint(api.blueprint(inventory))
-    app.register_blueprint(classification.blueprint(Answers(inventory.lookups), counts))
+    app.register_blueprint(api.blueprint(inventory, site))
+    app.register_blueprint(classification.blueprint(Answers(inventory.lookups, site), counts))
     return app

@@ -6,8 +6,6 @@ from flask import Blueprint, Response
 
 from enc.inventory import Inventory
 from enc.inventory.ready import check_ready
-from enc.web.documents import OTHER_SITE
-from enc.web.problems import ProblemError
 from enc.web.responses import answer
 
 
@@ -21,13 +19,7 @@ def blueprint(inventory: Inventory, site: str) -> Blueprint:
 
     @routes.get("/readyz")
     def ready() -> Response:
-        meta = check_ready(inventory.redis)
-        if meta.site != site:
-            raise ProblemError(
-                OTHER_SITE,
-                f"the store is of site {meta.site}, this service is set to {site}; "
-                "is REDIS_URL right, is ROLECALL_SITE?",
-            )
+        meta = check_ready(inventory.redis, site)
         return answer({"status": "ready", "site": meta.site, "schema": meta.schema})
 
     return routes

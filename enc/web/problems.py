@@ -15,11 +15,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from enc.inventory import CorruptError, StoreError, StoreLostError
-from enc.inventory.meta import SchemaError
+from enc.inventory.meta import OtherSiteError, SchemaError
 from enc.logs import Log
 from enc.web.documents import (
     CORRUPT,
     MEDIA_TYPE,
+    OTHER_SITE,
     STORE_CORRUPT,
     STORE_LOST,
     STORE_SCHEMA,
@@ -38,6 +39,7 @@ _KEPT_HEADERS = ("Allow", "Retry-After")
 _STORE_PROBLEMS: Mapping[type[StoreError], Kind] = {
     StoreLostError: STORE_LOST,
     SchemaError: STORE_SCHEMA,
+    OtherSiteError: OTHER_SITE,
 }
 _log = Log("enc.web")
 

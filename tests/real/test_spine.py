@@ -91,4 +91,4 @@ def test_a_machine_that_got_a_dead_ones_host_name_gets_its_own_role_and_the_dead
     assert first.host.run(["hostname"]).stdout == second.host.run(["hostname"]).stdout
     assert "role=pdf2swf " in first.host.read(SEEN)
     assert "role=web " in second.host.read(SEEN)
-    assert site.show(name)["node"] == new
+    assert site.show(name)["certname"] == new

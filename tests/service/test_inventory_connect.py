@@ -212,7 +212,7 @@ def test_a_user_with_the_documented_rights_can_do_everything(guarded: RedisServe
         assert store.roles.all().keys() == {"web"}
         assert store.queries.count(Query()) == 0
         assert store.lookups.look_up(each.certname).found is Found.ARCHIVED
-        assert check_ready(client).schema == 1
+        assert check_ready(client, "default").schema == 1
         with pytest.raises(StoreError, match=r"docs/redis\.md"):
             client_flush(store)
 

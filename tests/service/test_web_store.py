@@ -444,7 +444,7 @@ def test_a_role_that_changes_meanwhile_is_looked_up_again(
     inventory: Inventory, filled: FlaskClient
 ) -> None:
     hurried = Hurried(inventory, times=2)
-    found = yaml.safe_load(Answers(hurried).to(NAME))  # type: ignore[arg-type]
+    found = yaml.safe_load(Answers(hurried, "default").to(NAME))  # type: ignore[arg-type]
     assert found["classes"] == {"version2": {}}
     assert found["environment"] == "env2"
 
@@ -454,7 +454,7 @@ def test_a_role_that_never_stands_still_is_no_answer(
 ) -> None:
     hurried = Hurried(inventory, times=100)
     with pytest.raises(StoreUnavailableError, match="changed"):
-        Answers(hurried).to(NAME)  # type: ignore[arg-type]
+        Answers(hurried, "default").to(NAME)  # type: ignore[arg-type]
     assert hurried.applied < 10
 
 
@@ -515,7 +515,7 @@ def test_the_answer_to_another_question_is_no_answer(
     inventory: Inventory, filled: FlaskClient
 ) -> None:
     with pytest.raises(StoreUnavailableError, match="another question"):
-        Answers(Crossed(inventory, times=0)).to(NAME)  # type: ignore[arg-type]
+        Answers(Crossed(inventory, times=0), "default").to(NAME)  # type: ignore[arg-type]
 
 
 def test_the_service_is_not_ready_for_another_sites_store(inventory: Inventory) -> None:
@@ -523,6 +523,16 @@ def test_the_service_is_not_ready_for_another_sites_store(inventory: Inventory) 
     found = problem(client.get("/readyz"), 503)
     assert "default" in found["detail"]
     assert "elsewhere" in found["detail"]
+
+
+@pytest.mark.parametrize("path", [f"/v1/enc/{NAME}", "/v1/nodes", f"/v1/nodes/{NAME}", "/v1/roles"])
+def test_another_sites_store_is_asked_nothing(
+    inventory: Inventory, filled: FlaskClient, path: str
+) -> None:
+    """Were REDIS_URL wrong, Puppet would get another site's classes."""
+    assert filled.get(path).status_code == 200
+    client = app_on(inventory, site="elsewhere").test_client()
+    assert problem(client.get(path), 503)["type"].endswith("other-site")
 
 
 def test_the_service_is_ready_for_its_own_store(client: FlaskClient) -> None:
