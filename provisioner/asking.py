@@ -12,7 +12,7 @@ from enc.model import Attempt, Launch, LaunchState, Node
 from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
-from provisioner.domain.pools import HOPELESS, Offer, choose
+from provisioner.domain.pools import HOPELESS, Offer, choose, codes, told_by_pool
 from provisioner.lostanswers import looks, unrecorded
 from provisioner.patience import patiently, stubbornly
 from provisioner.ports import (
@@ -260,7 +260,7 @@ class Asking:
             market=ask.market,
             wanted=ask.count,
             got=tuple(node.certname for node in got),
-            answers=_answers(answer, self._offer),
+            answers=told_by_pool(answer, self._offer),
         )
         event = self._context.event("asked EC2", role=self._launch.role, why=ask.reason)
         launches = self._context.inventory.launches
@@ -277,28 +277,10 @@ class Asking:
             untried=untried,
             hopeless=all(self._refused.get(pool) in HOPELESS for pool in every),
             barred=f"{barring[0].code}: {barring[0].message}" if barring else "",
-            refused=_codes(answer) or self._progress.refused,
+            refused=codes(answer) or self._progress.refused,
         )
 
     def _came(self, got: list[Node], ask: Ask) -> str:
         ids = ", ".join(node.certname for node in got[:_SHOWN])
         more = f" and {len(got) - _SHOWN} more" if len(got) > _SHOWN else ""
         return f"{len(self.nodes)} of {self._course.want}: {ids}{more} ({ask.market})"
-
-
-def _answers(answer: FleetAnswer, offer: Offer) -> tuple[tuple[str, str, str], ...]:
-    """(pool, code, message) of each refusal; the pool is ``*`` where EC2 names none."""
-    found = []
-    for refusal in answer.refusals:
-        subnet = offer.subnet(refusal.subnet)
-        named = refusal.instance_type and subnet
-        place = (
-            f"{refusal.market}:{refusal.instance_type}:{subnet.zone}" if named and subnet else "*"
-        )
-        found.append((place, refusal.code, refusal.message[:200]))
-    return tuple(found)
-
-
-def _codes(answer: FleetAnswer) -> str:
-    """EC2's words for people: each code once."""
-    return ", ".join(sorted({refusal.code for refusal in answer.refusals}))

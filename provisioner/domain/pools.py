@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from enc.model import Market
-from provisioner.ports import Pool, PoolRefusal, Subnet, Trouble
+from provisioner.ports import FleetAnswer, Pool, PoolRefusal, Subnet, Trouble
 
 # What no waiting within one launch will change for a pool.
 HOPELESS = frozenset({Trouble.QUOTA, Trouble.PRICE, Trouble.UNSUPPORTED})
@@ -61,3 +61,21 @@ def choose(pools: Sequence[Pool], dry: Collection[str]) -> tuple[Pool, ...]:
     """
     wet = tuple(pool for pool in pools if str(pool) not in dry)
     return wet or tuple(pools)
+
+
+def told_by_pool(answer: FleetAnswer, offer: Offer) -> tuple[tuple[str, str, str], ...]:
+    """(pool, code, message) of each refusal; the pool is ``*`` where EC2 names none."""
+    found = []
+    for refusal in answer.refusals:
+        subnet = offer.subnet(refusal.subnet)
+        named = refusal.instance_type and subnet
+        place = (
+            f"{refusal.market}:{refusal.instance_type}:{subnet.zone}" if named and subnet else "*"
+        )
+        found.append((place, refusal.code, refusal.message[:200]))
+    return tuple(found)
+
+
+def codes(answer: FleetAnswer) -> str:
+    """EC2's words for people: each code once."""
+    return ", ".join(sorted({refusal.code for refusal in answer.refusals}))
