@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from provisioner.cli.errors import CommandError, mistyped
 from provisioner.cli.finding import (
+    find_ended,
     find_launch,
     find_node,
+    how_it_ended,
     is_address,
     known_role,
     looks_like_launch,
@@ -17,6 +20,9 @@ from provisioner.cli.finding import (
 )
 from provisioner.cli.session import acting, if_interrupted
 from provisioner.cli.usage import examples
+
+if TYPE_CHECKING:
+    from enc.inventory import Inventory
 
 # https://www.puppet.com/docs/puppet/8/environments_creating.html
 _ENVIRONMENT = re.compile(r"[a-z0-9_]{1,100}")
@@ -55,7 +61,7 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
         known_role(store, role)
         _check_environment(environment)
         if found is None:
-            _check_foreign(node, foreign=foreign)
+            _check_foreign(store, node, foreign=foreign)
             made = make_foreign(context, node, role, environment)
             click.echo(f"{made.certname} is new: a foreign node with role {role}")
             return
@@ -66,13 +72,17 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
     click.echo(f"{done.certname} has role {role}{where}; its next Puppet run sees it")
 
 
-def _check_foreign(node: str, *, foreign: bool) -> None:
+def _check_foreign(store: Inventory, node: str, *, foreign: bool) -> None:
     """A machine of ours that was not recorded must not become one that is never terminated."""
     from enc.certname import is_instance_id
 
     if looks_like_launch(node):
         raise no_such_node(node)
-    if is_instance_id(node) and not foreign:
+    if not is_instance_id(node):
+        return
+    if ended := find_ended(store, node):
+        raise CommandError(f"{how_it_ended(ended)}; it never comes back")
+    if not foreign:
         raise mistyped(
             f"{node} is not in the inventory, and looks like an EC2 instance; if rolecall launched "
             "it, 'provisioner retire l-...' of its launch (EC2's tag rolecall:launch) ends it; if "

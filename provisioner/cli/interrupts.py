@@ -12,6 +12,11 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HELD = "stopping as soon as EC2 has answered, so that no machine is lost; Ctrl-C again stops now"
 
 
+def ignore_all() -> None:
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 class Interrupts:
     """Turns the signals of STOPS into KeyboardInterrupt.
 

@@ -122,7 +122,8 @@ def _order(
         raise mistyped(f"-n {count}: role {name} allows 1 to {spec.launch.max} (launch.max)")
     longest = deadline or spec.launch.spot_deadline
     if ttl is not None and ttl <= longest:
-        raise mistyped(f"--ttl {for_people(ttl)}: longer than the deadline, {for_people(longest)}")
+        must = f"it must be longer than the deadline ({for_people(longest)})"
+        raise mistyped(f"--ttl {for_people(ttl)}: {must}")
     return Order(
         role=role,
         spec=spec,

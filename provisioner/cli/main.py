@@ -60,10 +60,9 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _mistyped(error)
     except click.Abort:
-        tell("interrupted; nothing was changed")
-        return INTERRUPTED
+        return _interrupted("nothing was changed")
     except KeyboardInterrupt as interrupt:
-        return _interrupted(interrupt)
+        return _interrupted(str(interrupt))
     except BrokenPipeError:
         give_up_stdout()
         return NOBODY_READS
@@ -99,8 +98,11 @@ def _failed(error: Exception) -> int:
     return known.code
 
 
-def _interrupted(interrupt: BaseException) -> int:
-    words = str(interrupt)
+def _interrupted(words: str) -> int:
+    from provisioner.cli.interrupts import ignore_all
+
+    # It is over: who presses the key once more gets the last words all the same.
+    ignore_all()
     if not words.startswith("interrupted"):
         words = f"interrupted; {words}" if words else "interrupted"
     tell(words)

@@ -10,6 +10,7 @@ import select
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,16 @@ class Terminal:
         return self.plain
 
     def type(self, text: str) -> None:
-        os.write(self.fd, text.encode())
+        with suppress(OSError):
+            os.write(self.fd, text.encode())
+
+    def press_ctrl_c(self) -> None:
+        """Until it is obeyed: Python misses one that comes in the moment before it reads."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self.type("\x03")
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(1.0)
 
     def end(self) -> int:
         """The exit code, when everything that it wrote is in ``shown``."""

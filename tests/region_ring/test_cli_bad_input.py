@@ -68,6 +68,10 @@ TYPED: dict[str, tuple[list[str], str]] = {
         for text in ("5", "5x", "-5m", "1h30m", "0s", "", "5m\n", "\u0665m", "25h")
     },
     "life": (["launch", "web", "--ttl", "999999999d"], "'--ttl': 999999999d is longer than 3650d"),
+    "short life": (["launch", "web", "--ttl", "1s"], "--ttl 1s: it must be longer than"),
+    "life of a launch": (["history", "l-0000000000000000"], "there is no launch"),
+    "an instance": (["assign", "i-0bbbbbbbbbbbbbbb1", "web"], "--foreign"),
+    "a section": (["assign", ALIVE, "web", "--environment", "main"], "a section of puppet.conf"),
     "drain": (["retire", ALIVE, "--drain", "soon"], "'--drain': 'soon' is not a duration"),
     "long drain": (["retire", ALIVE, "--drain", "9999d", "--yes"], "longer than 24h"),
     "unsaid": (["retire", ALIVE], "--yes"),

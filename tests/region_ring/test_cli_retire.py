@@ -16,6 +16,7 @@ from tests.region_ring.operators import Operators
 from tests.servers import wait_until
 
 FOREIGN = "db1.example.com"
+CTRL_C = "\x03"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,12 @@ def operators(
 
 @pytest.fixture
 def operator(operators: Operators) -> Operator:
+    return operators.new()
+
+
+@pytest.fixture(scope="module")
+def asked(operators: Operators) -> Operator:
+    """Whose answers change little."""
     return operators.new()
 
 
@@ -178,26 +185,25 @@ def test_a_held_node_is_retired_by_hand_with_a_warning(operator: Operator) -> No
         ("n\n", 1, [FOREIGN], "provisioner: nothing was changed"),
         ("\n", 1, [FOREIGN], "provisioner: nothing was changed"),
         ("\x04", 130, [FOREIGN], "provisioner: interrupted; nothing was changed"),
-        ("\x03", 130, [FOREIGN], "provisioner: interrupted; nothing was changed"),
+        (CTRL_C, 130, [FOREIGN], "provisioner: interrupted; nothing was changed"),
     ],
     ids=["yes", "no", "nothing", "end of file", "Ctrl-C"],
 )
 def test_on_a_terminal_it_asks(
-    operators: Operators, typed: str, code: int, there: list[str], expected: str
+    asked: Operator, typed: str, code: int, there: list[str], expected: str
 ) -> None:
-    operator = operators.made[0]
-    if FOREIGN not in operator.nodes():
-        operator.redis.delete(f"archive:{FOREIGN}")
-        with_foreign(operator, FOREIGN)
+    if FOREIGN not in asked.nodes():
+        with_foreign(asked, FOREIGN)
 
-    with operator.terminal("retire", FOREIGN) as terminal:
+    with asked.terminal("retire", FOREIGN) as terminal:
         terminal.expect("End db1.example.com (web, foreign, ready) for good? [y/N]:")
-        terminal.type(typed)
+        terminal.press_ctrl_c() if typed == CTRL_C else terminal.type(typed)
         ended = terminal.end()
 
     assert ended == code, terminal.plain
     assert expected in terminal.plain
-    assert operator.nodes() == there
+    assert "Traceback" not in terminal.plain
+    assert asked.nodes() == there
 
 
 def test_a_terminal_that_is_closed_stops_a_launch_in_good_order(operator: Operator) -> None:
@@ -263,8 +269,31 @@ def test_a_machine_that_has_ended_never_comes_back(operator: Operator) -> None:
     done = operator.run("assign", machine, "web")
 
     assert done.code == 1
-    assert "has ended and is archived; it never comes back" in done.said[0]
+    assert f"{machine} ended on 2" in done.said[0]
+    assert "it never comes back" in done.said[0]
     assert operator.nodes() == []
+
+
+def test_a_foreign_node_that_has_ended_may_come_back(operator: Operator) -> None:
+    """Its name is a host's, not one machine's."""
+    with_foreign(operator, FOREIGN)
+    assert operator.run("retire", "--yes", FOREIGN).code == 0
+
+    assert operator.run("assign", FOREIGN, "web").code == 0
+    assert operator.nodes() == [FOREIGN]
+
+
+def test_an_instance_that_nobody_recorded_is_foreign_only_when_it_is_said(
+    operator: Operator,
+) -> None:
+    unknown = "i-0bbbbbbbbbbbbbbb1"
+
+    refused = operator.run("assign", unknown, "web")
+    said = operator.run("assign", "--foreign", unknown, "web")
+
+    assert refused.code == 2
+    assert "say --foreign: then it is answered, and never terminated" in refused.said[0]
+    assert (said.code, operator.nodes()) == (0, [unknown])
 
 
 def test_a_node_at_its_end_and_a_launch_are_no_nodes_to_assign(operator: Operator) -> None:

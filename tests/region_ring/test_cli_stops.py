@@ -68,6 +68,7 @@ POINTS = {
 }
 ONCE = [(point, (INT,)) for point in POINTS]
 TWICE = [(point, (INT, INT)) for point in POINTS if point not in ("looking", "following")]
+TWICE.append(("fleet", (INT, INT, INT)))
 KILLED = [(point, (KILL,)) for point in POINTS if point != "looking"]
 OTHERS = [("fleet", (TERM,)), ("between", (TERM,)), ("fleet", (HUP,)), ("following", (HUP,))]
 
