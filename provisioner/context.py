@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from enc.inventory import Event, Inventory
-from provisioner.ports import Clock, Cloud
+from provisioner.ports import CA, Clock, Cloud, PuppetDB
 
 
 class Reporter(Protocol):
@@ -45,7 +45,10 @@ class Spans:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """``shielded()`` holds Ctrl-C back while EC2 and the store would otherwise disagree."""
+    """``shielded()`` holds Ctrl-C back while EC2 and the store would otherwise disagree.
+
+    ``ca`` and ``puppetdb`` are None where they are not configured.
+    """
 
     cloud: Cloud
     inventory: Inventory
@@ -57,6 +60,8 @@ class Context:
     token: Callable[[int], str]  # n -> 2n random hex digits, for keys and ids
     spans: Spans = field(default_factory=Spans)
     shielded: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ca: CA | None = None
+    puppetdb: PuppetDB | None = None
 
     def event(self, what: str, **fields: Any) -> Event:
         return Event(what=what, who=self.who, at=self.clock.now(), **fields)

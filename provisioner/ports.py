@@ -1,7 +1,7 @@
-"""What the provisioner needs of the world: EC2 and time. Adapters and fakes implement these.
+"""What the provisioner needs of the world: EC2, Puppet's CA, PuppetDB and time.
 
-Values that cross the border are frozen; errors are ours (CloudError and its kinds), never a
-client library's.
+Adapters and fakes implement these. Values that cross the border are frozen; errors are ours
+(CloudError, PuppetError), never a client library's.
 """
 
 from __future__ import annotations
@@ -269,6 +269,60 @@ class Cloud(Protocol):
         """Terminate; idempotent. Returns the ids unknown to EC2; all others are accepted."""
 
     def tag(self, region: str, ids: Sequence[str], tags: Mapping[str, str]) -> None: ...
+
+
+class Refusal(StrEnum):
+    """What no answer, or a no, of Puppet's CA or of PuppetDB means for the one who asked."""
+
+    AWAY = "away"  # nobody answered; what was asked may or may not have been done
+    DENIED = "denied"  # 401, 403: our certificate, or what auth.conf allows it
+    MISSING = "missing"  # 404: no such certificate or request, or no such service
+    CONFLICT = "conflict"  # 409: not possible in the state that the thing is in
+    ILL = "ill"  # 5xx
+    UNEXPECTED = "unexpected"  # any other answer, or one that cannot be read
+
+
+class PuppetError(Exception):
+    """The CA or PuppetDB said no, or said nothing. ``hint`` is what the user can do about it."""
+
+    def __init__(self, refusal: Refusal, message: str, *, hint: str = "") -> None:
+        self.refusal, self.hint = refusal, hint
+        super().__init__(message)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may pass by itself, so that the same again may help."""
+        return self.refusal in (Refusal.AWAY, Refusal.ILL)
+
+
+class CA(Protocol):
+    """Puppet's certificate authority. Every method may raise PuppetError and may be repeated."""
+
+    def pending(self) -> tuple[str, ...]:
+        """The certnames whose certificate requests wait for somebody, sorted."""
+
+    def request(self, certname: str) -> bytes | None:
+        """The pending request as it was sent (PEM); None where none is pending."""
+
+    def sign(self, certname: str) -> None:
+        """Sign the pending request. MISSING or CONFLICT where none is pending."""
+
+    def certificate(self, certname: str) -> bytes | None:
+        """The certificate (PEM); None where there is none."""
+
+    def refuse(self, certname: str) -> None:
+        """Delete the pending request; never a certificate. One that is gone is refused."""
+
+    def clean(self, certnames: Sequence[str]) -> None:
+        """Revoke and delete all their certificates in one revocation, and their requests.
+
+        Those that have neither are clean already.
+        """
+
+
+class PuppetDB(Protocol):
+    def deactivate(self, certname: str, at: datetime) -> None:
+        """What is known of the node ends at this time. Raises PuppetError; may be repeated."""
 
 
 SITE_TAG = "rolecall:site"

@@ -11,6 +11,7 @@ from enc.inventory import Inventory
 from enc.model import Kind, Market, Role
 from provisioner.context import Context, Spans
 from provisioner.launch import Order
+from provisioner.ports import CA, PuppetDB
 from provisioner.rolesfile.spec import RoleSpec
 from tests.builders import event
 from tests.fakes.clock import FakeClock
@@ -41,6 +42,8 @@ class Workbench:
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
     spans: Spans = field(default_factory=Spans)
     tokens: Any = field(default_factory=lambda: count(1))
+    ca: CA | None = None
+    puppetdb: PuppetDB | None = None
 
     @property
     def context(self) -> Context:
@@ -54,6 +57,8 @@ class Workbench:
             luck=lambda: 0.5,
             token=lambda size: f"{next(self.tokens):0{2 * size}x}",
             spans=self.spans,
+            ca=self.ca,
+            puppetdb=self.puppetdb,
         )
 
     def apply(self, name: str = "web", **launch: Any) -> Role:
