@@ -1,0 +1,125 @@
+"""A Ruby process that hands reports to Puppet as a puppetserver does, with our processor in it.
+
+with ReportDriver.start() as puppet:
+    puppet.save([report("changed")], spool=folder)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+HERE = Path(__file__).parent
+REPORTS = HERE / "reports"
+DRIVER = HERE / "ruby" / "report_driver.rb"
+MODULE_LIB = HERE.parents[1] / "puppet/rolecall/lib"
+MRI = ("ruby",)
+JRUBY_HOME = Path("/usr/share/jruby")
+# The puppetserver's own copy of Puppet, and its gems.
+JRUBY = (
+    *("env", "GEM_PATH=/usr/lib/puppetserver/vendored-jruby-gems"),
+    *("java", f"-Djruby.home={JRUBY_HOME}", "-cp", f"{JRUBY_HOME}/lib/*", "org.jruby.Main"),
+    *("-I", "/usr/lib/puppetserver/ruby/vendor_ruby"),
+)
+TAG = "--- !ruby/object:Puppet::Transaction::Report\n"
+ANSWER_SECONDS = 120
+
+
+def as_written(name: str) -> str:
+    """The text of a sample: YAML, as Puppet's own processors `store` and `http` pass it on."""
+    return (REPORTS / f"{name}.yaml").read_text()
+
+
+def report(name: str, **changes: Any) -> dict[str, Any]:
+    """A sample as data, with top-level keys replaced."""
+    found: dict[str, Any] = yaml.safe_load(as_written(name).removeprefix(TAG))
+    return found | changes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`logs` are warnings and worse ("err: ..."), `raised` is what the run would have felt."""
+
+    logs: list[str]
+    raised: list[str]
+    ms: list[float]
+
+
+class ReportDriver:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, ruby: Sequence[str] = MRI, within: Sequence[str] = ()) -> Iterator[Self]:
+        """`within` is a command that runs a command. The spool's folders are not its business."""
+        with tempfile.TemporaryDirectory(prefix="rolecall-puppet-") as folder:
+            Path(folder).chmod(0o777)
+            process = subprocess.Popen(
+                [*within, *ruby, "-I", str(MODULE_LIB), str(DRIVER), folder],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            try:
+                driver = cls(process)
+                driver.greeting = driver._read()
+                yield driver
+            finally:
+                process.kill()
+                process.communicate()
+
+    greeting: dict[str, str]
+
+    def save(
+        self,
+        reports: Sequence[dict[str, Any] | str],
+        *,
+        env: dict[str, str] | None = None,
+        key: str | None = None,
+        threads: int = 1,
+        spans: bool = False,
+        **settings: object,
+    ) -> Answer:
+        """Dicts go as the agents' JSON, texts as YAML. Settings are given as ENC_<KEY>."""
+        as_json = [isinstance(each, dict) for each in reports]
+        if any(as_json) and not all(as_json):
+            raise ValueError("all of one kind, please")
+        texts = [each if isinstance(each, str) else json.dumps(each) for each in reports]
+        environment = {"ENC_CONF": "/nonexistent/enc.conf"} | (env or {})
+        environment |= {f"ENC_{name.upper()}": str(value) for name, value in settings.items()}
+        answer = self._ask(
+            {
+                "reports": texts,
+                "format": "json" if all(as_json) else "yaml",
+                "key": key,
+                "env": environment,
+                "threads": threads,
+                "spans": spans,
+            }
+        )
+        return Answer(answer["logs"], answer["raised"], answer.get("ms", []))
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_SECONDS)
+        line = self._process.stdout.readline() if ready else b""
+        if not line:
+            raise RuntimeError(f"no answer from Ruby; its exit code: {self._process.poll()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
