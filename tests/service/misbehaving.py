@@ -8,6 +8,7 @@ client must make of them is in misbehaviours.py.
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import ssl
@@ -46,14 +47,21 @@ Act = Callable[[Wire], None]
 
 
 def read(wire: Wire) -> None:
-    """Reads the request to the end of its header, and keeps it in `requests`."""
+    """Reads the request to the end of the body that it states, and keeps it in `requests`."""
     request = b""
-    while b"\r\n\r\n" not in request:
+    while b"\r\n\r\n" not in request or len(request) < _whole(request):
         piece = wire.sock.recv(PIECE)
         if not piece:
             raise ConnectionAbortedError
         request += piece
     wire.requests.append(request)
+
+
+def _whole(request: bytes) -> int:
+    """How long a request is, by its header."""
+    head, _, _ = request.partition(b"\r\n\r\n")
+    stated = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", head)
+    return len(head) + 4 + int(stated[1] if stated else 0)
 
 
 def send(data: bytes) -> Act:

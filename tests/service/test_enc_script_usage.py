@@ -254,6 +254,15 @@ class TestTheSettings:
         assert run.code == 3
         assert str(tmp_path) in run.err
 
+    def test_the_keys_of_the_other_programs_are_known(
+        self, service: Server, tmp_path: Path
+    ) -> None:
+        conf = self._conf(tmp_path, f"url = {service.url}\nspool = /x\nspool_limit = 9\n")
+
+        run = run_enc(NODE, conf=conf)
+
+        assert (run.code, run.out, run.err) == (0, WHOLE, "")
+
     def test_other_variables_that_begin_so_are_not_ours(self, service: Server) -> None:
         assert run_enc(NODE, url=service.url, bind="unix:/x", canary="x").code == 0
 
