@@ -7,6 +7,9 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -16,23 +19,108 @@ class SettingError(ValueError):
     """A variable that cannot be used; the message names it."""
 
 
+# What of Puppet's is needed to speak TLS with it: variable -> what is in the file.
+PUPPET_FILES = {
+    "PUPPET_CERT": "our certificate",
+    "PUPPET_KEY": "its key",
+    "PUPPET_CA": "the certificate of Puppet's CA",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``redis_url`` may hold a password. ``who`` stands in the audit log."""
+    """``redis_url`` may hold a password. ``who`` stands in the audit log.
+
+    ``puppet_ca_url`` and ``puppetdb_url`` are "" where they are not configured; where one is
+    https, the three files are named. Whether they can be read is asked by ``check_puppet_files``.
+    """
 
     redis_url: str = field(repr=False)
     site: str
     who: str
+    puppet_ca_url: str = ""
+    puppetdb_url: str = ""
+    puppet_cert: str = ""
+    puppet_key: str = ""
+    puppet_ca: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
+        """Raises SettingError. A variable that is empty counts as not set."""
         site = environ.get("ROLECALL_SITE") or "default"
         if not _SITE.fullmatch(site):
             msg = f"ROLECALL_SITE is {site!r}: use letters, digits, '.', '_' and '-'"
             raise SettingError(msg)
+        ca_url = _url(environ, "PUPPET_CA_URL", "https://puppet:8140")
+        puppetdb_url = _url(environ, "PUPPETDB_URL", "https://puppetdb:8081", loopback=True)
+        _complete(environ, {"PUPPET_CA_URL": ca_url, "PUPPETDB_URL": puppetdb_url})
         return cls(
-            redis_url=environ.get("REDIS_URL") or DEFAULT_REDIS_URL, site=site, who=_who(environ)
+            redis_url=environ.get("REDIS_URL") or DEFAULT_REDIS_URL,
+            site=site,
+            who=_who(environ),
+            puppet_ca_url=ca_url,
+            puppetdb_url=puppetdb_url,
+            puppet_cert=environ.get("PUPPET_CERT", ""),
+            puppet_key=environ.get("PUPPET_KEY", ""),
+            puppet_ca=environ.get("PUPPET_CA", ""),
         )
+
+    def check_puppet_files(self) -> None:
+        """For a command that will need them, before it does anything. Raises SettingError."""
+        if not any(url.startswith("https:") for url in (self.puppet_ca_url, self.puppetdb_url)):
+            return
+        for variable, what in PUPPET_FILES.items():
+            path = getattr(self, variable.lower())
+            try:
+                with Path(path).open("rb"):
+                    pass
+            except OSError as error:
+                msg = f"{variable}: {path} ({what}) cannot be read: {error.strerror}"
+                raise SettingError(msg) from error
+
+
+def _url(environ: Mapping[str, str], variable: str, example: str, *, loopback: bool = False) -> str:
+    """Without a slash at its end. ``loopback``: there it may be http."""
+    text = environ.get(variable, "")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        good = _is_server(text, parts) and _is_safe(parts, loopback=loopback)
+    except ValueError:
+        good = False
+    if not good:
+        plain = ", or http:// on a loopback address" if loopback else ""
+        raise SettingError(f"{variable} is not like {example}{plain}")
+    return text.rstrip("/")
+
+
+def _is_server(text: str, parts: SplitResult) -> bool:
+    """A host and perhaps a port, and nothing else. Raises ValueError for a port that is none."""
+    return (
+        bool(parts.hostname)
+        and parts.port != 0
+        and text.isascii()
+        and text.isprintable()
+        and not set(text) & set(" @?#\\")
+        and parts.path in ("", "/")
+    )
+
+
+def _is_safe(parts: SplitResult, *, loopback: bool) -> bool:
+    if parts.scheme == "https" or not loopback:
+        return parts.scheme == "https"
+    host = parts.hostname or ""
+    return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+
+
+def _complete(environ: Mapping[str, str], urls: Mapping[str, str]) -> None:
+    """TLS needs all three files."""
+    asking = [variable for variable, url in urls.items() if url.startswith("https:")]
+    missing = [variable for variable in PUPPET_FILES if not environ.get(variable)]
+    if asking and missing:
+        listed = " and ".join(f"{variable} ({PUPPET_FILES[variable]})" for variable in missing)
+        raise SettingError(f"{asking[0]} is set: set {listed} too, each a PEM file")
 
 
 def _who(environ: Mapping[str, str]) -> str:

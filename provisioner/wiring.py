@@ -5,14 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context, Reporter
-from provisioner.ports import Cloud
+from provisioner.ports import CA, Cloud, PuppetDB
 from provisioner.settings import Settings
+
+if TYPE_CHECKING:
+    from provisioner.adapters.http import Tls
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -44,6 +47,33 @@ def open_cloud() -> Cloud:
     return Ec2Cloud(client_factory(), SystemClock())
 
 
+def open_ca(settings: Settings) -> CA | None:
+    """Puppet's CA; None where it is not configured. Nothing is read or connected yet."""
+    if not settings.puppet_ca_url:
+        return None
+    from provisioner.adapters.http import Caller
+    from provisioner.adapters.puppet_ca import PuppetCA
+
+    return PuppetCA(Caller("Puppet's CA", settings.puppet_ca_url, _tls(settings)))
+
+
+def open_puppetdb(settings: Settings) -> PuppetDB | None:
+    """PuppetDB; None where it is not configured. Nothing is read or connected yet."""
+    if not settings.puppetdb_url:
+        return None
+    from provisioner.adapters.http import Caller
+    from provisioner.adapters.puppetdb import PuppetDBCommands
+
+    tls = _tls(settings) if settings.puppetdb_url.startswith("https:") else None
+    return PuppetDBCommands(Caller("PuppetDB", settings.puppetdb_url, tls))
+
+
+def _tls(settings: Settings) -> Tls:
+    from provisioner.adapters.http import Tls
+
+    return Tls(cert=settings.puppet_cert, key=settings.puppet_key, ca=settings.puppet_ca)
+
+
 def context(
     settings: Settings,
     inventory: Inventory,
@@ -61,4 +91,6 @@ def context(
         luck=secrets.SystemRandom().random,
         token=secrets.token_hex,
         shielded=shielded,
+        ca=open_ca(settings),
+        puppetdb=open_puppetdb(settings),
     )

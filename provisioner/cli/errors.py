@@ -30,6 +30,7 @@ FAILED_KINDS = frozenset(
         "provisioner.abandon.LaunchAliveError",
         "provisioner.launch.WrongAccountError",
         "provisioner.ports.CloudError",
+        "provisioner.ports.PuppetError",
         "provisioner.rolesfile.spec.StoredRoleError",
     }
 )
@@ -76,7 +77,7 @@ def explained(error: Exception) -> CommandError | None:
 
 
 def advised(error: Exception) -> str:
-    """What went wrong; where EC2 said no, with what to do about it."""
+    """What went wrong; where EC2 or Puppet said no, with what to do about it."""
     said = str(error).rstrip(". ")
     advice = getattr(error, "hint", "")
     if not advice and getattr(error, "passing", False):

@@ -1,0 +1,106 @@
+"""The CAs that the contract is held against: in memory, and the real adapter over HTTPS."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from provisioner.adapters.http import Bounds, Caller, Tls
+from provisioner.adapters.puppet_ca import PuppetCA
+from provisioner.ports import CA, Refusal
+from tests.fakes.authority import Vault
+from tests.fakes.ca import FakeCA
+from tests.fakes.ca_server import PuppetServer
+
+
+class Stage(Protocol):
+    """A CA, and the hands to put something into it and to look behind it."""
+
+    @property
+    def ca(self) -> CA: ...
+
+    def name(self, label: str) -> str:
+        """A certname that this CA has not seen yet; sorted as the labels are."""
+
+    def submit(self, certname: str) -> bytes:
+        """An agent's request (PEM), pending from now on."""
+
+    def issue(self, certname: str) -> bytes:
+        """A node that has its certificate (PEM)."""
+
+    def is_revoked(self, certificate: bytes) -> bool: ...
+
+
+class FaultyStage(Stage, Protocol):
+    """One that can be made to fail."""
+
+    def fail(self, action: str, refusal: Refusal, *, after: bool = False) -> None:
+        """The next call of a method of the port goes wrong, before or after its work."""
+
+
+class _OnVault:
+    vault: Vault
+
+    def name(self, label: str) -> str:
+        return f"i-0{label}"
+
+    def submit(self, certname: str) -> bytes:
+        return self.vault.submit(certname)
+
+    def issue(self, certname: str) -> bytes:
+        return self.vault.issue(certname)
+
+    def is_revoked(self, certificate: bytes) -> bool:
+        return self.vault.is_revoked(certificate)
+
+
+class InMemory(_OnVault):
+    """The fake that the tests of sign and retire stand on."""
+
+    def __init__(self) -> None:
+        self.ca = FakeCA()
+        self.vault = self.ca.vault
+
+    def fail(self, action: str, refusal: Refusal, *, after: bool = False) -> None:
+        self.ca.fail(action, refusal, after=after)
+
+
+# What the adapter asks first for a method of the port.
+ACTIONS = {
+    "pending": "pending",
+    "request": "request",
+    "sign": "sign",
+    "certificate": "certificate",
+    "refuse": "delete request",
+    "clean": "clean",
+}
+ANSWERS: dict[Refusal, int] = {
+    Refusal.DENIED: 401,
+    Refusal.MISSING: 404,
+    Refusal.CONFLICT: 409,
+    Refusal.ILL: 500,
+    Refusal.UNEXPECTED: 400,
+}
+
+
+class OverHttps(_OnVault):
+    """The adapter and a server with the real one's manners."""
+
+    def __init__(self, server: PuppetServer) -> None:
+        self.server, self.vault = server, server.vault
+        self.ca = adapter(server)
+
+    def fail(self, action: str, refusal: Refusal, *, after: bool = False) -> None:
+        answer = ANSWERS.get(refusal)
+        self.server.fail(ACTIONS[action], answer or "close", after=after)
+
+
+def adapter(server: PuppetServer, who: str = "provisioner", **bounds: float) -> PuppetCA:
+    """As the wiring builds it, with shorter bounds."""
+    return PuppetCA(caller(server, who, **bounds))
+
+
+def caller(server: PuppetServer, who: str = "provisioner", **bounds: float) -> Caller:
+    ours = server.identity(who)
+    tls = Tls(cert=str(ours.cert), key=str(ours.key), ca=str(server.authority.file))
+    usual = {"connect": 5.0, "read": 5.0, "whole": 10.0, "size": 1024 * 1024}
+    return Caller("Puppet's CA", server.url, tls, Bounds(**{**usual, **bounds}))
