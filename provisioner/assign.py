@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enc.model import Kind, Node, State
 from provisioner.context import Context
+from provisioner.domain.retirement import has_machine
 from provisioner.ports import ENVIRONMENT_TAG, ROLE_TAG
-from provisioner.retire import has_machine
 
 
 def assign(context: Context, node: Node, role: str, environment: str | None) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,6 +37,8 @@ class Spans:
     terminated: timedelta = timedelta(minutes=10)
     # "Absent" counts only when a second look, this much later, says so again.
     suspect: timedelta = timedelta(seconds=60)
+    # Machines that end one after the other share one writing of the CA's revocation list.
+    gather: timedelta = timedelta(seconds=10)
     # How long we try to write down what EC2 gave us when Redis is away.
     record: timedelta = timedelta(seconds=30)
     # How long a call that may pass by itself is tried again where no other deadline rules.
@@ -47,7 +49,8 @@ class Spans:
 class Context:
     """``shielded()`` holds Ctrl-C back while EC2 and the store would otherwise disagree.
 
-    ``ca`` and ``puppetdb`` are None where they are not configured.
+    ``ca`` and ``puppetdb`` are None where they are not configured. ``spared()`` tells the certnames
+    whose certificates are never revoked, each with its reason: without them nothing works.
     """
 
     cloud: Cloud
@@ -62,6 +65,7 @@ class Context:
     shielded: Callable[[], AbstractContextManager[Any]] = nullcontext
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
+    spared: Callable[[], Mapping[str, str]] = dict
 
     def event(self, what: str, **fields: Any) -> Event:
         return Event(what=what, who=self.who, at=self.clock.now(), **fields)

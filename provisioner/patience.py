@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from enc.inventory import StoreUnavailableError
 from provisioner.context import Context
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports import CloudError, PuppetError, Trouble
 
 T = TypeVar("T")
 
@@ -34,18 +34,27 @@ def patiently(
     *,
     noticed: Callable[[CloudError], None] = lambda _: None,
 ) -> T:
-    """Run ``act``, again while EC2's trouble may pass, until ``until``; then raise the last one."""
+    """Run ``act``, again while the trouble of EC2 or Puppet may pass, until ``until``; then raise.
+
+    ``noticed`` is told of each of EC2's errors, the last one too.
+    """
     for repeat in range(1_000_000):
         try:
             return act()
-        except CloudError as error:
-            noticed(error)
+        except (CloudError, PuppetError) as error:
+            if isinstance(error, CloudError):
+                noticed(error)
             span = wait_before(repeat, context.luck())
-            if error.trouble not in REPEATABLE or context.clock.now() + span > until:
+            if not _repeatable(error) or context.clock.now() + span > until:
                 raise
             context.reporter.status(f"{error}; trying again in {span.total_seconds():.0f} s")
             context.clock.sleep(span.total_seconds())
     raise AssertionError("unreachable: the deadline ends the loop")
+
+
+def _repeatable(error: CloudError | PuppetError) -> bool:
+    """Every call to Puppet's CA and to PuppetDB may be sent again."""
+    return error.passing if isinstance(error, PuppetError) else error.trouble in REPEATABLE
 
 
 def stubbornly(context: Context, write: Callable[[], T]) -> T:

@@ -1,0 +1,118 @@
+"""What Puppet knows of nodes whose machines are gone: certificates, PuppetDB, and the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from enc.model import Node
+from provisioner.context import Context
+from provisioner.domain.retirement import Step, step_of
+from provisioner.ledger import Ledger, advised
+from provisioner.patience import patiently
+from provisioner.ports import CA, PuppetDB, PuppetError, Refusal
+
+NO_CA = "no PUPPET_CA_URL: certificates are not revoked"
+NO_PUPPETDB = "no PUPPETDB_URL: PuppetDB is not told"
+
+# The same for every node: asking for the next one is asking in vain.
+_FOR_ALL = frozenset({Refusal.AWAY, Refusal.DENIED})
+
+
+class Forgetting:
+    """Remembers for one retirement which service said no to everything, and asks it no more."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._context = ledger, ledger.context
+        self._ca_door, self._puppetdb_door = _Door(self._context), _Door(self._context)
+
+    def forget(self, nodes: Sequence[Node]) -> None:
+        """Go on with each from its step to its end. Their machines must surely be gone."""
+        standing = list(nodes)
+        for step, act in (
+            (Step.CLEAN, self._clean),
+            (Step.DEACTIVATE, self._deactivate),
+            (Step.ARCHIVE, self._archive),
+        ):
+            here = [node for node in standing if step_of(node) is step]
+            standing = [node for node in standing if step_of(node) is not step]
+            standing += act(here) if here else []
+
+    def _clean(self, nodes: Sequence[Node]) -> list[Node]:
+        ca, ledger = self._context.ca, self._ledger
+        if ca is None:
+            return self._skipped(nodes, Step.DEACTIVATE, "certificate not revoked", NO_CA)
+        cleaned = self._cleaned(ca, nodes)
+        return ledger.each(
+            cleaned, lambda node: ledger.move(node, Step.DEACTIVATE, "certificate revoked")
+        )
+
+    def _cleaned(self, ca: CA, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Those that the CA has cleaned: all in one call, or one by one if one of them spoils it.
+
+        A single name can make it fail for ever:
+        https://github.com/puppetlabs/puppetserver/issues/2901
+        """
+        names = [node.certname for node in nodes]
+        self._context.reporter.status(f"revoking {len(names)} certificate(s)")
+        error = self._ca_door.ask(lambda: ca.clean(names))
+        if error is None:
+            return nodes
+        if len(nodes) > 1 and not self._ca_door.closed:
+            return [node for node in nodes if self._cleaned(ca, [node])]
+        self._ledger.remain(nodes, f"its certificate is not revoked yet: {advised(error)}")
+        return []
+
+    def _deactivate(self, nodes: Sequence[Node]) -> list[Node]:
+        puppetdb, ledger = self._context.puppetdb, self._ledger
+        if puppetdb is None:
+            return self._skipped(nodes, Step.ARCHIVE, "not deactivated in PuppetDB", NO_PUPPETDB)
+        told = [node for node in nodes if self._deactivated(puppetdb, node)]
+        return ledger.each(
+            told, lambda node: ledger.move(node, Step.ARCHIVE, "deactivated in PuppetDB")
+        )
+
+    def _deactivated(self, puppetdb: PuppetDB, node: Node) -> bool:
+        now, certname = self._context.clock.now, node.certname
+        self._context.reporter.status(f"deactivating {certname} in PuppetDB")
+        error = self._puppetdb_door.ask(lambda: puppetdb.deactivate(certname, now()))
+        if error is not None:
+            self._ledger.remain([node], f"PuppetDB is not told yet: {advised(error)}")
+        return error is None
+
+    def _archive(self, nodes: Sequence[Node]) -> list[Node]:
+        return self._ledger.each(nodes, self._ledger.archive)
+
+    def _skipped(self, nodes: Sequence[Node], step: Step, what: str, why: str) -> list[Node]:
+        self._ledger.say_once(why)
+        return self._ledger.each(nodes, lambda node: self._ledger.move(node, step, what, why=why))
+
+
+class _Door:
+    """A service that many nodes are asked of: patient once, and not once for every node."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._failing_since: datetime | None = None
+        self.closed: PuppetError | None = None
+
+    def ask(self, act: Callable[[], None]) -> PuppetError | None:
+        """None when it is done, else why not."""
+        if self.closed is not None:
+            return self.closed
+        since = self._failing_since or self._context.clock.now()
+        try:
+            patiently(self._context, act, since + self._context.spans.patience)
+        except PuppetError as error:
+            if error.passing:
+                self._failing_since = since
+            if error.refusal in _FOR_ALL or self._overdue():
+                self.closed = error
+            return error
+        self._failing_since = None
+        return None
+
+    def _overdue(self) -> bool:
+        """Ill for so long that whoever comes later fares better."""
+        since, span = self._failing_since, self._context.spans.patience
+        return since is not None and self._context.clock.now() - since > 2 * span
