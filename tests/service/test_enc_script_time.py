@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.service.enc_script import PYTHON, keep, run_enc
+from tests.service.enc_script import keep, run_enc
+from tests.service.hanging_resolver import NAMESPACES, hanging_resolver, needs_root
 from tests.service.misbehaving import Act, deaf, read, refusing, send, serve, stay, trickle
 from tests.service.misbehaviours import LATE, NODE, WHOLE, Misbehaviour, problem, response
 
@@ -18,18 +18,6 @@ WHOLE_CALL = 2.5
 STARTUP = 0.5
 GOOD: tuple[Act, ...] = (read, send(response(WHOLE)))
 SILENT: tuple[Act, ...] = (read, stay)
-# Run in a network and with mounts of its own: a resolver that takes questions and never answers.
-HANGING_RESOLVER = """
-import fcntl, socket, struct, subprocess, sys
-resolver = socket.socket(type=socket.SOCK_DGRAM)
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-fcntl.ioctl(resolver, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-resolver.bind(("127.0.0.1", 53))
-subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
-sys.exit(subprocess.run(sys.argv[2:]).returncode)
-"""
-# What it takes to make them.
-NAMESPACES = 1
 
 
 # The whole table runs through the script elsewhere, several at once and with a loose bound.
@@ -136,11 +124,10 @@ class TestNames:
         assert name in run.err
 
     @pytest.mark.root
-    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a network of its own")
+    @needs_root
     def test_a_resolver_that_never_answers_does_not_hold_it_up(self, tmp_path: Path) -> None:
-        (conf := tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         keep(tmp_path, NODE, WHOLE)
-        namespaces = ["unshare", "--net", "--mount", PYTHON, "-c", HANGING_RESOLVER, str(conf)]
+        namespaces = hanging_resolver(tmp_path)
 
         run = run_enc(
             NODE, url="http://enc.example", timeout=TIMEOUT, cache=tmp_path, within=namespaces
