@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
@@ -15,7 +16,7 @@ from provisioner.ports import CA, Cloud, PuppetDB
 from provisioner.settings import Settings
 
 if TYPE_CHECKING:
-    from provisioner.adapters.http import Tls
+    from provisioner.adapters.tls import Tls
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -69,9 +70,25 @@ def open_puppetdb(settings: Settings) -> PuppetDB | None:
 
 
 def _tls(settings: Settings) -> Tls:
-    from provisioner.adapters.http import Tls
+    from provisioner.adapters.tls import Tls
 
     return Tls(cert=settings.puppet_cert, key=settings.puppet_key, ca=settings.puppet_ca)
+
+
+def spared(settings: Settings) -> dict[str, str]:
+    """Certnames whose certificates we never revoke, each with its reason: the CA's and our own.
+
+    Raises SettingError where ours cannot be read.
+    """
+    if not settings.puppet_ca_url:
+        return {}
+    from provisioner.adapters.own_certificate import certname_in
+
+    host = urlsplit(settings.puppet_ca_url).hostname or ""
+    return {
+        host: "it is the host of PUPPET_CA_URL",
+        certname_in(settings.puppet_cert): "it is the name in our own certificate, PUPPET_CERT",
+    }
 
 
 def context(
@@ -93,4 +110,5 @@ def context(
         shielded=shielded,
         ca=open_ca(settings),
         puppetdb=open_puppetdb(settings),
+        spared=lambda: spared(settings),
     )

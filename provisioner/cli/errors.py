@@ -20,6 +20,7 @@ MISTYPED_KINDS = frozenset(
     {
         "enc.certname.ImpossibleCertnameError",
         "provisioner.bootstrap.errors.BootstrapError",
+        "provisioner.retire.SparedError",
         "provisioner.settings.SettingError",
     }
 )

@@ -12,7 +12,7 @@ import click
 from provisioner.cli.durations import DurationType
 from provisioner.cli.errors import FAILED, PARTLY, CommandError
 from provisioner.cli.finding import find_ended, find_launch, find_node, how_it_ended, known_node
-from provisioner.cli.session import acting, confirm, if_interrupted
+from provisioner.cli.session import acting, confirm, if_interrupted, settings
 from provisioner.cli.texts import some
 from provisioner.cli.usage import examples
 
@@ -40,16 +40,22 @@ _NAMED = 5
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
-    """End NODEs for good: drain, terminate, confirm, archive. A launch (l-...) means all of it.
+    """End NODEs for good: drain, terminate, revoke, archive. A launch (l-...) means all of it.
 
-    Draining: DNS and discovery stop naming the node, its work goes on. A launch is looked for in
-    EC2, too: machines that its command did not live to record are found by their tags. Foreign
-    nodes are archived, their machines left alone.
+    Draining: DNS and discovery stop naming the node, its work goes on. Only when EC2 has confirmed
+    that the machine is gone, its certificate is revoked and cleaned, and PuppetDB told, where
+    PUPPET_CA_URL and PUPPETDB_URL are set. Foreign nodes lose their certificate, too; their
+    machines are left alone.
+
+    A launch is looked for in EC2, too: machines that its command did not live to record are found
+    by their tags.
 
     Interrupted or failed, the same command goes on where it stopped.
     """
+    settings().check_puppet_files()
     with acting() as context:
         meant = _meant(context.inventory, nodes)
+        _check_spared(context, meant.nodes)
         for line in meant.ended:
             context.reporter.say(f"nothing to do for {line}")
         if not meant.nodes and not meant.launches:
@@ -57,7 +63,7 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
         for node in meant.nodes:
             if node.held:
                 context.reporter.say(f"warning: {node.certname} is held: {node.held}")
-        confirm(meant.act(), yes=yes)
+        confirm(meant.act(revoking=context.ca is not None), yes=yes)
         found = list(meant.nodes)
         with if_interrupted(lambda: _how_far(context.inventory, found)):
             found[:] = _with_those_of_launches(context, meant)
@@ -77,11 +83,21 @@ class _Meant:
     launches: tuple[Launch, ...]
     ended: tuple[str, ...]
 
-    def act(self) -> str:
+    def act(self, *, revoking: bool) -> str:
         named = [f"{n.certname} ({n.role}, {n.kind}, {n.state})" for n in self.nodes]
         named += [f"launch {one.id} with all its machines ({one.role})" for one in self.launches]
         count = f"{len(named)} nodes and launches: " if len(named) > _NAMED else ""
-        return f"end {count}{some(named, _NAMED)} for good"
+        end = f"end {count}{some(named, _NAMED)} for good"
+        if not revoking:
+            return end
+        one = len(self.nodes) == 1 and not self.launches
+        return f"{end} and revoke {'its certificate' if one else 'their certificates'}"
+
+
+def _check_spared(context: Context, nodes: Sequence[Node]) -> None:
+    from provisioner.retire import check_spared
+
+    check_spared(nodes, context.spared())
 
 
 def _meant(store: Inventory, given: Sequence[str]) -> _Meant:
@@ -114,10 +130,15 @@ def _with_those_of_launches(context: Context, meant: _Meant) -> list[Node]:
 
 
 def _ended(context: Context, nodes: Sequence[Node], drain: timedelta | None) -> Retirement:
+    """Raises CommandError where the store fails: EC2 and Puppet may be further than it says."""
+    from enc.inventory import StoreError
     from provisioner.retire import retire as retire_nodes
 
     how_long = _drain(context.inventory, drain)
-    return retire_nodes(context, nodes, drain=how_long, why=f"retired by {context.who}")
+    try:
+        return retire_nodes(context, nodes, drain=how_long, why=f"retired by {context.who}")
+    except StoreError as error:
+        raise CommandError(f"{error}; {GOES_ON}") from error
 
 
 def _drain(store: Inventory, given: timedelta | None) -> Callable[[Node], timedelta]:
@@ -141,8 +162,12 @@ def _how_far(store: Inventory, nodes: Sequence[Node]) -> str:
     except StoreError as error:
         return f"{GOES_ON} (where that is, the store does not say: {error})"
     gone = len(nodes) - len(there)
-    states = some((f"{node.certname} is {node.state}" for node in there), _NAMED)
+    states = some((f"{node.certname} is {_stands(node)}" for node in there), _NAMED)
     return "; ".join([f"{gone} of {len(nodes)} archived", *([states] if states else []), GOES_ON])
+
+
+def _stands(node: Node) -> str:
+    return f"{node.state} (next: {node.retire_step})" if node.retire_step else str(node.state)
 
 
 def _remaining(result: Retirement, count: int) -> CommandError:
