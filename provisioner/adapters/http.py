@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
+from provisioner.adapters.tls import FileError, Tls, explained
 from provisioner.adapters.watch import Watch, WatchedAdapter
 from provisioner.ports import PuppetError, Refusal
 
@@ -29,20 +30,6 @@ _REFUSALS: Mapping[int, Refusal] = {
     HTTPStatus.CONFLICT: Refusal.CONFLICT,
     HTTPStatus.TOO_MANY_REQUESTS: Refusal.ILL,
 }
-_TLS_SERVER = (
-    "the server was not asked: PUPPET_CA must hold the CA that signed its certificate, "
-    "and the host in the URL be one of its names"
-)
-_TLS_OURS = "see whether PUPPET_CERT is of the server's own CA, not revoked and not expired"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tls:
-    """PEM files: our certificate, its key (without a passphrase), and the CA of the other side."""
-
-    cert: str
-    key: str
-    ca: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +146,8 @@ class Caller:
         if self._tls is None:
             return None
         try:
-            return _context(self._tls)
-        except _FileError as error:
+            return self._tls.context()
+        except FileError as error:
             raise self.error(Refusal.DENIED, act, str(error)) from error
 
     def _late(self, act: str) -> PuppetError:
@@ -170,21 +157,19 @@ class Caller:
         root = _root(error)
         if late:
             return self._late(act)
-        if isinstance(root, ssl.SSLCertVerificationError):
-            return self.error(Refusal.DENIED, act, _ssl_said(root), hint=_TLS_SERVER)
-        # An end without goodbye is OpenSSL's too, and no word about certificates.
-        if isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError):
-            return self.error(Refusal.DENIED, act, _ssl_said(root), hint=_TLS_OURS)
+        if isinstance(root, ssl.SSLError):
+            refusal, why, hint = explained(root)
+            return self.error(refusal, act, why, hint=hint)
+        return self.error(Refusal.AWAY, act, self._silence(error, root))
+
+    def _silence(self, error: Exception, root: BaseException) -> str:
         if isinstance(error, requests.ConnectTimeout):
-            return self.error(Refusal.AWAY, act, f"no connection within {self._bounds.connect:g} s")
+            return f"no connection within {self._bounds.connect:g} s"
         if isinstance(root, TimeoutError) or isinstance(error, requests.ReadTimeout):
-            return self.error(Refusal.AWAY, act, f"no answer within {self._bounds.read:g} s")
-        why = getattr(root, "strerror", None) or str(root) or type(root).__name__
-        return self.error(Refusal.AWAY, act, why)
-
-
-class _FileError(Exception):
-    """A file of ours cannot be used; the message names it and its variable."""
+            # The handshake has the time of the connection, and fails as reading does.
+            within = f"{self._bounds.connect:g} s to connect, {self._bounds.read:g} s for more"
+            return f"no answer in time ({within})"
+        return getattr(root, "strerror", None) or str(root) or type(root).__name__
 
 
 def _session(context: ssl.SSLContext | None) -> requests.Session:
@@ -203,34 +188,6 @@ def _session(context: ssl.SSLContext | None) -> requests.Session:
     return session
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
-    """Puppet's own CA alone is trusted."""
-    for variable, path in (("CERT", tls.cert), ("KEY", tls.key), ("CA", tls.ca)):
-        _readable(f"PUPPET_{variable}", path)
-    # Since Python 3.13 create_default_context asks more of a CA's certificate than old ones have:
-    # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(tls.ca)
-    except ssl.SSLError as error:
-        raise _FileError(f"PUPPET_CA: {tls.ca} is no PEM file of certificates") from error
-    try:
-        # With an empty passphrase OpenSSL fails where it would ask on the terminal.
-        context.load_cert_chain(tls.cert, tls.key, password="")
-    except ssl.SSLError as error:
-        why = "no certificate and its key, in PEM and without a passphrase"
-        raise _FileError(f"PUPPET_CERT and PUPPET_KEY: {tls.cert}, {tls.key}: {why}") from error
-    return context
-
-
-def _readable(variable: str, path: str) -> None:
-    try:
-        with open(path, "rb"):  # noqa: PTH123 - only to see whether it opens
-            return
-    except OSError as error:
-        raise _FileError(f"{variable}: {path}: {error.strerror}") from error
-
-
 def _root(error: BaseException) -> BaseException:
     """What requests and urllib3 have wrapped, each in its own way.
 
@@ -240,8 +197,3 @@ def _root(error: BaseException) -> BaseException:
         if isinstance(inner, BaseException):
             return _root(inner)
     return error
-
-
-def _ssl_said(error: ssl.SSLError) -> str:
-    verified = getattr(error, "verify_message", "")
-    return f"TLS: {verified or error.reason or error}"

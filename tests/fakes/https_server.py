@@ -25,6 +25,7 @@ How = (
         "close",  # the connection ends without a word
         "reset",
         "hang",
+        "slow",  # and right
         "half",  # of the answer, and then the end
         "garbage",  # 200, its header as ever, and a text that nobody expects
         "stranger",  # 200 and a page, from something that is not Puppet's
@@ -80,7 +81,8 @@ class HttpsServer:
         self._identities: dict[str, Identity] = {}
         self.allowed = {"provisioner"}
         self.calls: list[tuple[str, Any]] = []
-        self.pace = 0.05  # seconds from byte to byte of a drip
+        self.connections = 0
+        self.pace = 0.05  # seconds from byte to byte of a drip, or before what is slow
         self.stopping, self.lock = Event(), RLock()
         self._faults: list[Fault] = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -88,6 +90,8 @@ class HttpsServer:
         context.load_cert_chain(own.cert, own.key)
         context.load_verify_locations(self.authority.file)
         context.verify_mode = ssl.CERT_OPTIONAL
+        # In TLS 1.3 the word about a bad certificate comes after the handshake, or is lost.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
         self._server = _Server(self, context)
 
     def __enter__(self) -> Self:
@@ -162,6 +166,7 @@ class _Server(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[Any, Any]:
         held, address = super().get_request()
+        self.owner.connections += 1
         # The handshake belongs into the connection's own thread: a client may dawdle.
         lazy = self._context.wrap_socket(held, server_side=True, do_handshake_on_connect=False)
         return lazy, address
@@ -234,6 +239,10 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _hang(self, reply: Reply) -> None:
         self.server.owner.stopping.wait(self.timeout)
+
+    def _slow(self, reply: Reply) -> None:
+        self.server.owner.stopping.wait(self.server.owner.pace)
+        self._send(reply)
 
     def _half(self, reply: Reply) -> None:
         self._send(Reply(status=200, body=b'[{"name"'), length=100)

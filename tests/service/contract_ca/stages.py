@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
-from provisioner.adapters.http import Bounds, Caller, Tls
+import pytest
+
+from provisioner.adapters.http import Bounds, Caller
 from provisioner.adapters.puppet_ca import PuppetCA
-from provisioner.ports import CA, Refusal
+from provisioner.adapters.tls import Tls
+from provisioner.ports import CA, PuppetError, Refusal
 from tests.fakes.authority import Vault
 from tests.fakes.ca import FakeCA
 from tests.fakes.ca_server import PuppetServer
@@ -100,7 +104,17 @@ def adapter(server: PuppetServer, who: str = "provisioner", **bounds: float) -> 
 
 
 def caller(server: PuppetServer, who: str = "provisioner", **bounds: float) -> Caller:
-    ours = server.identity(who)
-    tls = Tls(cert=str(ours.cert), key=str(ours.key), ca=str(server.authority.file))
     usual = {"connect": 5.0, "read": 5.0, "whole": 10.0, "size": 1024 * 1024}
-    return Caller("Puppet's CA", server.url, tls, Bounds(**{**usual, **bounds}))
+    return Caller("Puppet's CA", server.url, tls(server, who), Bounds(**{**usual, **bounds}))
+
+
+def tls(server: PuppetServer, who: str = "provisioner", **files: Path) -> Tls:
+    ours = server.identity(who)
+    usual = {"cert": ours.cert, "key": ours.key, "ca": server.authority.file}
+    return Tls(**{name: str(path) for name, path in {**usual, **files}.items()})
+
+
+def refused(ca: PuppetCA) -> PuppetError:
+    with pytest.raises(PuppetError) as caught:
+        ca.pending()
+    return caught.value
