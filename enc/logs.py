@@ -83,6 +83,8 @@ def configure(level: str, *, secrets: Collection[str] = (), stream: TextIO | Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # A library's warning, too, is one line of JSON.
+    logging.captureWarnings(True)
 
 
 def _iso(epoch: float) -> str:

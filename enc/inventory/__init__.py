@@ -26,6 +26,7 @@ from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.nodes import Nodes
 from enc.inventory.query import Page, Queries, Query
 from enc.inventory.roles import Applied, RoleInUseError, Roles
+from enc.inventory.signing import Signing
 
 __all__ = [
     "COMMAND_TIMEOUT",
@@ -66,17 +67,20 @@ class Inventory:
     launches: Launches
     events: Events
     droughts: Droughts
+    signing: Signing
 
     @classmethod
     def on(cls, redis: Redis) -> Inventory:
+        nodes, launches = Nodes(redis), Launches(redis)
         return cls(
             redis=redis,
             meta=MetaStore(redis),
-            nodes=Nodes(redis),
+            nodes=nodes,
             lookups=LookUps(redis),
             queries=Queries(redis),
             roles=Roles(redis),
-            launches=Launches(redis),
+            launches=launches,
             events=Events(redis),
             droughts=Droughts(redis),
+            signing=Signing(redis, nodes, launches),
         )

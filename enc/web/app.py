@@ -7,10 +7,10 @@ from collections.abc import Callable
 from flask import Flask
 
 from enc.inventory import Inventory
-from enc.web import api, classification, health, home, metrics, problems
+from enc.web import api, classification, health, home, metrics, problems, trust
 from enc.web.answers import Answers
 
-# Nothing that the service takes today has a body.
+# A certificate request, and a report: a few kilobytes each.
 _LARGEST_BODY = 64 * 1024
 
 
@@ -28,5 +28,6 @@ def create_app(
     app.register_blueprint(health.blueprint(inventory, site))
     app.register_blueprint(metrics.blueprint(counts))
     app.register_blueprint(api.blueprint(inventory, site))
+    app.register_blueprint(trust.blueprint(inventory.signing, site, counts))
     app.register_blueprint(classification.blueprint(Answers(inventory.lookups, site), counts))
     return app

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response
-from flask.blueprints import BlueprintSetupState
-from werkzeug.routing import BaseConverter
 
 from enc.certname import ImpossibleCertnameError, check_certname
 from enc.classify import UnclassifiableError
 from enc.inventory import CorruptError, StoreError, keys
 from enc.web.answers import Answers, EndedError, UnknownError
+from enc.web.converters import know_anything
 from enc.web.documents import (
     ENDED_NODE,
     IMPOSSIBLE_CERTNAME,
@@ -33,7 +32,7 @@ _REFUSALS: tuple[type[Exception], ...] = (StoreError, *_PROBLEMS)
 
 def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
     routes = Blueprint("classification", __name__)
-    routes.record_once(_know_anything)
+    routes.record_once(know_anything)
 
     @routes.get("/v1/enc/<certname>")
     def classify(certname: str) -> Response:
@@ -52,17 +51,6 @@ def blueprint(answers: Answers, counts: Metrics) -> Blueprint:
         return classify(certname)
 
     return routes
-
-
-class _Anything(BaseConverter):
-    """What is left of the path, be it empty or begin with a slash; Werkzeug's own takes neither."""
-
-    regex = ".*"
-    part_isolating = False
-
-
-def _know_anything(state: BlueprintSetupState) -> None:
-    state.app.url_map.converters["anything"] = _Anything
 
 
 def _problem(error: Exception) -> ProblemError:

@@ -25,6 +25,7 @@ class Kind:
 
 IMPOSSIBLE_CERTNAME = Kind(400, "impossible-certname", "No machine can have this certname")
 BAD_PARAMETER = Kind(400, "bad-parameter", "A query parameter cannot be used")
+CSR_REFUSED = Kind(403, "csr-refused", "This certificate request is not signed")
 UNKNOWN_NODE = Kind(404, "unknown-node", "Not in the inventory")
 ENDED_NODE = Kind(410, "ended-node", "This machine's life is over")
 UNCLASSIFIABLE = Kind(422, "unclassifiable-node", "Known, but not classifiable")

@@ -45,6 +45,12 @@ class Metrics:
             ["outcome"],
             registry=self._registry,
         )
+        self._verdicts = Counter(
+            "rolecall_csr_verdicts",
+            "Certificate requests by what was decided",
+            ["reason"],
+            registry=self._registry,
+        )
         self._store_errors = Counter(
             "rolecall_store_errors",
             "Requests that the store could not serve, by the problem's kind",
@@ -63,6 +69,9 @@ class Metrics:
 
     def looked_up(self, outcome: str) -> None:
         self._outcome(outcome).inc()
+
+    def judged(self, reason: str) -> None:
+        self._verdicts.labels(reason).inc()
 
     def store_failed(self, kind: str) -> None:
         self._store_errors.labels(kind).inc()

@@ -1,6 +1,6 @@
 """`make bench`: each promise beside what was measured just now. Exit code 1 when one is missed.
 
-python -m tests.bench [launch] [cli] [service] [enc_script]
+python -m tests.bench [PART...]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tests.bench.table import Row, show
 
-PARTS = ("enc_script", "service", "launch", "cli")
+PARTS = ("enc_script", "service", "policy", "launch", "cli")
 
 
 def main(names: list[str]) -> int:

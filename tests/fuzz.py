@@ -1,0 +1,124 @@
+"""Requests that are almost right, for the signing policy to refuse: the same for a seed."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import product
+from random import Random
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from enc.trust import Claim, LaunchKey, judge, password
+from tests.builders import node
+from tests.csrs import AUTH_ROLE, CLI_AUTH, INSTANCE_ID, PRIVATE, ec_key, request, rsa_key
+from tests.fakes.clock import START
+
+NODE, OTHER = "i-0abc1234def567890", "i-0abc1234def567891"
+KEY, OTHER_KEY = "5e" * 32, "ab" * 32
+_LAUNCH = LaunchKey(launch="l-00000000000000aa", key=KEY, expires=START + timedelta(hours=1))
+_CLAIM = Claim(now=START, node=node(NODE, launch=_LAUNCH.launch), launch=_LAUNCH)
+_RIGHT = password(KEY, NODE)
+# DER's tags and lengths that readers get wrong.
+_NASTY = (0x00, 0x01, 0x05, 0x0C, 0x13, 0x1F, 0x30, 0x31, 0x7F, 0x80, 0x81, 0x84, 0xA0, 0xFF)
+
+
+def survivors(pems: Iterable[bytes]) -> list[bytes]:
+    """Those that the policy would sign for NODE. Whatever it raises is raised here."""
+    return [pem for pem in pems if judge(NODE, pem, _CLAIM).sign]
+
+
+def mutated(count: int, *, seed: int, changes: int = 4) -> Iterator[bytes]:
+    """A right request with up to so many of its bytes changed, moved, doubled or dropped."""
+    luck = Random(seed)
+    good = [_der(pem) for pem in (_right(), _right(key=ec_key(ec.SECP256R1)))]
+    for _ in range(count):
+        der = luck.choice(good)
+        changed = _changed(der, luck, luck.randint(1, changes) if changes else 0)
+        yield _pem(changed) if changed != der or not changes else b""
+
+
+def forged(count: int, *, seed: int) -> Iterator[bytes]:
+    """Well made and well signed by a stranger's key, of parts of which one at least is wrong."""
+    luck = Random(seed)
+    passwords = [
+        None,
+        "",
+        KEY,
+        _RIGHT[:-1],
+        _RIGHT + "\0",
+        _RIGHT.upper(),
+        password(KEY, OTHER),
+        password(OTHER_KEY, NODE),
+        password("", NODE),
+        _RIGHT,
+    ]
+    extras: list[dict[str, Any]] = [
+        {CLI_AUTH: "true"},
+        {AUTH_ROLE: "admin"},
+        {INSTANCE_ID: OTHER},
+        {INSTANCE_ID: NODE + "\0"},
+        {"2.5.29.19": b"\x30\x03\x01\x01\xff"},
+        {INSTANCE_ID: NODE},
+        {PRIVATE: "x"},
+        {},
+    ]
+    wrong_extras = extras[:5]
+    subjects = [OTHER, "puppet", NODE.upper(), f"{NODE} ", f"{NODE}\0", NODE]
+    every = [
+        (subject, word, extra, names)
+        for subject, word, extra, names in product(
+            subjects, passwords, extras, ((), ("puppet",), (NODE,))
+        )
+        if subject != NODE or word != _RIGHT or extra in wrong_extras or names
+    ]
+    for _ in range(count):
+        subject, word, extra, names = luck.choice(every)
+        yield request(subject, word, key=_strangers(luck), extensions=extra, names=names)
+
+
+def _right(**fields: Any) -> bytes:
+    return request(NODE, _RIGHT, extensions={INSTANCE_ID: NODE}, **fields)
+
+
+def _strangers(luck: Random) -> Any:
+    # Mostly the curve's: RSA takes ten times as long to sign.
+    return rsa_key("stranger") if luck.random() < _RSA_SHARE else ec_key(name="stranger")
+
+
+_RSA_SHARE = 0.05
+
+
+def _changed(der: bytes, luck: Random, times: int) -> bytes:
+    data = bytearray(der)
+    for _ in range(times):
+        at = luck.randrange(len(data))
+        match luck.randrange(6):
+            case 0:
+                data[at] ^= 1 << luck.randrange(8)
+            case 1:
+                data[at] = luck.choice(_NASTY)
+            case 2:
+                del data[at : at + luck.randint(1, 8)]
+            case 3:
+                data[at:at] = luck.randbytes(luck.randint(1, 8))
+            case 4:
+                data[at:at] = data[luck.randrange(len(data)) :][:32]
+            case _:
+                data[at] = luck.randrange(256)
+        if not data:
+            return b""
+    return bytes(data)
+
+
+def _der(pem: bytes) -> bytes:
+    return x509.load_pem_x509_csr(pem).public_bytes(Encoding.DER)
+
+
+def _pem(der: bytes) -> bytes:
+    name = b"CERTIFICATE REQUEST"
+    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (name, b64encode(der), name)

@@ -1,0 +1,184 @@
+"""What is read of a certificate request, and what is not read at all."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from enc import csr
+from tests.csrs import AUTO_RENEWAL, INSTANCE_ID, ec_key, request, rsa_key, utf8
+
+NODE = "i-0abc1234def567890"
+
+
+def pem_of(der: bytes) -> bytes:
+    return (
+        b"-----BEGIN CERTIFICATE REQUEST-----\n"
+        + b64encode(der)
+        + b"\n-----END CERTIFICATE REQUEST-----\n"
+    )
+
+
+def der_of(pem: bytes) -> bytes:
+    return x509.load_pem_x509_csr(pem).public_bytes(Encoding.DER)
+
+
+def test_a_request_as_puppet_makes_it_is_read_whole() -> None:
+    found = csr.read(request(NODE, "secret", extensions={INSTANCE_ID: NODE}))
+
+    assert (found.certname, found.password, found.verified) == (NODE, b"secret", True)
+    assert csr.text_value(found.extensions[INSTANCE_ID]) == NODE
+    assert (found.key.size, found.key.exponent, found.key.curve) == (2048, 65537, "")
+
+
+def test_its_password_is_not_shown_by_a_log_of_it() -> None:
+    assert "secret" not in repr(csr.read(request(NODE, "secret")))
+
+
+def test_a_key_has_the_same_fingerprint_in_every_request_and_another_key_another() -> None:
+    def fingerprint(key: object, name: str = NODE) -> str:
+        return csr.read(request(name, key=key)).key.fingerprint
+
+    assert fingerprint(rsa_key()) == fingerprint(rsa_key(), "i-0other")
+    assert fingerprint(rsa_key()) != fingerprint(rsa_key("other"))
+
+
+def test_a_key_of_a_curve_is_read_with_its_curve() -> None:
+    assert csr.read(request(NODE, key=ec_key(ec.SECP384R1))).key.curve == "secp384r1"
+
+
+def test_the_attribute_by_which_a_newer_agent_says_that_it_renews_is_no_obstacle() -> None:
+    assert csr.read(request(NODE, "x", attributes={AUTO_RENEWAL: b"true"})).password == b"x"
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        pytest.param(lambda good: good.replace(b"\n", b"\r\n"), id="carriage returns"),
+        pytest.param(lambda good: b"\n" + good.rstrip() + b"\n\n", id="empty lines around"),
+    ],
+)
+def test_line_ends_do_not_matter(pem: object) -> None:
+    assert callable(pem)
+    assert csr.read(pem(request(NODE))).certname == NODE
+
+
+GOOD = request(NODE, "secret")
+# openssl req -new -newkey rsa:2048 -nodes -subj /CN=i-0abc1234def567890 -sha1
+SIGNED_WITH_SHA1 = b"""\
+-----BEGIN CERTIFICATE REQUEST-----
+MIICYzCCAUsCAQAwHjEcMBoGA1UEAwwTaS0wYWJjMTIzNGRlZjU2Nzg5MDCCASIw
+DQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAJB3+Wz+eyev95y56lUxwzSE8rL3
+0NJ1GxjwAbl5Qy8XcNdSya8QFhdwnXjWBHCGw21aZ60yQQcnc/AD0PWnG380N1AA
+O1OiscJfJgoYxVIk2mb2NS1fNj6yCT1AtK7gELfL8dzrbOlhL/i9nRz7LA0OEmYS
+sWH/5YlWKJ+XTtl6yrTuzMzixWYaKf4jw9VNd31MQbdEkUvgd83JsG5kyWRsK56j
+oILxhQKywsFe2PCGWaBKD1aMYzOtDAbIZd+HTiO1WvfVGFl6hodCq3yhCxbFZul+
+6Yolg+iXISMuZKog1xBPbAcnrUloFre2ZjnmIsjFa7fjlrTyDKfoo68Bfi0CAwEA
+AaAAMA0GCSqGSIb3DQEBBQUAA4IBAQAGvnrc/ZI5qGetMnlFXxwqvqrKOnuI8BwC
+/FNeinBK4zegL8pwGbz2my9UsRvwtxkeWogO+LDYHeLUc7+zXKGbwXngsZSIDAS1
+D93o8OK6YZN6GDsqt+0bJ8XKTr4KRFXGO7ae8X0Qebilk0wN3zYDUyi5JMwg2kzc
+lKvcwqqXwFy0d4lAoZNUtA1wOTNeUWOaNg9UY5usM6bstai7kygI1kolgX6s4YyD
+D/H93GyZfnlt0Z4uJOV89tjbr1W12sdR0IHQoMp2eVbtG+ImDSRB/bMt24ARY002
+ZuMA+DPWBmGV50VdrRvQHQyzSAvn4OkXSDGfhKaRQHFbVuwV0idq
+-----END CERTIFICATE REQUEST-----
+"""
+UNREADABLE = {
+    "nothing": (b"", "empty"),
+    "white space": (b" \n", "empty"),
+    "a megabyte": (b"x" * 2**20, "longer than"),
+    "a megabyte of PEM": (pem_of(b"x" * 2**20), "longer than"),
+    "text": (b"please sign me\n", "not one certificate request"),
+    "two requests": (GOOD + GOOD, "not one certificate request"),
+    "words before it": (b"subject=CN\n" + GOOD, "not one certificate request"),
+    "words after it": (GOOD + b"thanks\n", "not one certificate request"),
+    "DER": (der_of(GOOD), "not one certificate request"),
+    "a certificate": (
+        GOOD.replace(b"CERTIFICATE REQUEST", b"CERTIFICATE"),
+        "not one certificate request",
+    ),
+    "half of it": (GOOD[: len(GOOD) // 2], "not one certificate request"),
+    "no base64": (GOOD.replace(b"MII", b"=II", 1), "not base64"),
+    "other bytes": (pem_of(b"\x30\x03\x02\x01\x00"), "malformed"),
+    "a signature with bits that do not count": (
+        pem_of(der_of(GOOD).replace(b"\x03\x82\x01\x01\x00", b"\x03\x82\x01\x01\x01")),
+        "does not fill|malformed",
+    ),
+    "bytes after the request": (pem_of(der_of(GOOD) + b"\x00"), "malformed"),
+}
+
+
+@pytest.mark.parametrize(("pem", "why"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_single_request_in_pem_is_not_read(pem: bytes, why: str) -> None:
+    with pytest.raises(csr.UnreadableError, match=why):
+        csr.read(pem)
+
+
+def subject_of(*parts: tuple[x509.ObjectIdentifier, str]) -> bytes:
+    return request(NODE, subject=parts)
+
+
+ODD = {
+    "no subject": (subject_of(), "subject"),
+    "two common names": (
+        subject_of((NameOID.COMMON_NAME, NODE), (NameOID.COMMON_NAME, "puppet")),
+        "subject",
+    ),
+    "an organisation besides": (
+        subject_of((NameOID.COMMON_NAME, NODE), (NameOID.ORGANIZATION_NAME, "us")),
+        "subject",
+    ),
+    "an attribute that Puppet does not send": (
+        request(NODE, attributes={"1.3.6.1.4.1.311.2.1.14": b"x"}),
+        "attribute 1.3.6.1.4.1.311.2.1.14",
+    ),
+    "an Ed25519 key": (
+        request(NODE, key=ed25519.Ed25519PrivateKey.generate(), digest=None),
+        "neither RSA",
+    ),
+    "a DSA key": (request(NODE, key=dsa.generate_private_key(1024)), "neither RSA"),
+}
+
+
+@pytest.mark.parametrize(("pem", "why"), ODD.values(), ids=ODD)
+def test_what_is_unusual_is_not_read(pem: bytes, why: str) -> None:
+    with pytest.raises(csr.UnreadableError, match=why):
+        csr.read(pem)
+
+
+def test_a_request_that_was_changed_after_it_was_signed_does_not_verify() -> None:
+    der = der_of(request(NODE, "secret"))
+    changed = der.replace(NODE.encode(), b"i-0abc1234def567891")
+
+    found = csr.read(pem_of(changed))
+
+    assert (found.certname, found.verified) == ("i-0abc1234def567891", False)
+
+
+def test_a_signature_over_a_broken_digest_does_not_verify() -> None:
+    assert not csr.read(SIGNED_WITH_SHA1).verified
+
+
+def test_a_signature_over_a_longer_digest_does() -> None:
+    assert csr.read(request(NODE, digest=hashes.SHA512())).verified
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\x0c", id="no length"),
+        pytest.param(b"\x0c\x05abc", id="too short"),
+        pytest.param(utf8("abc") + b"x", id="too long"),
+        pytest.param(b"\x0c\x81\x80" + b"a" * 128, id="a long form"),
+        pytest.param(b"\x02\x01\x05", id="a number"),
+        pytest.param(b"\x0c\x02\xff\xfe", id="no UTF-8"),
+    ],
+)
+def test_an_extension_that_is_not_a_short_text_has_no_text(der: bytes) -> None:
+    assert csr.text_value(der) is None
