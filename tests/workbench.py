@@ -44,6 +44,7 @@ class Workbench:
     tokens: Any = field(default_factory=lambda: count(1))
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
+    spared: dict[str, str] = field(default_factory=dict)
 
     @property
     def context(self) -> Context:
@@ -59,6 +60,7 @@ class Workbench:
             spans=self.spans,
             ca=self.ca,
             puppetdb=self.puppetdb,
+            spared=lambda: self.spared,
         )
 
     def apply(self, name: str = "web", **launch: Any) -> Role:
