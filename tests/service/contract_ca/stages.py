@@ -103,9 +103,14 @@ def adapter(server: PuppetServer, who: str = "provisioner", **bounds: float) -> 
     return PuppetCA(caller(server, who, **bounds))
 
 
-def caller(server: PuppetServer, who: str = "provisioner", **bounds: float) -> Caller:
+def caller(
+    server: PuppetServer,
+    who: str = "provisioner",
+    service: str = "Puppet's CA",
+    **bounds: float,
+) -> Caller:
     usual = {"connect": 5.0, "read": 5.0, "whole": 10.0, "size": 1024 * 1024}
-    return Caller("Puppet's CA", server.url, tls(server, who), Bounds(**{**usual, **bounds}))
+    return Caller(service, server.url, tls(server, who), Bounds(**{**usual, **bounds}))
 
 
 def tls(server: PuppetServer, who: str = "provisioner", **files: Path) -> Tls:

@@ -1,0 +1,116 @@
+"""The provisioner's settings: what of Puppet's may stand in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provisioner import wiring
+from provisioner.settings import SettingError, Settings
+
+FILES = {"PUPPET_CERT": "/c.pem", "PUPPET_KEY": "/k.pem", "PUPPET_CA": "/ca.pem"}
+CA = {"PUPPET_CA_URL": "https://puppet:8140", **FILES}
+
+
+def test_without_a_word_of_puppet_there_is_neither_ca_nor_puppetdb() -> None:
+    settings = Settings.read({})
+
+    assert (settings.puppet_ca_url, settings.puppetdb_url) == ("", "")
+    assert wiring.open_ca(settings) is None
+    assert wiring.open_puppetdb(settings) is None
+    settings.check_puppet_files()
+
+
+def test_with_them_there_are_both_and_nothing_is_read_yet() -> None:
+    settings = Settings.read({**CA, "PUPPETDB_URL": "https://puppetdb:8081"})
+
+    assert wiring.open_ca(settings) is not None
+    assert wiring.open_puppetdb(settings) is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://puppet:8140", "https://puppet:8140/", "https://puppet", "https://10.0.0.1:8140"),
+        *("https://[2001:db8::1]:8140", "HTTPS://puppet:8140"),
+    ],
+)
+def test_the_url_of_the_ca_is_taken_without_its_slash(url: str) -> None:
+    assert Settings.read({**CA, "PUPPET_CA_URL": url}).puppet_ca_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("puppet", "puppet:8140", "http://puppet:8140", "http://127.0.0.1:8140", "https://"),
+        *("https://:8140", "https://puppet:0", "https://puppet:99999", "https://puppet:x"),
+        *("https://puppet:8140/puppet-ca/v1", "https://puppet?x=y", "https://puppet#x"),
+        *("https://user:s3cret@puppet:8140", "https://pup pet", "https://[::1", "https://pu\npet"),
+        *("https://püppet", "https:///puppet", " https://puppet", "ftp://puppet"),
+    ],
+)
+def test_a_url_that_is_none_of_a_ca_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.read({**CA, "PUPPET_CA_URL": url})
+
+    assert str(caught.value) == "PUPPET_CA_URL is not like https://puppet:8140"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080"]
+)
+def test_puppetdb_may_be_asked_in_the_clear_on_this_machine_without_a_certificate(url: str) -> None:
+    settings = Settings.read({"PUPPETDB_URL": url})
+    settings.check_puppet_files()
+
+    assert settings.puppetdb_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://puppetdb:8080", "http://10.0.0.1:8080", "http://127.0.0.1.example.com", "ftp://::1"],
+)
+def test_puppetdb_is_not_asked_in_the_clear_elsewhere(url: str) -> None:
+    with pytest.raises(SettingError, match=r"^PUPPETDB_URL is not like .*loopback"):
+        Settings.read({**FILES, "PUPPETDB_URL": url})
+
+
+@pytest.mark.parametrize("variable", ["PUPPET_CA_URL", "PUPPETDB_URL"])
+@pytest.mark.parametrize("missing", FILES)
+def test_tls_needs_all_three_files_and_says_which_is_missing(variable: str, missing: str) -> None:
+    with pytest.raises(SettingError, match=rf"^{variable} is set: set {missing} \(") as caught:
+        Settings.read({**FILES, variable: "https://puppet", missing: ""})
+
+    assert all(f"{other} (" not in str(caught.value) for other in FILES if other != missing)
+
+
+def test_files_without_a_url_are_no_mistake() -> None:
+    Settings.read(FILES).check_puppet_files()
+
+
+def of_files(folder: Path, **changes: str) -> Settings:
+    for name in FILES:
+        (folder / name).write_text("x")
+    return Settings.read({**CA, **{name: str(folder / name) for name in FILES}, **changes})
+
+
+def test_files_that_can_be_read_are_good_enough_to_begin(tmp_path: Path) -> None:
+    of_files(tmp_path).check_puppet_files()
+
+
+@pytest.mark.parametrize("variable", FILES)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("nothing", "No such file"), ("", "Is a directory")],
+    ids=["nothing", "folder"],
+)
+def test_a_file_that_cannot_be_read_is_named_with_its_variable(
+    tmp_path: Path, variable: str, name: str, why: str
+) -> None:
+    path = str(tmp_path / name)
+    settings = of_files(tmp_path, **{variable: path})
+    with pytest.raises(SettingError, match=why) as caught:
+        settings.check_puppet_files()
+
+    assert str(caught.value).startswith(f"{variable}: {path} (")
