@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,8 +44,23 @@ def as_written(name: str) -> str:
 
 def report(name: str, **changes: Any) -> dict[str, Any]:
     """A sample as data, with top-level keys replaced."""
-    found: dict[str, Any] = yaml.safe_load(as_written(name).removeprefix(TAG))
+    found: dict[str, Any] = json.loads(_as_json(name))
     return found | changes
+
+
+@cache
+def _as_json(name: str) -> str:
+    return json.dumps(yaml.safe_load(as_written(name).removeprefix(TAG)))
+
+
+def as_yaml(data: dict[str, Any]) -> str:
+    return TAG + yaml.safe_dump(data, sort_keys=False)
+
+
+def log(message: Any, level: str = "err", source: str = "Puppet") -> dict[str, Any]:
+    """One line of a report's log."""
+    time = "2026-11-24T01:02:04.000000000+00:00"
+    return {"level": level, "message": message, "source": source, "tags": [level], "time": time}
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,13 @@ class Answer:
     ms: list[float]
 
 
+class NoAnswerError(Exception):
+    """It ended, or takes too long."""
+
+
 class ReportDriver:
+    greeting: dict[str, str]
+
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
@@ -64,21 +88,32 @@ class ReportDriver:
         """`within` is a command that runs a command. The spool's folders are not its business."""
         with tempfile.TemporaryDirectory(prefix="rolecall-puppet-") as folder:
             Path(folder).chmod(0o777)
-            process = subprocess.Popen(
-                [*within, *ruby, "-I", str(MODULE_LIB), str(DRIVER), folder],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            # Copied: another user may not be let into the checkout.
+            lib, program = Path(folder, "lib"), Path(folder, DRIVER.name)
+            shutil.copytree(MODULE_LIB, lib)
+            shutil.copyfile(DRIVER, program)
+            said = Path(folder, "said")
+            with said.open("wb") as stderr:
+                process = subprocess.Popen(
+                    [*within, *ruby, "-I", str(lib), str(program), folder],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    env=os.environ | {"HOME": folder},
+                )
             try:
                 driver = cls(process)
                 driver.greeting = driver._read()
                 yield driver
+            except NoAnswerError as error:
+                raise RuntimeError(f"no answer from Ruby; it said: {said.read_text()}") from error
             finally:
                 process.kill()
                 process.communicate()
 
-    greeting: dict[str, str]
+    def seen(self, path: Path) -> Path:
+        """That path, as the process sees it: `within` may have given it a disk of its own."""
+        return Path(f"/proc/{self._process.pid}/root{path}")
 
     def save(
         self,
@@ -120,6 +155,6 @@ class ReportDriver:
         ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_SECONDS)
         line = self._process.stdout.readline() if ready else b""
         if not line:
-            raise RuntimeError(f"no answer from Ruby; its exit code: {self._process.poll()}")
+            raise NoAnswerError
         answer: dict[str, Any] = json.loads(line)
         return answer

@@ -71,8 +71,13 @@ ensure
 end
 
 folder = ARGV.fetch(0)
-Puppet.initialize_settings(%W[--confdir #{folder} --vardir #{folder} --reports rolecall])
+folders = %w[confdir codedir vardir ssldir rundir logdir publicdir]
+Puppet.initialize_settings(folders.flat_map { |name| ["--#{name}", folder] } +
+                           %w[--reports rolecall])
 Puppet::Transaction::Report.indirection.terminus_class = :processor
+# Puppet loads what these need when they are first asked for, which threads cannot do at once.
+Puppet::Transaction::Report.indirection.terminus
+Puppet::Reports.report(:rolecall)
 Puppet::Util::Log.newdestination(:driver)
 Puppet::Util::Log.level = :warning
 

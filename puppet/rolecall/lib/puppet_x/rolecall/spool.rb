@@ -18,7 +18,7 @@ module PuppetX
       FLAGS = File::RDWR | File::APPEND | File::CREAT | File::NONBLOCK | File::NOFOLLOW
       # The part of the limit at which `incoming` becomes a segment.
       PARTS = 8
-      TRIES = 10
+      TRIES = 100
 
       # No try left the line whole in a file that was still `incoming`.
       class NotAppended < StandardError; end
