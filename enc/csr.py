@@ -90,6 +90,16 @@ def read(pem: bytes) -> Request:
         raise UnreadableError("it is malformed") from error
 
 
+def key_of_certificate(pem: bytes) -> str:
+    """The fingerprint of a certificate's key, as ``Key`` has it. Raises UnreadableError."""
+    try:
+        key = x509.load_pem_x509_certificate(pem).public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except Exception as error:
+        raise UnreadableError("it is not a certificate") from error
+    return sha256(spki).hexdigest()
+
+
 def text_value(der: bytes) -> str | None:
     """An extension's value where that is one short string, as Puppet writes them; else None."""
     # UTF8String, PrintableString, IA5String; one byte of length (X.690, 8.1.3.4).

@@ -8,13 +8,17 @@ from datetime import datetime, timedelta
 from enc.model import Node, State
 from provisioner.context import Context
 from provisioner.domain.machines import Change, followed
-from provisioner.ports import LAUNCH_TAG, CloudError, Instance
+from provisioner.ports import CA, LAUNCH_TAG, CloudError, Instance
+from provisioner.sign import Done, sign_those
 
 # Half a second while a machine is young: what we wait beyond EC2 is our own slowness. Later the
 # looks grow rarer, a tenth of the time that has passed, so that a slow start costs few calls.
 _SHORTEST_LOOK = 0.5
 _LONGEST_LOOK = 5.0
 _SHARE = 0.1
+
+# A request for each node that is not ready: seldom enough for the CA, often enough for people.
+_LOOK_AT_CA = timedelta(seconds=6)
 
 _SETTLED = frozenset(State) - {State.PENDING}
 
@@ -40,14 +44,30 @@ def follow_to_running(
 
 
 def follow_to_ready(context: Context, nodes: Sequence[Node], until: datetime) -> tuple[Node, ...]:
-    """The nodes as they stand when each is ready or beyond hope, or at ``until``."""
+    """The nodes as they stand when each is ready or beyond hope, or at ``until``.
+
+    Their certificate requests that wait at the CA are signed meanwhile: one that met a dead
+    service is never asked about again.
+    """
+    look_at_ca = context.clock.now()
     while True:
         now = tuple(context.inventory.nodes.many([node.certname for node in nodes]))
         waiting = [node for node in now if node.state in (State.PENDING, State.RUNNING)]
         if not waiting or context.clock.now() >= until:
             return now
         context.reporter.status(f"{len(waiting)} of {len(now)} not ready yet: Puppet's first run")
+        if context.ca and context.clock.now() >= look_at_ca:
+            _sign(context, context.ca, waiting)
+            look_at_ca = context.clock.now() + _LOOK_AT_CA
         context.clock.sleep(2.0)
+
+
+def _sign(context: Context, ca: CA, nodes: Sequence[Node]) -> None:
+    """A CA that fails is no reason to stop waiting: mostly it signs without us."""
+    for judged in sign_those(context, ca, [node.certname for node in nodes]):
+        acted = judged.done in (Done.SIGNED, Done.REFUSED)
+        tell = context.reporter.say if acted else context.reporter.status
+        tell(f"{judged.done}: {judged.why}")
 
 
 def _until_next_look(passed: timedelta) -> float:

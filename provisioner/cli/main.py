@@ -15,6 +15,7 @@ from provisioner.cli.listing import history, ls, show
 from provisioner.cli.output import give_up_stdout
 from provisioner.cli.retire import retire
 from provisioner.cli.roles import roles
+from provisioner.cli.sign import sign
 from provisioner.cli.store import init
 from provisioner.cli.usage import Group, usage
 
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (init, roles, launch, ls, show, history, assign, retire):
+for command in (init, roles, launch, ls, show, history, assign, sign, retire):
     cli.add_command(command)
 
 

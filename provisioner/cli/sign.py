@@ -1,0 +1,60 @@
+"""sign: the certificate requests that wait at Puppet's CA."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from provisioner.cli.errors import FAILED, PARTLY, CommandError
+from provisioner.cli.session import acting, if_interrupted
+from provisioner.cli.texts import clean
+from provisioner.cli.usage import examples
+
+if TYPE_CHECKING:
+    from provisioner.ports import CA
+    from provisioner.sign import Done
+
+_INTERRUPTED = "what is signed stays signed; 'provisioner sign' again goes on"
+_NO_CA = (
+    "PUPPET_CA_URL is not set, so there is no CA to ask; set it to https://HOST:8140, with "
+    "PUPPET_CERT, PUPPET_KEY and PUPPET_CA"
+)
+
+
+@click.command(
+    short_help="Sign what is pending at the CA and ours.",
+    epilog=examples("provisioner sign"),
+)
+def sign() -> None:
+    """Judge each certificate request that waits at Puppet's CA.
+
+    Those of our machines are signed, those that stand wrongly in the name of one are deleted, all
+    others are left for a person. A machine whose request met a dead service, or came before its
+    launch was recorded, comes up by this; 'launch --wait-until ready' does the same for its own.
+
+    Exit codes: 0 done or nothing to do; 3 some failed; 1 all failed, or the CA or the store.
+    """
+    from provisioner.sign import Done, sign_pending
+
+    with acting() as context, if_interrupted(_INTERRUPTED):
+        counts: Counter[Done] = Counter()
+        for judged in sign_pending(context, _known(context.ca)):
+            counts[judged.done] += 1
+            click.echo(clean(f"{judged.done}: {judged.why}"))
+    if not counts:
+        click.echo("nothing to do: no certificate request is pending")
+    if failed := counts[Done.FAILED]:
+        raise _unfinished(failed, counts.total())
+
+
+def _known(ca: CA | None) -> CA:
+    if ca is None:
+        raise CommandError(_NO_CA)
+    return ca
+
+
+def _unfinished(failed: int, total: int) -> CommandError:
+    code = FAILED if failed == total else PARTLY
+    return CommandError(f"{failed} of {total} failed; 'provisioner sign' again goes on", code)

@@ -1,0 +1,256 @@
+"""The second chance: what waits at the CA is judged as the policy judges it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from enc.inventory import Inventory, StoreLostError
+from enc.inventory.clock import redis_now
+from enc.model import State
+from enc.trust import password
+from provisioner.follow import follow_to_ready
+from provisioner.ports import PuppetError, Refusal
+from provisioner.sign import Done, Judged, sign_pending
+from tests.builders import event, foreign, launch, node
+from tests.csrs import CLI_AUTH, ec_key, request
+from tests.fakes.ca import FakeCA
+from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import FakeCloud
+from tests.workbench import Workbench
+
+NODE, OTHER = "i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2"
+LAUNCH = "l-00000000000000aa"
+KEY = "5e" * 32
+
+
+def good(certname: str = NODE, name: str = "node") -> bytes:
+    return request(certname, password(KEY, certname), key=ec_key(name=name))
+
+
+@pytest.fixture
+def ca() -> FakeCA:
+    return FakeCA()
+
+
+@pytest.fixture
+def bench(inventory: Inventory, redis: Redis, ca: FakeCA) -> Workbench:
+    """Two nodes of one launch, whose key is good for an hour; the clock agrees with Redis'."""
+    now = redis_now(redis)
+    opened = launch(LAUNCH, key=KEY, opened_at=now, key_expires=now + timedelta(hours=1))
+    inventory.launches.open(opened, event())
+    for name in (NODE, OTHER):
+        inventory.nodes.create(node(name, launch=LAUNCH), event())
+    clock = FakeClock(now)
+    return Workbench(inventory, clock, FakeCloud(clock), ca=ca)
+
+
+def signing(bench: Workbench, ca: FakeCA) -> list[tuple[str, Done]]:
+    return [(one.certname, one.done) for one in sign_pending(bench.context, ca)]
+
+
+def only(bench: Workbench, ca: FakeCA) -> Judged:
+    [judged] = sign_pending(bench.context, ca)
+    return judged
+
+
+def test_requests_of_our_machines_are_signed(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good(NODE))
+    ca.submit(OTHER, good(OTHER))
+
+    assert signing(bench, ca) == [(NODE, Done.SIGNED), (OTHER, Done.SIGNED)]
+    assert ca.signed == [NODE, OTHER]
+
+
+def test_the_second_pass_has_nothing_to_do(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good())
+    signing(bench, ca)
+    before = bench.inventory.nodes.get(NODE)
+
+    assert signing(bench, ca) == []
+    assert bench.inventory.nodes.get(NODE) == before
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        pytest.param(request(NODE, "0" * 64, key=ec_key()), id="a wrong password"),
+        pytest.param(request(NODE, password(KEY, OTHER), key=ec_key()), id="another node's"),
+        pytest.param(
+            request(NODE, password(KEY, NODE), key=ec_key(), extensions={CLI_AUTH: "true"}),
+            id="pp_cli_auth",
+        ),
+        pytest.param(b"no request", id="no request at all"),
+    ],
+)
+def test_a_wrong_one_in_a_nodes_name_is_deleted_so_that_its_own_is_taken(
+    bench: Workbench, ca: FakeCA, pem: bytes
+) -> None:
+    ca.submit(NODE, pem)
+
+    judged = only(bench, ca)
+    assert (judged.done, ca.requests_pending, ca.signed) == (Done.REFUSED, [], [])
+
+    ca.submit(NODE, good())
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
+
+
+def test_a_retired_nodes_request_is_deleted(bench: Workbench, ca: FakeCA) -> None:
+    found = bench.inventory.nodes.get(NODE)
+    assert found is not None
+    bench.inventory.nodes.change(found, event(), state=State.RETIRING)
+    ca.submit(NODE, good())
+
+    assert signing(bench, ca) == [(NODE, Done.REFUSED)]
+
+
+@pytest.mark.parametrize("certname", ["laptop.example.com", "i-0bbbbbbbbbbbbbbb9", "db1", "a:b"])
+def test_a_strangers_stays_for_a_person(bench: Workbench, ca: FakeCA, certname: str) -> None:
+    bench.inventory.nodes.create(foreign("db1"), event())
+    ca.submit(certname, good(certname))
+
+    assert signing(bench, ca) == [(certname, Done.LEFT)]
+    assert ca.requests_pending == [certname]
+
+
+def test_one_that_was_not_recorded_yet_is_signed_once_it_is(bench: Workbench, ca: FakeCA) -> None:
+    late = "i-0aaaaaaaaaaaaaaa3"
+    ca.submit(late, good(late))
+    assert signing(bench, ca) == [(late, Done.LEFT)]
+
+    bench.inventory.nodes.create(node(late, launch=LAUNCH), event())
+
+    assert signing(bench, ca) == [(late, Done.SIGNED)]
+
+
+# The CA ---------------------------------------------------------------------------------------
+
+
+def test_a_ca_that_cannot_be_asked_for_its_list_judges_nothing(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, good())
+    ca.fail("pending", Refusal.DENIED)
+
+    with pytest.raises(PuppetError):
+        signing(bench, ca)
+    found = bench.inventory.nodes.get(NODE)
+    assert found is not None
+    assert found.csr_key == ""
+
+
+@pytest.mark.parametrize("refusal", [Refusal.UNEXPECTED, Refusal.CONFLICT, Refusal.MISSING])
+def test_a_request_that_cannot_be_signed_does_not_stop_the_next(
+    bench: Workbench, ca: FakeCA, refusal: Refusal
+) -> None:
+    ca.submit(NODE, good(NODE))
+    ca.submit(OTHER, good(OTHER))
+    ca.fail("sign", refusal)
+
+    assert signing(bench, ca) == [(NODE, Done.FAILED), (OTHER, Done.SIGNED)]
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
+
+
+@pytest.mark.parametrize("refusal", [Refusal.AWAY, Refusal.ILL, Refusal.DENIED])
+def test_a_ca_that_goes_away_is_not_asked_again_and_the_next_pass_goes_on(
+    bench: Workbench, ca: FakeCA, refusal: Refusal
+) -> None:
+    ca.submit(NODE, good(NODE))
+    ca.submit(OTHER, good(OTHER))
+    ca.fail("sign", refusal, hint="look at it")
+
+    first, second = sign_pending(bench.context, ca)
+    assert (first.done, second.done) == (Done.FAILED, Done.FAILED)
+    assert first.why.endswith("; look at it")
+    assert ca.count("request") == 1
+
+    assert signing(bench, ca) == [(NODE, Done.SIGNED), (OTHER, Done.SIGNED)]
+
+
+def test_a_signature_whose_answer_was_lost_is_found_made(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good())
+    ca.fail("sign", Refusal.AWAY, after=True)
+
+    assert signing(bench, ca) == [(NODE, Done.FAILED)]
+    assert signing(bench, ca) == []
+    assert ca.signed == [NODE]
+
+
+def test_a_request_that_somebody_else_signed_meanwhile_is_signed(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, good())
+    ca.on("request", lambda: ca.vault.sign(NODE))
+
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
+
+
+def test_one_that_is_gone_when_it_is_looked_at_is_nothing(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good())
+    ca.on("pending", ca.vault.requests.clear)
+
+    assert signing(bench, ca) == []
+
+
+def test_a_request_that_was_exchanged_before_the_signature_ends_revoked(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, good())
+    ca.on("request", lambda: ca.vault.requests.update({NODE: good(name="other")}))
+
+    judged = only(bench, ca)
+
+    assert (judged.done, ca.revoked, ca.signed) == (Done.REFUSED, [NODE], [])
+    assert "another key" in judged.why
+
+
+def test_without_the_store_nothing_is_signed_and_nothing_deleted(
+    bench: Workbench, ca: FakeCA, redis: Redis
+) -> None:
+    ca.submit(NODE, good())
+    redis.flushall()
+
+    with pytest.raises(StoreLostError):
+        signing(bench, ca)
+    assert (ca.requests_pending, ca.signed) == ([NODE], [])
+
+
+# Waiting for ready ----------------------------------------------------------------------------
+
+
+def waited(bench: Workbench) -> tuple[State, ...]:
+    nodes = bench.inventory.nodes.many([NODE])
+    until = bench.clock.now() + timedelta(seconds=20)
+    return tuple(n.state for n in follow_to_ready(bench.context, nodes, until))
+
+
+def test_waiting_for_ready_signs_what_is_awaited_and_no_other(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good(NODE))
+    ca.submit(OTHER, good(OTHER))
+
+    waited(bench)
+
+    assert (ca.signed, ca.requests_pending) == ([NODE], [OTHER])
+    assert any(line.startswith(f"signed: {NODE}") for line in bench.reporter.said)
+
+
+def test_waiting_for_ready_outlives_a_ca_that_fails(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good())
+    ca.fail("request", Refusal.AWAY, times=2)
+
+    assert waited(bench) == (State.RUNNING,)
+    assert ca.signed == [NODE]
+
+
+def test_waiting_for_ready_asks_the_ca_seldom(bench: Workbench, ca: FakeCA) -> None:
+    waited(bench)
+
+    assert 3 <= ca.count("request") <= 4
+
+
+def test_waiting_for_ready_does_without_a_ca(bench: Workbench) -> None:
+    bench.ca = None
+
+    assert waited(bench) == (State.RUNNING,)
