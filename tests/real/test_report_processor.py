@@ -55,6 +55,16 @@ class Shipper:
             self.take()
 
 
+@pytest.fixture(scope="module", params=[MRI, JRUBY], ids=["ruby", "jruby"])
+def puppet(request: pytest.FixtureRequest) -> Iterator[ReportDriver]:
+    with ReportDriver.start(request.param) as puppet:
+        yield puppet
+
+
+def certnames(path: Path) -> list[str]:
+    return [json.loads(line)["certname"] for line in path.read_bytes().splitlines()]
+
+
 @pytest.mark.parametrize(
     ("ruby", "processes"), [(MRI, 3), (JRUBY, 1)], ids=["3 of ruby", "1 of jruby"]
 )
@@ -83,16 +93,36 @@ def test_many_writers_and_a_shipper_do_not_lose_or_mix_a_report(
     assert shipper.taken > 50
 
 
-@pytest.mark.parametrize("ruby", [MRI, JRUBY], ids=["ruby", "jruby"])
 def test_a_spool_that_nobody_disturbs_does_not_hold_a_report_twice(
-    tmp_path: Path, ruby: Sequence[str]
+    puppet: ReportDriver, tmp_path: Path
 ) -> None:
     hosts = [f"w-{each}" for each in range(400)]
-    with ReportDriver.start(ruby) as puppet:
-        reports = [report("changed", host=host) for host in hosts]
-        assert puppet.save(reports, spool=tmp_path, threads=WRITERS) == ALL_WELL
-    lines = (tmp_path / "incoming").read_bytes().splitlines()
-    assert sorted(json.loads(line)["certname"] for line in lines) == sorted(hosts)
+    reports = [report("changed", host=host) for host in hosts]
+    assert puppet.save(reports, spool=tmp_path, threads=WRITERS) == ALL_WELL
+    assert sorted(certnames(tmp_path / "incoming")) == sorted(hosts)
+
+
+def test_writers_that_close_segments_at_once_do_not_lose_a_report(
+    puppet: ReportDriver, tmp_path: Path
+) -> None:
+    hosts = [f"w-{each}" for each in range(600)]
+    reports = [report("changed", host=host) for host in hosts]
+    answer = puppet.save(reports, spool=tmp_path, spool_limit=1, threads=WRITERS)
+    assert answer == ALL_WELL
+    files = list(tmp_path.iterdir())
+    assert len(files) > 2
+    assert {name for path in files for name in certnames(path)} == set(hosts)
+
+
+def test_many_at_once_in_a_missing_folder_do_not_lose_a_report(
+    puppet: ReportDriver, tmp_path: Path
+) -> None:
+    hosts = {f"w-{each}" for each in range(WRITERS)}
+    reports = [report("changed", host=host) for host in hosts]
+    for number in range(50):
+        spool = tmp_path / str(number)
+        assert puppet.save(reports, spool=spool, threads=WRITERS) == ALL_WELL
+        assert set(certnames(spool / "incoming")) == hosts
 
 
 # Puppet's own check, Puppet::Indirector::Terminus#validate_key, which the PUT of a report passes
@@ -101,19 +131,19 @@ def test_a_spool_that_nobody_disturbs_does_not_hold_a_report_twice(
 # With auth.conf's rule that a certificate may PUT only under its own name, no node can report for
 # another one; so the processor believes the report's `host`.
 def test_a_report_under_another_name_than_its_own_does_not_reach_the_processor(
-    tmp_path: Path,
+    puppet: ReportDriver, tmp_path: Path
 ) -> None:
-    with ReportDriver.start() as puppet:
-        answer = puppet.save([report("changed")], key="i-0aaa0001", spool=tmp_path)
+    answer = puppet.save([report("changed")], key="i-0aaa0001", spool=tmp_path)
     (raised,) = answer.raised
     assert raised.startswith("Puppet::Indirector::ValidationError: ")
     assert '"i-0aaa0002" does not match requested key "i-0aaa0001"' in raised
     assert not list(tmp_path.iterdir())
 
 
-def test_a_report_under_its_own_name_does_reach_the_processor(tmp_path: Path) -> None:
-    with ReportDriver.start() as puppet:
-        assert puppet.save([report("changed")], key="i-0aaa0002", spool=tmp_path) == ALL_WELL
+def test_a_report_under_its_own_name_does_reach_the_processor(
+    puppet: ReportDriver, tmp_path: Path
+) -> None:
+    assert puppet.save([report("changed")], key="i-0aaa0002", spool=tmp_path) == ALL_WELL
     assert (tmp_path / "incoming").exists()
 
 

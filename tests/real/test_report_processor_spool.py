@@ -77,15 +77,6 @@ def test_a_missing_folder_of_the_folder_does_not_get_made(
     assert not list(tmp_path.iterdir())
 
 
-def test_many_at_once_in_a_missing_folder_do_not_lose_a_report(
-    puppet: ReportDriver, tmp_path: Path
-) -> None:
-    for number in range(20):
-        spool = tmp_path / str(number)
-        assert puppet.save(numbered(8), spool=spool, threads=8) == ALL_WELL
-        assert sorted(numbers(spool / "incoming")) == list(range(8))
-
-
 def test_a_file_in_place_of_the_folder_does_not_fail_the_run(
     puppet: ReportDriver, tmp_path: Path
 ) -> None:

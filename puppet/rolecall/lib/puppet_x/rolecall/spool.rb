@@ -14,7 +14,7 @@ module PuppetX
       MAX_DROPPED = 1024 * 1024
       FOLDER_MODE = 0o750
       FILE_MODE = 0o640
-      # NONBLOCK: whoever opens a pipe without it waits for a reader.
+      # Neither a pipe nor a link that lies in the place of a file is written to or waited for.
       FLAGS = File::RDWR | File::APPEND | File::CREAT | File::NONBLOCK | File::NOFOLLOW
       # The part of the limit at which `incoming` becomes a segment.
       PARTS = 8
