@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 
 from enc.inventory import Inventory
-from enc.model import State
+from enc.model import Node, State
 from provisioner.forgetting import NO_CA, NO_PUPPETDB
 from provisioner.launch import launch
 from provisioner.ports import Refusal
-from provisioner.retire import SparedError
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
 from tests.service.retirements import Stage
@@ -113,8 +112,17 @@ def test_the_certificate_of_a_machine_that_is_not_gone_is_kept(stage: Stage) -> 
 # Without a CA, without PuppetDB.
 
 
-def test_without_a_ca_nodes_end_all_the_same_and_it_is_said_once(stage: Stage) -> None:
+def in_two_batches(stage: Stage) -> list[Node]:
+    """The first has ended already, the others take longer than it is kept waiting for them."""
     nodes = stage.launched(3)
+    stage.bench.cloud.kill(nodes[0].certname)
+    stage.bench.cloud.manners.shutdown_s = 3 * stage.bench.spans.gather.total_seconds()
+    stage.bench.clock.step(stage.bench.cloud.manners.shutdown_s)
+    return nodes
+
+
+def test_without_a_ca_nodes_end_all_the_same_and_it_is_said_once(stage: Stage) -> None:
+    nodes = in_two_batches(stage)
     stage.bench.ca = None
     assert len(stage.end(nodes).archived) == 3
     assert stage.bench.reporter.said.count(NO_CA) == 1
@@ -124,7 +132,7 @@ def test_without_a_ca_nodes_end_all_the_same_and_it_is_said_once(stage: Stage) -
 
 
 def test_without_puppetdb_nodes_end_all_the_same_and_it_is_said_once(stage: Stage) -> None:
-    nodes = stage.launched(3)
+    nodes = in_two_batches(stage)
     stage.bench.puppetdb = None
     assert len(stage.end(nodes).archived) == 3
     assert stage.bench.reporter.said.count(NO_PUPPETDB) == 1
@@ -280,20 +288,3 @@ def test_one_node_that_puppetdb_will_not_take_does_not_keep_the_others(
     result = stage.end(nodes)
     assert len(result.archived) == 2
     assert len(result.remaining) == 1
-
-
-# What Puppet, or we, live by.
-
-
-def test_the_cas_own_node_is_not_retired_and_nothing_is_done(stage: Stage) -> None:
-    nodes = [*stage.launched(), stage.foreign("puppet.example.com")]
-    stage.bench.spared = {"puppet": "it is the host of PUPPET_CA_URL"}
-    with pytest.raises(SparedError, match=r"puppet\.example\.com is not retired: it is the host"):
-        stage.end(nodes)
-    assert stage.ca.calls == []
-    assert stage.now(nodes[0].certname) == nodes[0]
-
-
-def test_another_node_is(stage: Stage) -> None:
-    stage.bench.spared = {"puppet": "it is the host of PUPPET_CA_URL"}
-    assert stage.end([stage.foreign("puppetdb.example.com")]).archived
