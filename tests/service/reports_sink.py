@@ -1,0 +1,108 @@
+"""A service that takes reports, writes down which, and can be told to misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int = 204
+    media_type: str = "application/problem+json"
+    detail: str = "because"
+    # Nothing is said: the line is taken, and the connection closed.
+    dies: bool = False
+    close: bool = False
+
+
+TAKEN = Reply()
+DIES = Reply(dies=True)
+Judge = Callable[[bytes], Reply]
+
+
+@dataclass
+class Sink:
+    """`lines` are those that it answered with 204 or died after taking, as they came."""
+
+    url: str
+    judge: Judge = lambda line: TAKEN
+    lines: list[bytes] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    connections: int = 0
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of lines as `line()` makes them."""
+        return [json.loads(line)["number"] for line in self.lines]
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """The shippers of the tests are killed: that is no news here."""
+
+
+@contextlib.contextmanager
+def sink(folder: Path, judge: Judge = lambda line: TAKEN) -> Iterator[Sink]:
+    """On a unix socket, which is there again when it is started in the same folder."""
+    path = folder / "enc.sock"
+    path.unlink(missing_ok=True)
+    made = Sink(f"unix:{path}", judge)
+    open_now: set[socket.socket] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            open_now.add(self.connection)
+            made.connections += 1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            made.paths.append(self.path)
+            reply = made.judge(body)
+            if reply.status == TAKEN.status:
+                made.lines.append(body)
+            self.close_connection = reply.close or reply.dies
+            if not reply.dies:
+                self._say(reply)
+
+        def _say(self, reply: Reply) -> None:
+            self.send_response(reply.status)
+            if reply.close:
+                self.send_header("Connection", "close")
+            document = {"title": "no", "status": reply.status, "detail": reply.detail}
+            body = b"" if reply.status == TAKEN.status else json.dumps(document).encode()
+            if body:
+                self.send_header("Content-Type", reply.media_type)
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = _Server(str(path), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        thread.join()
+        for each in open_now:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        server.server_close()
+        path.unlink(missing_ok=True)
