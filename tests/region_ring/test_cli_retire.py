@@ -9,6 +9,7 @@ import pytest
 
 from enc.inventory.codec import launch_to_hash
 from enc.model import LaunchState, State
+from provisioner.forgetting import NO_CA, NO_PUPPETDB
 from tests.builders import event, foreign, launch, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Operator
@@ -55,9 +56,8 @@ def test_several_are_ended_in_one_command_and_each_is_named(operator: Operator) 
     ended = operator.run("retire", "--yes", "--drain", "0s", FOREIGN, *machines, machines[0])
 
     assert (ended.code, ended.out) == (0, "3 nodes archived\n")
-    assert sorted(ended.err.splitlines()) == sorted(
-        f"{name} is archived" for name in (FOREIGN, *machines)
-    )
+    archived = [f"{name} is archived" for name in (FOREIGN, *machines)]
+    assert sorted(ended.err.splitlines()) == sorted([*archived, NO_CA, NO_PUPPETDB])
     assert (operator.machines(), operator.nodes()) == ([], [])
 
 
@@ -112,7 +112,7 @@ def test_a_termination_that_is_stopped_goes_on(operator: Operator) -> None:
     stopped = command.end()
 
     assert stopped.code == 130
-    assert f"{machine} is retiring; the same command goes on" in stopped.said[0]
+    assert f"{machine} is retiring (next: terminate); the same command goes on" in stopped.said[0]
     assert operator.run("retire", "--yes", machine).code == 0
     assert (operator.machines(), operator.nodes()) == ([], [])
 
