@@ -3,7 +3,8 @@
 # Everything there: says nothing and exits 0. Not root: names what is missing and the command.
 set -eu
 
-PACKAGES="redis-server puppet-agent puppetserver cloud-init iproute2 gpg gpg-agent shellcheck"
+PACKAGES="redis-server puppet-agent puppetserver puppetdb puppet-terminus-puppetdb postgresql
+cloud-init curl iproute2 gpg gpg-agent shellcheck"
 POLICY=/usr/sbin/policy-rc.d
 
 missing=

@@ -22,7 +22,6 @@ Needs root. There is no systemd in it: `/run/systemd/system` is not there.
 """
 
 import contextlib
-import secrets
 import shlex
 import signal
 import subprocess
@@ -32,6 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.real.network import connect
 from tests.real.relay import relay
 
 STAGES = ("init --local", "init", "modules --mode=config", "modules --mode=final")
@@ -42,14 +42,14 @@ POLL_SECONDS = 0.05
 
 # Of Debian's list, the modules that user-data of ours can reach; the others would only
 # make host keys, grow disks and ask package mirrors.
-CLOUD_CFG = """\
-datasource_list: [NoCloud, None]
+MODULES = """\
 network: {config: disabled}
 cloud_init_modules: [bootcmd, write-files, set_hostname, update_hostname, update_etc_hosts]
 cloud_config_modules: [runcmd]
 cloud_final_modules: [write-files-deferred, scripts-vendor, scripts-per-once, scripts-per-boot,
   scripts-per-instance, scripts-user, final-message]
 """
+CLOUD_CFG = f"datasource_list: [NoCloud, None]\n{MODULES}"
 
 # Runs in the new namespaces. The tmpfs lies over an existing folder of the private mount
 # namespace: no folder is made on this machine.
@@ -130,9 +130,7 @@ class Host:
             self._init = stack.enter_context(_machine())
             stack.callback(self.halt)
             self.pid = _child_of(self._init.pid)
-            self.gateway, self.address = _connect(self.pid)
-            for port, target in self.relays.items():
-                stack.enter_context(relay((self.gateway, port), target))
+            self._connect(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -228,6 +226,11 @@ class Host:
             self._init.kill()
             self._init.wait()
 
+    def _connect(self, stack: contextlib.ExitStack) -> None:
+        self.gateway, self.address = connect(self.pid)
+        for port, target in self.relays.items():
+            stack.enter_context(relay((self.gateway, port), target))
+
     def _enter(self) -> list[str]:
         return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
 
@@ -269,24 +272,3 @@ def _machine() -> Iterator[subprocess.Popen[str]]:
 
 def _child_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-
-def _connect(pid: int) -> tuple[str, str]:
-    """Give the machine an address in a network of two; return (gateway, address).
-
-    The link's own end goes with the machine's network, and ours with it.
-    """
-    link = f"rc{secrets.token_hex(5)}"
-    block = 4 * secrets.randbelow(2**14)
-    gateway, address = (f"10.77.{(block + n) // 256}.{(block + n) % 256}" for n in (1, 2))
-    inside = ["nsenter", "--target", str(pid), "--net"]
-    for command in (
-        ["ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(pid)],
-        ["ip", "address", "add", f"{gateway}/30", "dev", link],
-        ["ip", "link", "set", link, "up"],
-        [*inside, "ip", "address", "add", f"{address}/30", "dev", "eth0"],
-        [*inside, "ip", "link", "set", "eth0", "up"],
-        [*inside, "ip", "link", "set", "lo", "up"],
-    ):
-        subprocess.run(command, check=True, capture_output=True)
-    return gateway, address

@@ -5,19 +5,24 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from tests.real.network import listener
+
 CHUNK = 65536
 CONNECT_SECONDS = 5
 
 
 @contextlib.contextmanager
-def relay(listen: tuple[str, int], target: tuple[str, int]) -> Iterator[int]:
+def relay(
+    listen: tuple[str, int], target: tuple[str, int], inside: int | None = None
+) -> Iterator[int]:
     """Listen at `listen` (port 0: a free one), pass each connection on to `target`; yield the port.
 
+    `inside`: it listens in the network of this process, and `target` is still as we see it.
     A connection whose target does not answer is closed at once: the client sees what it
     would see of a dead server behind a load balancer. At the end every connection is cut.
     """
     live: set[socket.socket] = set()
-    with socket.create_server(listen) as server:
+    with socket.create_server(listen) if inside is None else listener(listen, inside) as server:
         threading.Thread(target=_accept, args=(server, target, live), daemon=True).start()
         try:
             yield server.getsockname()[1]

@@ -17,6 +17,8 @@ from tests.real.newborn import LOG, PLAIN, SOON, boot, wait_bootstrapped
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("tools")]
 
 AIO = "/opt/puppetlabs/bin/puppet"
+# Of tests/real/debs.sh: apt would want Debian's agent for them, and no other.
+NEED_AN_AGENT = ("puppetserver", "puppet-terminus-puppetdb")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_installs_the_agent_and_runs_it(repo: AptRepo, way: Way) -> None:
     repo.asked.clear()
     with bare(repo, replace(PLAIN, install=way.install, repository=apt_repo.URL)) as host:
         # what is installed here would be upgraded rather than installed
-        host.run(["dpkg", "--purge", "--force-depends", "puppetserver", "puppet-agent"])
+        host.run(["dpkg", "--purge", "--force-depends", *NEED_AN_AGENT, "puppet-agent"])
         give_distribution(host, repo)
         boot(host)
         wait_bootstrapped(host)

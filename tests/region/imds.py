@@ -1,4 +1,4 @@
-"""The instance metadata service of each machine, under ``/_imds/<instance-id>/latest/``.
+"""The instance metadata service of each machine, under ``/_imds/<instance-id>/``.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 from tests.region.machines import Machine
@@ -17,11 +18,16 @@ from tests.region.wire import Reply
 from tests.region.world import ACCOUNT
 
 TTL_MAX = 21600
+# Each version is served under its date too, and to us they are all one:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+VERSION = re.compile(r"^\d{4}-\d\d-\d\d(/|$)")
+IDENTITY = "latest/dynamic/instance-identity"
 PLAIN = (("Content-Type", "text/plain"),)
 
 
 def answer(state: State, environ: dict[str, Any], path: str) -> Reply:
     instance_id, _, wanted = path.partition("/")
+    wanted = VERSION.sub(r"latest\1", wanted)
     with state.lock:
         for store in state.stores.values():
             store.settle(state.clock.now())
@@ -51,8 +57,10 @@ def _read(machine: Machine, state: State, wanted: str) -> Reply:
     if wanted == "latest/user-data":
         raw = base64.b64decode(machine.spec.user_data or "")
         return _bytes(200, raw) if raw else _text(404, "")
-    if wanted == "latest/dynamic/instance-identity/document":
+    if wanted == f"{IDENTITY}/document":
         return _text(200, json.dumps(_document(machine)))
+    if wanted.rstrip("/") == IDENTITY:
+        return _text(200, "document")
     if wanted.startswith("latest/meta-data"):
         return _meta(machine, state, wanted.removeprefix("latest/meta-data").strip("/"))
     return _text(404, "")

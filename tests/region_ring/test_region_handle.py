@@ -197,6 +197,19 @@ def test_metadata_say_who_and_where_the_machine_is(region: Region, ec2: Any, wor
     assert (document["instanceId"], document["region"]) == (instance_id, "us-east-1")
 
 
+def test_metadata_are_there_under_each_versions_date_and_a_folder_lists_what_is_in_it(
+    region: Region, ec2: Any, world: World
+) -> None:
+    (instance_id,) = run(ec2, world)
+    mine = Metadata(region, instance_id)
+    mine.base = mine.base.replace("latest", "2021-03-23")
+    assert mine.ask("meta-data/instance-id") == (200, instance_id)
+    assert mine.ask("dynamic/instance-identity/") == (200, "document")
+    assert mine.ask("dynamic/instance-identity/pkcs7")[0] == 404
+    mine.base = mine.base.replace("2021-03-23", "newest")
+    assert mine.ask("meta-data/instance-id")[0] == 404
+
+
 def test_metadata_want_a_token_where_it_is_required(region: Region, ec2: Any, world: World) -> None:
     (strict,) = run(ec2, world, MetadataOptions={"HttpTokens": "required"})
     (lax,) = run(ec2, world)
