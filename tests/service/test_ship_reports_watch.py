@@ -1,0 +1,294 @@
+"""How ship-reports is called, how it watches, and how long it waits."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import wait_until
+from tests.service import autosign_script
+from tests.service.certificates import Authority, server_context
+from tests.service.enc_script import is_one_line
+from tests.service.hanging_resolver import NAMESPACES, hanging_resolver, needs_root
+from tests.service.misbehaving import Act, deaf, read, send, serve, stay, trickle
+from tests.service.misframings import header
+from tests.service.reports_sink import TAKEN, Reply, Sink, sink
+from tests.service.spool import FIRST, SCRIPT, SECOND, fill, left, line, run_ship, start_ship
+from tests.service.test_autosign_script_usage import modules_of
+
+TIMEOUT = 0.5
+STARTUP = 0.6
+# It promises to end within a second.
+A_SECOND = 1.0
+OFTEN = "0.02"
+NO_CONTENT = header("204 No Content", "Connection: close")
+# What both scripts must do alike, and each is one file.
+SHARED = ["connect", "split_url", "dial", "secure", "problem_detail", "read_settings", "read_file"]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    (folder := tmp_path / "spool").mkdir()
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Sink]:
+    with sink(tmp_path) as made:
+        yield made
+
+
+def end(process: subprocess.Popen) -> tuple[int, str, float]:
+    """(exit code, what it said, seconds that it took)."""
+    begun = time.monotonic()
+    process.terminate()
+    _, err = process.communicate()
+    return process.returncode, err.decode("ascii"), time.monotonic() - begun
+
+
+class TestTheArguments:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--help"],
+            ["x"],
+            ["--once", "--watch"],
+            ["--watch", "0"],
+            ["--watch", "-1"],
+            ["--watch", "nan"],
+            ["--watch", "inf"],
+            ["--watch", "soon"],
+            ["--watch", "1", "2"],
+        ],
+    )
+    def test_others_are_wrong_usage_and_nothing_is_done(
+        self, spool: Path, arguments: list[str]
+    ) -> None:
+        run = run_ship(spool, *arguments)
+
+        assert (run.code, is_one_line(run.err), list(spool.iterdir())) == (2, True, [])
+        assert "usage: ship-reports" in run.err
+
+    def test_it_runs_by_its_first_line(self, spool: Path, service: Sink) -> None:
+        fill(spool / FIRST, [1])
+        environment = autosign_script.environment(spool=spool, url=service.url)
+
+        assert subprocess.run([SCRIPT], env=environment, check=False).returncode == 0
+        assert service.numbers == [1]
+
+
+class TestTheSettings:
+    def test_come_from_the_file_of_enc(self, spool: Path, service: Sink, tmp_path: Path) -> None:
+        (conf := tmp_path / "enc.conf").write_text(
+            f"url = {service.url}\nspool = {spool}\nspool_limit = 64\ncache = /x\ntimeout = 2\n"
+        )
+        fill(spool / FIRST, [1])
+        environment = autosign_script.environment(conf=conf)
+
+        assert subprocess.run([SCRIPT], env=environment, check=False).returncode == 0
+        assert service.numbers == [1]
+
+    @pytest.mark.parametrize("text", ["tiemout = 3\n", "timeout = soon\n"])
+    def test_what_makes_no_sense_is_named_and_nothing_is_done(
+        self, spool: Path, tmp_path: Path, text: str
+    ) -> None:
+        (conf := tmp_path / "enc.conf").write_text(text)
+
+        run = run_ship(spool, "--watch", conf=conf)
+
+        assert (run.code, is_one_line(run.err), list(spool.iterdir())) == (2, True, [])
+        assert str(conf) in run.err
+
+
+class TestWatching:
+    def test_ships_what_comes(self, spool: Path, service: Sink) -> None:
+        process = start_ship(spool, "--watch", OFTEN, url=service.url)
+        for number in range(3):
+            fill(spool / "incoming", [number])
+            wait_until("it", lambda number=number: number in service.numbers)
+
+        assert end(process)[:2] == (0, "")
+        assert service.numbers == [0, 1, 2]
+
+    @pytest.mark.parametrize("number", [2, 15], ids=["SIGINT", "SIGTERM"])
+    def test_ends_within_a_second_of_idling(self, spool: Path, service: Sink, number: int) -> None:
+        fill(spool / FIRST, [1])
+        process = start_ship(spool, "--watch", "3600", url=service.url)
+        wait_until("the first", lambda: left(spool) == [])
+        begun = time.monotonic()
+        process.send_signal(number)
+        _, err = process.communicate()
+
+        assert (process.returncode, err) == (0, b"")
+        assert time.monotonic() - begun < A_SECOND
+
+    def test_ends_within_a_second_of_waiting_for_an_answer(
+        self, spool: Path, tmp_path: Path
+    ) -> None:
+        fill(spool / FIRST, [1])
+        with serve((read, stay), "unix", tmp_path) as silent:
+            process = start_ship(spool, "--watch", url=silent.url, timeout=20)
+            wait_until("the question", lambda: bool(silent.requests))
+            code, err, seconds = end(process)
+
+        assert (code, err, left(spool)) == (0, "", [FIRST])
+        assert seconds < A_SECOND
+
+    def test_trouble_is_one_line_when_it_begins_and_one_when_it_ends(
+        self, spool: Path, tmp_path: Path
+    ) -> None:
+        fill(spool / FIRST, [1])
+        process = start_ship(spool, "--watch", OFTEN, url=f"unix:{tmp_path}/enc.sock")
+        time.sleep(0.4)
+        with sink(tmp_path) as service:
+            wait_until("the report", lambda: left(spool) == [])
+            # It has nothing to say about the next one.
+            fill(spool / "incoming", [2])
+            wait_until("the next", lambda: service.numbers == [1, 2] and left(spool) == [])
+            time.sleep(0.1)
+            code, err, _ = end(process)
+
+        begins, ends = err.splitlines()
+        assert code == 0
+        assert "enc.sock" in begins
+        assert f"kept in {spool}; it is tried again" in begins
+        assert "goes on" in ends
+
+    def test_waits_longer_each_time_while_there_is_trouble(
+        self, spool: Path, service: Sink
+    ) -> None:
+        service.judge = lambda text: Reply(503)
+        fill(spool / FIRST, [1])
+        process = start_ship(spool, "--watch", OFTEN, url=service.url)
+        time.sleep(1.2)
+        end(process)
+
+        # 0.04 + 0.08 + 0.16 + 0.32 + 0.64 s, and not 60 times 0.02 s.
+        assert 3 <= len(service.paths) <= 6
+
+    def test_waits_for_a_folder_that_is_missing(self, tmp_path: Path, service: Sink) -> None:
+        spool = tmp_path / "later"
+        process = start_ship(spool, "--watch", OFTEN, url=service.url)
+        time.sleep(0.2)
+        spool.mkdir()
+        fill(spool / "incoming", [1])
+        wait_until("the report", lambda: service.numbers == [1])
+        _, err, _ = end(process)
+
+        assert err.count("there is no folder") == 1
+
+    def test_says_what_lies_in_the_way_once(self, spool: Path, service: Sink) -> None:
+        (spool / FIRST).symlink_to("/nonexistent")
+        process = start_ship(spool, "--watch", OFTEN, url=service.url)
+        for number in range(3):
+            fill(spool / "incoming", [number])
+            wait_until("it", lambda number=number: number in service.numbers)
+
+        assert is_one_line(end(process)[1])
+
+    def test_leaves_room_for_one_by_hand(self, spool: Path, service: Sink) -> None:
+        fill(spool / FIRST, [1])
+        process = start_ship(spool, "--watch", "3600", url=service.url)
+        wait_until("the first", lambda: left(spool) == [])
+        fill(spool / SECOND, [2])
+        run = run_ship(spool, url=service.url)
+        end(process)
+
+        assert (run.code, run.err, service.numbers) == (0, "", [1, 2])
+
+
+class TestTheTime:
+    @pytest.mark.parametrize(
+        "acts",
+        [
+            pytest.param((stay,), id="silence"),
+            pytest.param((read, trickle(NO_CONTENT, 0.1)), id="ten bytes a second"),
+        ],
+    )
+    def test_of_each_report_is_bounded(
+        self, spool: Path, tmp_path: Path, acts: tuple[Act, ...]
+    ) -> None:
+        fill(spool / FIRST, [1])
+        with serve(acts, "http", tmp_path) as server:
+            run = run_ship(spool, url=server.url, timeout=TIMEOUT)
+
+        assert (run.code, left(spool)) == (3, [FIRST])
+        assert "no answer in time" in run.err
+        assert run.seconds < TIMEOUT + STARTUP
+
+    def test_is_divided_between_the_urls(self, spool: Path, tmp_path: Path, service: Sink) -> None:
+        fill(spool / FIRST, [1])
+        with deaf("unix", tmp_path) as silent:
+            run = run_ship(spool, url=f"{silent.url} {service.url}", timeout=1)
+
+        assert (run.code, service.numbers) == (0, [1])
+        assert run.seconds < 1 + STARTUP
+
+    def test_of_all_of_them_is_not(self, spool: Path, service: Sink) -> None:
+        def judge(text: bytes) -> Reply:
+            time.sleep(0.1)
+            return TAKEN
+
+        service.judge = judge
+        fill(spool / FIRST, range(7))
+
+        assert run_ship(spool, url=service.url, timeout=TIMEOUT).code == 0
+
+    @pytest.mark.root
+    @needs_root
+    def test_is_not_held_up_by_a_resolver_that_never_answers(
+        self, spool: Path, tmp_path: Path
+    ) -> None:
+        fill(spool / FIRST, [1])
+
+        run = run_ship(
+            spool, url="http://enc.example", timeout=TIMEOUT, within=hanging_resolver(tmp_path)
+        )
+
+        assert (run.code, left(spool)) == (3, [FIRST])
+        assert run.seconds < TIMEOUT + STARTUP + NAMESPACES
+
+
+class TestTls:
+    def test_shows_its_certificate_and_checks_the_services(
+        self, spool: Path, tmp_path: Path
+    ) -> None:
+        authority = Authority(tmp_path, "authority")
+        client, server = authority.issue("puppet"), authority.issue("enc", "localhost")
+        settings = {"ca": authority.file, "cert": client.cert, "key": client.key}
+        context = server_context(server, authority)
+        fill(spool / FIRST, [1, 2])
+        with serve((read, send(NO_CONTENT)), "https", tmp_path, context) as service:
+            nameless = run_ship(spool, url=service.url.replace("localhost", "127.0.0.1"))
+            refused = run_ship(spool, url=service.url, ca=authority.file)
+            run = run_ship(spool, url=service.url, **settings)
+
+        assert (nameless.code, refused.code, run.code) == (3, 3, 0), run.err
+        assert [request.partition(b"\r\n\r\n")[2] for request in service.requests] == [
+            line(1),
+            line(2),
+        ]
+
+
+class TestTheFile:
+    def test_does_as_autosign_does_where_both_do_the_same(self) -> None:
+        ours, its = functions_of(SCRIPT), functions_of(autosign_script.SCRIPT)
+
+        assert {name: ours[name] for name in SHARED} == {name: its[name] for name in SHARED}
+
+    def test_is_valid_for_python_3_9(self) -> None:
+        ast.parse(SCRIPT.read_text(), feature_version=(3, 9))
+
+    def test_imports_the_standard_library_alone(self) -> None:
+        assert modules_of(SCRIPT) <= sys.stdlib_module_names
+
+
+def functions_of(script: Path) -> dict[str, str]:
+    tree = ast.parse(script.read_text())
+    return {node.name: ast.unparse(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
