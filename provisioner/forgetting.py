@@ -59,7 +59,10 @@ class Forgetting:
         if error is None:
             return nodes
         if len(nodes) > 1 and not self._ca_door.closed:
-            return [node for node in nodes if self._cleaned(ca, [node])]
+            cleaned = [node for node in nodes if self._cleaned(ca, [node])]
+            if cleaned:
+                return cleaned
+            # It was none of them in particular: one message for all.
         self._ledger.remain(nodes, f"its certificate is not revoked yet: {advised(error)}")
         return []
 

@@ -24,6 +24,8 @@ _LISTED = columns(
     *("certname", "role", "state", "age", "[private_ip]", "[market]", "[instance_type]"),
     *("[zone]", "[kind]", "[private_dns]"),
 )
+# Shown while some node is at its end.
+_NEXT = columns("[retire_step]")
 _ENDED = columns(
     *("certname", "role", "ended_at", "hours", "[reason]"),
     *("[market]", "[instance_type]", "[zone]", "[kind]", "[launched_at]"),
@@ -71,7 +73,8 @@ def ls(
     else:
         rows = [node_record(node) for node in found]
     empty = _empty(store, narrowed=any((role, state, market, prefix)))
-    output.emit_rows(form, rows, output.Listing(_LISTED, NODE_FIELDS, "" if rows else empty))
+    listed = (*_LISTED, *_NEXT) if any(row["retire_step"] for row in rows) else _LISTED
+    output.emit_rows(form, rows, output.Listing(listed, NODE_FIELDS, "" if rows else empty))
     for warning in cut_short(store, today, Spans().dead):
         click.echo(warning, err=True)
 

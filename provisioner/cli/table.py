@@ -15,7 +15,7 @@ from provisioner.cli.texts import readable
 GAP = "  "
 # Stands for nothing, so that programs can count columns.
 NOTHING = "-"
-_TITLES = {"certname": "NODE", "instance_type": "TYPE"}
+_TITLES = {"certname": "NODE", "instance_type": "TYPE", "retire_step": "NEXT-STEP"}
 Paint = Callable[[str, str, str], str]
 
 

@@ -200,6 +200,15 @@ def test_a_no_that_holds_for_all_is_not_asked_for_again_one_by_one(
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("refusal", [Refusal.DENIED, Refusal.MISSING, Refusal.CONFLICT])
+def test_a_no_to_each_of_many_has_one_message(stage: Stage, refusal: Refusal) -> None:
+    stage.ca.fail("clean", refusal, hint="all of them")
+    for number in range(3):
+        stage.ca.fail("clean", refusal, hint=f"number {number}")
+    [said] = set(stage.end(stage.launched(3)).remaining.values())
+    assert said.endswith("; all of them")
+
+
 class Spoilt(FakeCA):
     """Cannot clean one name, nor any list with it."""
 
