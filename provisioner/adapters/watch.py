@@ -16,7 +16,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-# A connection may still be in its handshake when the time is up: it is cut again and again.
+# The connection may still be in its handshake, which has a bound of its own, when the time is up:
+# we cut until the call has ended.
 _AGAIN = 0.1
 _running = threading.local()
 
@@ -26,7 +27,7 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self.cut = False
-        self.connection: HTTPConnection | None = None
+        self.socket: socket.socket | None = None
         self._seconds, self._done = seconds, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -50,11 +51,10 @@ class Watch:
         wait = self._seconds
         while not self._done.wait(wait):
             self.cut, wait = True, _AGAIN
-            _shut(self.connection)
+            _shut(self.socket)
 
 
-def _shut(connection: HTTPConnection | None) -> None:
-    held = connection.sock if connection else None
+def _shut(held: socket.socket | None) -> None:
     if held is not None:
         with suppress(OSError):
             # Past SSLSocket's own, which takes the session away from under the reading thread.
@@ -62,11 +62,15 @@ def _shut(connection: HTTPConnection | None) -> None:
 
 
 class _Watched(HTTPConnection):
-    """Tells the watch of its thread which connection the call is on, new or kept."""
+    """Tells the watch of its thread which socket the call is on, new or kept.
+
+    The socket itself: of an answer whose length is not given, http.client takes it away from the
+    connection before the body is read.
+    """
 
     def connect(self) -> None:
-        self._tell()
         super().connect()
+        self._tell()
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         self._tell()
@@ -74,8 +78,9 @@ class _Watched(HTTPConnection):
 
     def _tell(self) -> None:
         watch: Watch | None = getattr(_running, "watch", None)
-        if watch is not None:
-            watch.connection = self
+        held = self.sock
+        if watch is not None and isinstance(held, socket.socket):
+            watch.socket = held
 
 
 class _WatchedTls(_Watched, HTTPSConnection):

@@ -31,7 +31,7 @@ How = (
         "stranger",  # 200 and a page, from something that is not Puppet's
         "redirect",
         "huge",  # 200 and more bytes than anybody wants
-        "drip",  # its body, a byte at a time
+        "drip",  # its body, a byte at a time, and its length unknown
         "drip headers",
     ]
 )
@@ -213,12 +213,14 @@ class _Connection(BaseHTTPRequestHandler):
         self._head(reply, len(reply.body) if length is None else length)
         self.wfile.write(reply.body)
 
-    def _head(self, reply: Reply, length: int) -> None:
+    def _head(self, reply: Reply, length: int | None) -> None:
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Type", reply.type)
-        if reply.status != 204:
+        if length is None:
+            self.send_header("Connection", "close")
+        elif reply.status != 204:
             self.send_header("Content-Length", str(length))
         self.end_headers()
 
@@ -264,8 +266,9 @@ class _Connection(BaseHTTPRequestHandler):
                 self.wfile.write(piece)
 
     def _drip(self, reply: Reply) -> None:
-        self._head(Reply(status=200), HUGE)
-        self._trickle(b"[" + b" " * HUGE)
+        """Wherever it is cut, it looks like a whole answer."""
+        self._head(Reply(status=200), None)
+        self._trickle(b"[]" + b" " * HUGE)
 
     def _drip_headers(self, reply: Reply) -> None:
         self._trickle(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * HUGE)

@@ -53,14 +53,18 @@ def test_each_bad_answer_has_one_message(
     assert puppet.count("pending") == 1
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["new connection", "kept connection"])
 @pytest.mark.parametrize("how", ["hang", "drip", "drip headers"])
-def test_no_call_outlasts_its_bounds(puppet: PuppetServer, how: How) -> None:
+def test_no_call_outlasts_its_bounds(puppet: PuppetServer, how: How, kept: bool) -> None:
+    ca = adapter(puppet, read=0.2, whole=0.4)
+    if kept:
+        ca.pending()
     puppet.fail("pending", how)
     started = time.monotonic()
-    error = refused(adapter(puppet, read=0.3, whole=0.6))
+    error = refused(ca)
 
     assert error.refusal is Refusal.AWAY
-    assert ("no answer in time" if how == "hang" else "no whole answer within 0.6 s") in str(error)
+    assert ("no answer in time" if how == "hang" else "no whole answer within 0.4 s") in str(error)
     assert time.monotonic() - started < 5
 
 
