@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,14 @@ def test_with_them_there_are_both_and_nothing_is_read_yet() -> None:
 
     assert wiring.open_ca(settings) is not None
     assert wiring.open_puppetdb(settings) is not None
+
+
+def test_what_only_lists_imports_no_http_client() -> None:
+    command = [sys.executable, "-c", "import sys, provisioner.wiring; print(*sys.modules)"]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    assert "provisioner.settings" in loaded
+    assert not {"requests", "urllib3"} & set(loaded)
 
 
 @pytest.mark.parametrize(

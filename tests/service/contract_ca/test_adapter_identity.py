@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from provisioner import wiring
 from provisioner.adapters.http import Caller
 from provisioner.adapters.puppet_ca import PuppetCA
 from provisioner.cli.errors import advised
 from provisioner.ports import PuppetError, Refusal
+from provisioner.settings import Settings
 from tests.fakes.ca_server import PuppetServer
 from tests.service.certificates import DAY, NOW, Authority
 from tests.service.contract_ca.stages import adapter, refused, tls
@@ -132,3 +134,16 @@ def test_neither_proxies_nor_other_authorities_come_from_the_environment(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
 
     assert adapter(puppet).pending() == ()
+
+
+def test_the_environment_is_all_that_the_wiring_needs(puppet: PuppetServer) -> None:
+    settings = Settings.read(puppet.env())
+    settings.check_puppet_files()
+    ca, puppetdb = wiring.open_ca(settings), wiring.open_puppetdb(settings)
+    assert ca is not None
+    assert puppetdb is not None
+    puppet.vault.issue(NODE)
+    ca.clean([NODE])
+    puppetdb.deactivate(NODE, NOW)
+
+    assert puppet.vault.revoked == list(puppet.deactivated) == [NODE]
