@@ -167,6 +167,19 @@ class TestAFullDisk:
         assert "cannot write the position" in run.err
 
 
+def test_what_is_moved_aside_is_there_whole_or_not_at_all(spool: Path, service: Sink) -> None:
+    """There is room for ten bytes of it."""
+    service.judge = refuses(line(1))
+    before = b"{}\n" * 1000
+    (spool / "refused.jsonl").write_bytes(before)
+    fill(spool / FIRST, [1])
+
+    run = run_ship(spool, url=service.url, within=["prlimit", f"--fsize={len(before) + 10}"])
+
+    assert (run.code, left(spool)) == (3, [FIRST, "refused.jsonl"])
+    assert (spool / "refused.jsonl").read_bytes() == before
+
+
 def full_disk(spool: Path) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", FULL_DISK, "sh", str(spool)]
 

@@ -27,6 +27,8 @@ STARTUP = 0.6
 # It promises to end within a second.
 A_SECOND = 1.0
 OFTEN = "0.02"
+# How long Linux' TCP waits before it acknowledges what it has nothing to answer to.
+DELAYED_ACK = 0.04
 NO_CONTENT = header("204 No Content", "Connection: close")
 # What both scripts must do alike, and each is one file.
 SHARED = ["connect", "split_url", "dial", "secure", "problem_detail", "read_settings", "read_file"]
@@ -239,6 +241,16 @@ class TestTheTime:
         fill(spool / FIRST, range(7))
 
         assert run_ship(spool, url=service.url, timeout=TIMEOUT).code == 0
+
+    def test_over_tcp_is_not_spent_on_waiting_for_acknowledgements(
+        self, spool: Path, tmp_path: Path
+    ) -> None:
+        fill(spool / FIRST, range(50))
+        with sink(tmp_path, tcp=True) as service:
+            run = run_ship(spool, url=service.url)
+
+        assert service.numbers == list(range(50))
+        assert run.seconds < 50 * DELAYED_ACK
 
     @pytest.mark.root
     @needs_root
