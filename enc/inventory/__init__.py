@@ -25,6 +25,7 @@ from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.nodes import Nodes
 from enc.inventory.query import Page, Queries, Query
+from enc.inventory.reports import Reports
 from enc.inventory.roles import Applied, RoleInUseError, Roles
 from enc.inventory.signing import Signing
 
@@ -68,19 +69,21 @@ class Inventory:
     events: Events
     droughts: Droughts
     signing: Signing
+    reports: Reports
 
     @classmethod
     def on(cls, redis: Redis) -> Inventory:
-        nodes, launches = Nodes(redis), Launches(redis)
+        nodes, launches, lookups = Nodes(redis), Launches(redis), LookUps(redis)
         return cls(
             redis=redis,
             meta=MetaStore(redis),
             nodes=nodes,
-            lookups=LookUps(redis),
+            lookups=lookups,
             queries=Queries(redis),
             roles=Roles(redis),
             launches=launches,
             events=Events(redis),
             droughts=Droughts(redis),
             signing=Signing(redis, nodes, launches),
+            reports=Reports(redis, nodes, lookups),
         )

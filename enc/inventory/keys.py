@@ -55,5 +55,9 @@ def life(certname: str) -> str:
     return f"life:{certname}"
 
 
+def runs(certname: str) -> str:
+    return f"runs:{certname}"
+
+
 def archive(certname: str) -> str:
     return f"archive:{certname}"

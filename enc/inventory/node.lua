@@ -3,14 +3,16 @@
 --
 -- ARGV[1] is JSON, all values text: certname; born (true for a node that must not exist yet) or
 -- expect (the rev that the caller read); set (field -> text, the whole new hash without rev; absent
--- when the node ends); score (launched_at in epoch seconds); event (field, text, field, text, ...);
--- at; limits (life, events: entries; archive, formerly: seconds); init (true only while
+-- when the node ends); score (launched_at in epoch seconds); event (field, text, field, text, ...;
+-- absent when nobody need be told); run (a report's summary, for the node's last runs); at; limits
+-- (life, events, runs: entries; archive, formerly: seconds); init (true only while
 -- 'provisioner init' fills a store that has no meta yet); ending (ended_at, epoch, reason, oldest).
 -- Answers {"ok", rev}, {"there"}, {"conflict", rev}, {"archived"}, {"lost"} or {"wrong", key, what}.
 
 local command = cjson.decode(ARGV[1])
 local certname, limits = command.certname, command.limits
 local node_key, archive_key = 'node:' .. certname, 'archive:' .. certname
+local runs_key = 'runs:' .. certname
 
 -- What a hash means for other keys ---------------------------------------------------------------
 
@@ -69,7 +71,7 @@ end
 
 local function wrong_type(old, new)
   local expected = { [node_key] = 'hash', [archive_key] = 'hash', archived = 'zset',
-    events = 'stream', ['life:' .. certname] = 'list' }
+    events = 'stream', ['life:' .. certname] = 'list', [runs_key] = 'list' }
   for _, node in ipairs({ old, new }) do
     for _, key in ipairs(index_keys(node)) do expected[key] = 'zset' end
     for _, name in ipairs(names_of(node)) do
@@ -135,6 +137,11 @@ end
 local function append_event(about, fields)
   redis.call('XADD', 'events', 'MAXLEN', '~', limits.events, '*', unpack(fields))
   add_to_life(about, fields, 'RPUSH')
+end
+
+local function add_run(text)
+  redis.call('RPUSH', runs_key, text)
+  redis.call('LTRIM', runs_key, -limits.runs, -1)
 end
 
 local function move_indexes(old, new)
@@ -217,6 +224,7 @@ local function archive(node, ending)
   redis.call('HSET', archive_key, unpack(flat(node)))
   redis.call('EXPIRE', archive_key, limits.archive)
   redis.call('EXPIRE', 'life:' .. certname, limits.archive)
+  redis.call('DEL', runs_key)
   redis.call('ZADD', 'archived', ending.epoch, certname)
   redis.call('ZREMRANGEBYSCORE', 'archived', '-inf', '(' .. ending.oldest)
 end
@@ -244,8 +252,9 @@ local key, what = first_wrong(old, new)
 if key then return { 'wrong', key, what } end
 if command.born and has_ended(new) then return { 'archived' } end
 
--- The event first: it is what Redis may refuse, for want of memory or of a stream id.
-append_event(certname, command.event)
+-- The event first, or the run: it is what Redis may refuse, for want of memory or of a stream id.
+if command.event then append_event(certname, command.event) end
+if command.run then add_run(command.run) end
 count(old, -1)
 count(new, 1)
 move_names(old, new)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from enc.inventory import keys
@@ -23,10 +23,11 @@ from enc.model import Node, State
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much of the past is kept: entries of the log and of one life, and for how long."""
+    """How much of the past is kept: entries of the log, a life and its runs, and for how long."""
 
     events: int = MAX_LENGTH
     life: int = LIFE_LENGTH
+    runs: int = 10
     archive: timedelta = timedelta(days=400)
     # Who had a name before is told when EC2 gives it again: mostly within days.
     formerly: timedelta = timedelta(days=30)
@@ -35,20 +36,27 @@ class Limits:
         return {
             "events": str(self.events),
             "life": str(self.life),
+            "runs": str(self.runs),
             "archive": str(int(self.archive.total_seconds())),
             "formerly": str(int(self.formerly.total_seconds())),
         }
 
 
 def born(node: Node, event: Event, limits: Limits, *, init: bool) -> str:
-    command = _command(node, node, event, limits)
-    command |= {"born": True, "set": node_to_hash(node), "score": score(node.launched_at)}
-    return dumps(command | ({"init": True} if init else {}))
+    command = _command(node, event.at, limits) | _told(event, node, node) | _set(node)
+    return dumps(command | {"born": True} | ({"init": True} if init else {}))
 
 
 def changed(old: Node, new: Node, event: Event, limits: Limits) -> str:
-    command = _command(old, new, event, limits)
-    return dumps(command | {"set": node_to_hash(new), "score": score(new.launched_at)})
+    return dumps(_command(old, event.at, limits) | _told(event, old, new) | _set(new))
+
+
+def reported(
+    old: Node, new: Node, *, run: str, at: datetime, event: Event | None, limits: Limits
+) -> str:
+    """``run`` joins the node's last runs; without an event the change is not worth one."""
+    command = _command(old, at, limits) | _set(new) | {"run": run}
+    return dumps(command | (_told(event, old, new) if event else {}))
 
 
 def ended(node: Node, event: Event, limits: Limits) -> str:
@@ -59,29 +67,34 @@ def ended(node: Node, event: Event, limits: Limits) -> str:
         "oldest": score(event.at - limits.archive),
     }
     new = replace(node, state=State.ARCHIVED)
-    return dumps(_command(node, new, event, limits) | {"ending": ending})
+    command = _command(node, event.at, limits) | _told(event, node, new)
+    return dumps(command | {"ending": ending})
 
 
-def _command(old: Node, new: Node, event: Event, limits: Limits) -> dict[str, Any]:
+def _command(old: Node, at: datetime, limits: Limits) -> dict[str, Any]:
     return {
         "certname": old.certname,
         "expect": str(old.rev),
-        "event": flat(_complete(event, old, new)),
-        "at": iso(event.at),
+        "at": iso(at),
         "limits": limits.as_text(),
     }
 
 
-def _complete(event: Event, old: Node, new: Node) -> Event:
+def _set(new: Node) -> dict[str, Any]:
+    return {"set": node_to_hash(new), "score": score(new.launched_at)}
+
+
+def _told(event: Event, old: Node, new: Node) -> dict[str, Any]:
     """Every event of a node says which, of what role and launch, and how its state moved."""
     moved = {"was": old.state.value, "state": new.state.value} if new.state != old.state else {}
-    return replace(
+    whole = replace(
         event,
         node=new.certname,
         role=event.role or new.role,
         launch=event.launch or new.launch,
         more={**moved, **event.more},
     )
+    return {"event": flat(whole)}
 
 
 def rev_of(node: Node, answer: Any) -> int:

@@ -24,7 +24,7 @@ from enc.inventory.errors import (
     translated,
 )
 from enc.inventory.events import Event
-from enc.inventory.nodecommands import Limits, born, changed, ended, rev_of
+from enc.inventory.nodecommands import Limits, born, changed, ended, reported, rev_of
 from enc.inventory.scripts import Script
 from enc.model import ArchivedNode, Node, State, check_transition
 
@@ -144,6 +144,19 @@ class Nodes:
         if errors:
             raise errors[0]
         return done
+
+    def report(
+        self, node: Node, run: str, at: datetime, event: Event | None, **changes: Any
+    ) -> Node:
+        """Change what was read as ``node``, and add ``run`` (JSON) to its last runs; as ``change``.
+
+        Without an event nobody is told: a node reports twice an hour, mostly the same.
+        """
+        new = _changed(node, at, changes)
+        [answer] = self._script.each(
+            [reported(node, new, run=run, at=at, event=event, limits=self.limits)]
+        )
+        return replace(new, rev=rev_of(node, answer))
 
     def archive(self, node: Node, event: Event) -> None:
         """End a node: out of every index, into the archive; ``event.why`` is the reason kept.

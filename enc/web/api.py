@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from enc.certname import is_certname
@@ -9,6 +11,7 @@ from enc.inventory import CorruptError, Inventory
 from enc.inventory.codec import iso
 from enc.inventory.query import BadCursorError
 from enc.inventory.ready import check_ready
+from enc.inventory.runs import run_record
 from enc.model import Node
 from enc.web.documents import BAD_PARAMETER, ENDED_NODE, UNKNOWN_NODE
 from enc.web.parameters import LONGEST_CURSOR, Parameters, limit, node_query
@@ -40,13 +43,14 @@ def blueprint(inventory: Inventory, site: str) -> Blueprint:
         check_ready(inventory.redis, site)
         try:
             found = _named(inventory, name) or _absent(inventory, name)
+            runs = _runs(inventory, found) if isinstance(found, Node) else []
         except CorruptError as error:
             raise corrupt(error) from error
         # Again: a store that is lost meanwhile must not be taken for one that never knew the node.
         check_ready(inventory.redis, site)
         if isinstance(found, ProblemError):
             raise found
-        return answer(node_shape(found))
+        return answer({**node_shape(found), "runs": runs})
 
     @routes.get("/v1/roles")
     def roles() -> Response:
@@ -65,6 +69,10 @@ def _named(inventory: Inventory, name: str) -> Node | None:
     found = inventory.nodes.get(name) if is_certname(name) else None
     owner = None if found else inventory.nodes.named(name)
     return found or (inventory.nodes.get(owner) if owner else None)
+
+
+def _runs(inventory: Inventory, node: Node) -> list[dict[str, Any]]:
+    return [run_record(report) for report in inventory.reports.runs(node.certname)]
 
 
 def _absent(inventory: Inventory, name: str) -> ProblemError:

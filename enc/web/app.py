@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from enc.inventory import Inventory
-from enc.web import api, classification, health, home, metrics, problems, trust
+from enc.web import api, classification, health, home, metrics, problems, reports, trust
 from enc.web.answers import Answers
 
 # A certificate request, and a report: a few kilobytes each.
@@ -29,5 +29,6 @@ def create_app(
     app.register_blueprint(metrics.blueprint(counts))
     app.register_blueprint(api.blueprint(inventory, site))
     app.register_blueprint(trust.blueprint(inventory.signing, site, counts))
+    app.register_blueprint(reports.blueprint(inventory.reports, site, counts))
     app.register_blueprint(classification.blueprint(Answers(inventory.lookups, site), counts))
     return app

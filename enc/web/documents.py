@@ -25,9 +25,12 @@ class Kind:
 
 IMPOSSIBLE_CERTNAME = Kind(400, "impossible-certname", "No machine can have this certname")
 BAD_PARAMETER = Kind(400, "bad-parameter", "A query parameter cannot be used")
+BAD_REPORT = Kind(400, "bad-report", "This is not the summary of a report")
 CSR_REFUSED = Kind(403, "csr-refused", "This certificate request is not signed")
 UNKNOWN_NODE = Kind(404, "unknown-node", "Not in the inventory")
 ENDED_NODE = Kind(410, "ended-node", "This machine's life is over")
+REPORT_TOO_LARGE = Kind(413, "report-too-large", "This is larger than a report's summary")
+NOT_JSON = Kind(415, "not-json", "This is not sent as JSON")
 UNCLASSIFIABLE = Kind(422, "unclassifiable-node", "Known, but not classifiable")
 CORRUPT = Kind(422, "corrupt-value", "The store holds what rolecall did not write")
 STORE_UNAVAILABLE = Kind(503, "store-unavailable", "The store cannot be asked")

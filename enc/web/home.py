@@ -11,6 +11,7 @@ from enc.web.responses import answer
 _PLACES = {
     "/v1/enc/CERTNAME": "the classification of a node, as Puppet gets it",
     "POST /v1/autosign/CERTNAME": "whether Puppet may sign this certificate request (PEM)",
+    "POST /v1/reports": "the summary of one of Puppet's runs (JSON)",
     "/v1/nodes": "nodes; ?role= &state= &market= &q= (a prefix) &limit= &cursor=",
     "/v1/nodes/NAME": "one node, by certname, DNS name or VPC:ADDRESS",
     "/v1/roles": "roles as last applied, and how many nodes each has",

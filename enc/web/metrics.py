@@ -51,6 +51,12 @@ class Metrics:
             ["reason"],
             registry=self._registry,
         )
+        self._reports = Counter(
+            "rolecall_reports",
+            "Reports of Puppet's runs by their outcome",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._store_errors = Counter(
             "rolecall_store_errors",
             "Requests that the store could not serve, by the problem's kind",
@@ -72,6 +78,9 @@ class Metrics:
 
     def judged(self, reason: str) -> None:
         self._verdicts.labels(reason).inc()
+
+    def reported(self, outcome: str) -> None:
+        self._reports.labels(outcome).inc()
 
     def store_failed(self, kind: str) -> None:
         self._store_errors.labels(kind).inc()

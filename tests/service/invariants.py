@@ -15,9 +15,10 @@ from typing import Any
 from redis import Redis
 
 LIFE_LENGTH = 200
+RUNS_LENGTH = 10
 _NODE_INDEXES = ("nodes", "nodes:role:", "nodes:state:", "nodes:market:")
 _PREFIXES = (
-    *("node:", "nodes:", "fleet:", "name:", "claims:", "formerly:", "life:", "archive:"),
+    *("node:", "nodes:", "fleet:", "name:", "claims:", "formerly:", "life:", "runs:", "archive:"),
     *("role:", "launch:", "drought:"),
 )
 _SINGLE = frozenset({"meta", "nodes", "roles", "launches", "events", "archived"})
@@ -34,7 +35,7 @@ def dump(redis: Redis) -> dict[str, Any]:
 
 
 def check(redis: Redis) -> None:
-    """Assert that indexes, counts, names, lives, archive and launches follow from the nodes."""
+    """Assert that indexes, counts, names, lives, runs, archive and launches follow from nodes."""
     store = _Store(dump(redis))
     nodes = store.of("node:")
     assert not [k for k in store.keys if k not in _SINGLE and not k.startswith(_PREFIXES)]
@@ -42,6 +43,7 @@ def check(redis: Redis) -> None:
     assert store.of("fleet:") == _counts(nodes)
     _check_names(store, nodes)
     _check_lives(redis, store, nodes)
+    _check_runs(store, nodes)
     _check_archive(redis, store)
     _check_launches(store, nodes)
 
@@ -133,6 +135,14 @@ def _check_lives(redis: Redis, store: _Store, nodes: Mapping[str, Mapping[str, s
         assert all(json.dumps(entry, sort_keys=True) in logged for entry in entries)
     ends = dict(zip(lives, _ask(redis, [("TTL", f"life:{c}") for c in lives]), strict=True))
     assert {certname for certname, ttl in ends.items() if ttl == -1} == nodes.keys()
+
+
+def _check_runs(store: _Store, nodes: Mapping[str, Mapping[str, str]]) -> None:
+    for certname, runs in store.of("runs:").items():
+        assert 0 < len(runs) <= RUNS_LENGTH
+        times = [json.loads(text)["time"] for text in runs]
+        assert times == sorted(set(times))
+        assert nodes[certname]["report_at"] == times[-1]
 
 
 def _check_archive(redis: Redis, store: _Store) -> None:

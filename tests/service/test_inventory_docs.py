@@ -12,11 +12,14 @@ from redis import Redis
 
 from enc.inventory import Inventory, Meta
 from enc.inventory.events import Event
+from enc.inventory.runs import run_record
 from enc.model import Launch, Node, Role, State
+from enc.reports import Standing
 from tests.builders import event, launch, node, role
 from tests.conftest import on_both_redis
 from tests.fakes.clock import START
 from tests.service.invariants import dump
+from tests.summaries import report
 
 TEXT = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
@@ -35,6 +38,11 @@ def test_every_state_is_documented() -> None:
     assert {state for state in State if f"`{state}`" not in TEXT} == set()
 
 
+def test_every_word_for_a_run_and_every_key_of_its_summary_is_documented() -> None:
+    words = [*Standing, *run_record(report())]
+    assert {word for word in words if f"`{word}`" not in TEXT} == set()
+
+
 @on_both_redis
 def test_every_key_is_documented(inventory: Inventory, redis: Redis) -> None:
     inventory.roles.apply([role()], event())
@@ -47,11 +55,12 @@ def test_every_key_is_documented(inventory: Inventory, redis: Redis) -> None:
     last = inventory.nodes.get("i-00000000000000000")
     assert last is not None
     inventory.nodes.change(last, event(), private_dns="b.example")
+    inventory.reports.take(report(last.certname), site="default", who="test")
     redis.set("formerly:c.example", "x")
     kinds = {key.split(":")[0] for key in dump(redis)}
     documented = {match.split(":")[0] for match in re.findall(r"`([a-z]+)[:`]", TEXT)}
     assert kinds - documented == set()
-    assert {"claims", "formerly", "drought", "archive"} <= kinds | {"claims"}
+    assert {"claims", "formerly", "drought", "archive", "runs"} <= kinds | {"claims"}
 
 
 @on_both_redis

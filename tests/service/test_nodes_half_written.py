@@ -29,7 +29,13 @@ CHANGES = {
 
 TOUCHED_BY_BIRTH = [
     *("meta", f"node:{BORN.certname}", f"archive:{BORN.certname}", "archived", "events"),
-    *(f"life:{BORN.certname}", f"life:{RIVAL}", f"name:{NAME}", f"claims:{NAME}"),
+    *(
+        f"life:{BORN.certname}",
+        f"runs:{BORN.certname}",
+        f"life:{RIVAL}",
+        f"name:{NAME}",
+        f"claims:{NAME}",
+    ),
     *(f"formerly:{NAME}", "nodes", "nodes:role:web", "nodes:state:running", "nodes:market:spot"),
     *("fleet:web", "launch:l-00000000000000aa"),
 ]

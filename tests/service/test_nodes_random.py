@@ -15,12 +15,14 @@ from redis import Redis
 
 from enc.inventory import Inventory, NotAllRecordedError, StoreError, connect
 from enc.inventory.errors import AlreadyThereError, ArchivedError, ConflictError
+from enc.inventory.reports import Taken
 from enc.model import ALLOWED, Kind, Market, Node, State
 from tests.builders import event, foreign, launch, node
 from tests.conftest import on_both_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import check
+from tests.summaries import report
 
 pytestmark = on_both_redis
 
@@ -41,7 +43,10 @@ class Chaos:
 
     def act(self) -> None:
         doing: Callable[[], Any] = self.luck.choice(
-            [self.create, self.create_again, self.create_many, *4 * [self.change], self.end]
+            [
+                *(self.create, self.create_again, self.create_many, self.end),
+                *(*4 * [self.change], *2 * [self.report]),
+            ]
         )
         try:
             doing()
@@ -70,6 +75,13 @@ class Chaos:
             changes |= {"role": self.role(), "launched_at": self.time()}
         many = self.inventory.nodes.change_many([(each, event(), changes)] * 2)
         self.keep(many)
+
+    def report(self) -> None:
+        """Of any machine, known or not, with a clock that jumps."""
+        certname = self.luck.choice([*CERTNAMES, *FOREIGN])
+        status = self.luck.choice(["changed", "unchanged", "failed"])
+        sent = report(certname, time=self.time(), status=status, noop=self.luck.random() < 0.2)
+        self.done[self.inventory.reports.take(sent, site="default", who="chaos")] += 1
 
     def end(self) -> None:
         each = self.some_known()
@@ -134,6 +146,7 @@ def test_one_writer_at_random(opened: Inventory, redis: Redis) -> None:
         "create_many",
         "change",
         "end",
+        *Taken,
         *(e.__name__ for e in REFUSED),
     }
     assert chaos.done.keys() >= wanted - {"ConflictError"}

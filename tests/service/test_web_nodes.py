@@ -223,13 +223,14 @@ class TestOneNode:
             "retire_step": None,
             "held": None,
             "rev": 1,
+            "runs": [],
         }
 
     def test_has_every_field_of_a_node_but_the_private_one(
         self, client: FlaskClient, fleet: list[Node]
     ) -> None:
         known = {field.name for field in fields(Node)}
-        assert set(one(client, "i-0a")) == known - {"csr_key"}
+        assert set(one(client, "i-0a")) == known - {"csr_key"} | {"runs"}
         assert set(client.get("/v1/nodes").get_json()["nodes"][0]) == known - {"csr_key"}
 
     def test_never_shows_its_launchs_key(
