@@ -12,12 +12,17 @@ from typing import Any
 import pytest
 
 from tests.real.agent import Agent, machine
-from tests.real.ring import Ring
+from tests.real.puppetdb import PuppetDB
+from tests.real.ring import Ring, image
 from tests.real.site import Site
+from tests.region.boots import Booter
 from tests.region.handle import Region, World
 
 # What the ring drives; tests/real/debs.sh installs it.
-TOOLS = ("puppet", "puppetserver", "redis-server", "cloud-init", "ip", "gpg", "nsenter", "setpriv")
+TOOLS = (
+    *("puppet", "puppetserver", "puppetdb", "redis-server", "cloud-init"),
+    *("ip", "gpg", "nsenter", "setpriv"),
+)
 # Open to every user, and short: a path in it becomes a unix socket's, which takes 108 bytes.
 FOLDERS_BELOW = "/tmp"
 # Of each log, what a failed test shows.
@@ -55,10 +60,15 @@ def folder() -> Iterator[Path]:
 def ring(tools: None, folder: Path) -> Iterator[Ring]:
     ring = Ring.prepare(folder)
     try:
-        ring.server.start()
+        ring.start()
         yield ring
     finally:
-        ring.server.stop()
+        ring.stop()
+
+
+@pytest.fixture(scope="session")
+def puppetdb(ring: Ring) -> PuppetDB:
+    return ring.puppetdb
 
 
 @pytest.fixture(scope="session")
@@ -80,26 +90,33 @@ def numbers() -> Iterator[int]:
 
 
 @pytest.fixture
-def site(
-    ring: Ring, region: Region, world: World, folder: Path, numbers: Iterator[int]
-) -> Iterator[Site]:
+def site(ring: Ring, region: Region, world: World, numbers: Iterator[int]) -> Iterator[Site]:
     """A store that has begun, with the roles of the ring, and the service over it."""
-    site = Site.named(f"site{next(numbers)}", folder, region, world)
+    site = Site.named(f"site{next(numbers)}", ring, region, world)
     try:
         site.start()
-        ring.empty_the_cache()
-        ring.configure_enc(url=site.service.url)
         yield site
     finally:
         site.stop()
 
 
 @pytest.fixture
+def booter(ring: Ring, site: Site, region: Region) -> Iterator[Booter]:
+    """What the site launches while the test runs boots by itself."""
+    with Booter(region, ring.services, image, site.owns) as booter:
+        yield booter
+
+
+@pytest.fixture
 def start_machine(ring: Ring) -> Iterator[Callable[..., Agent]]:
-    """Call it with a certname (and a host name): a machine whose agent knows its puppetserver."""
+    """Call it with a certname (and a host name): a machine whose agent knows its puppetserver.
+
+    Its request is signed though it carries no password.
+    """
     with ExitStack() as stack:
 
         def start(certname: str, hostname: str | None = None) -> Agent:
+            ring.sign_blindly(certname)
             return stack.enter_context(machine(certname, ring.server.port, hostname))
 
         yield start
@@ -112,7 +129,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     fixtures = getattr(item, "funcargs", {})
     if report.failed and "ring" in fixtures:
         log = fixtures["ring"].server.tail(TAIL_LINES)
-        report.sections.append(("puppetserver, and its ENC's standard error", log))
+        report.sections.append(("puppetserver, and its scripts' standard error", log))
     if report.failed and "site" in fixtures:
         report.sections.append(("the service", fixtures["site"].service_log(TAIL_LINES)))
+    if report.failed and "booter" in fixtures:
+        report.sections.append(("machines that boot", fixtures["booter"].report(TAIL_LINES)))
     return report

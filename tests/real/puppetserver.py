@@ -17,17 +17,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.real import serverconf
+from tests.real.puppetdb import Identity
 
 # A cold start is 30 s on two idle cores and more than a minute on two busy ones.
 START_SECONDS = 240
 RELOAD_SECONDS = 120
 STOP_SECONDS = 30
-CA_SETUP_SECONDS = 120
+CA_SECONDS = 120
 # How often the server is asked whether it is there yet.
 POLL_SECONDS = 0.2
 ASK_SECONDS = 5
 
 DEBIAN = Path("/etc/puppet/puppetserver")
+# Debian's, with the rules that the provisioner needs: what the README points to.
+AUTH_CONF = Path(__file__).parents[2] / "puppet" / "example" / "auth.conf"
 JAR = "/usr/share/puppetserver/puppetserver.jar"
 JAVA = (
     "/usr/bin/java", "-Xms512m", "-Xmx1g",
@@ -61,14 +64,16 @@ def hand_over(*paths: Path) -> None:
 class PuppetServer:
     """A handle on one puppetserver.
 
-    `folder` must be open to the puppet user. `environment` is what the JVM gets, and with
-    it, word for word, every ENC that it runs. `settings` go to [server] of puppet.conf.
+    `folder` must be open to the puppet user. `environment` is what the JVM and its JRuby get, and
+    with it, word for word, every ENC that it runs. `settings` go to [server] of puppet.conf, and
+    `ruby` are folders with Ruby of ours.
     """
 
     folder: Path
     port: int
     environment: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    ruby: tuple[Path, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,6 +83,15 @@ class PuppetServer:
     @property
     def ca_certificate(self) -> Path:
         return self.folder / "ca" / "ca_crt.pem"
+
+    def identity(self, certname: str) -> Identity:
+        """The files of a certificate that was made here: the server's own, or by `issue`."""
+        ssl = self.folder / "ssl"
+        return Identity(
+            ssl / "certs" / f"{certname}.pem",
+            ssl / "private_keys" / f"{certname}.pem",
+            self.ca_certificate,
+        )
 
     @property
     def log(self) -> Path:
@@ -93,12 +107,14 @@ class PuppetServer:
         """Write the configuration and make the CA, whose leaf is the server's own certificate."""
         for name in ("puppet", "conf.d", "services.d", "code/environments", "run", "log"):
             (self.folder / name).mkdir(parents=True)
-        for name in ("auth", "ca", "metrics", "web-routes"):
+        for name in ("ca", "metrics", "web-routes"):
             shutil.copy(DEBIAN / "conf.d" / f"{name}.conf", self.folder / "conf.d")
+        shutil.copy(AUTH_CONF, self.folder / "conf.d")
         for name in ("bootstrap", "ca"):
             shutil.copy(DEBIAN / "services.d" / f"{name}.cfg", self.folder / "services.d")
         self.write_settings()
-        for name, text in serverconf.files(self.folder, HOST, self.port).items():
+        texts = serverconf.files(self.folder, HOST, self.port, self.environment, self.ruby)
+        for name, text in texts.items():
             (self.folder / name).write_text(text)
         self._counter.write_text("0")
         self._make_ca()
@@ -106,24 +122,28 @@ class PuppetServer:
 
     def write_settings(self) -> None:
         """Write puppet.conf from `settings`; a running server takes it over by `reload`."""
-        text = serverconf.puppet_conf(self.folder, NAME, self.settings)
+        text = serverconf.puppet_conf(self.folder, NAME, self.port, self.settings)
         (self.folder / "puppet" / "puppet.conf").write_text(text)
 
     def _make_ca(self) -> None:
+        self._ca("setup", "--certname", NAME, "--subject-alt-names", f"{NAME},localhost,IP:{HOST}")
+
+    def issue(self, certname: str) -> Identity:
+        """An ordinary certificate, made as an administrator makes one: the server has to run."""
+        self._ca("generate", "--certname", certname)
+        return self.identity(certname)
+
+    def _ca(self, *words: str) -> None:
+        config = self.folder / "puppet" / "puppet.conf"
         done = subprocess.run(
-            [
-                "puppetserver", "ca", "setup", "--certname", NAME,
-                "--config", self.folder / "puppet" / "puppet.conf",
-                "--subject-alt-names", f"{NAME},localhost,IP:{HOST}",
-            ],
-            capture_output=True, text=True, check=False, timeout=CA_SETUP_SECONDS, cwd="/",
+            ["puppetserver", "ca", *words, "--config", config],
+            capture_output=True, text=True, check=False, timeout=CA_SECONDS, cwd="/",
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(f"puppetserver ca setup failed: {done.stdout}{done.stderr}")
+            raise RuntimeError(f"puppetserver ca {words[0]} failed: {done.stdout}{done.stderr}")
 
-    def start(self) -> None:
-        """Start it and wait until it serves; raises TimeoutError or RuntimeError with its log."""
-        turn = self._turn()
+    def begin(self) -> None:
+        """Start it; `wait` waits until it serves."""
         command = [
             *as_puppet(), *JAVA, "-jar", JAR,
             "--config", self.folder / "conf.d",
@@ -137,7 +157,10 @@ class PuppetServer:
                 command, env=env | self.environment, cwd="/", start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        self._wait_for_turn(turn + 1, START_SECONDS)
+
+    def wait(self) -> None:
+        """Until it serves; raises TimeoutError or RuntimeError with its log."""
+        self._wait_for_turn(1, START_SECONDS)
 
     def reload(self) -> None:
         """Make the running server read all its settings again, in the same JVM."""

@@ -27,7 +27,7 @@ def add_class(environments: Path) -> None:
 
 
 def roles(
-    world: World, puppet_server: dict[str, Any] | None, changes: dict[str, dict[str, Any]]
+    world: World, puppet_server: dict[str, Any], changes: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """A roles file as a map: two roles that launch into `world`, `changes` laid over them."""
     launch = {
@@ -39,9 +39,8 @@ def roles(
         "market": "on-demand",
         # Its machines have an agent from the start, as this one has.
         "puppet": {"install": "none"},
+        "puppet_server": puppet_server,
     }
-    if puppet_server:
-        launch["puppet_server"] = puppet_server
     ours = {
         "pdf2swf": {"classes": {"role::pdf2swf": {"workers": 4}, "seen": {}}},
         "web": {"classes": {"role::web": {}, "seen": {}}},

@@ -1,5 +1,6 @@
 """The text of a private puppetserver's configuration files."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PUPPET_CONF = """\
@@ -14,16 +15,20 @@ publicdir = {d}/public
 certname = {name}
 # The default of 4096 bits costs seconds and shows nothing more here.
 keylength = 2048
+# For `puppetserver ca`, which asks the running server.
+server = localhost
+serverport = {port}
 [server]
 vardir = {d}/var
 cadir = {d}/ca
-storeconfigs = false
 environment_timeout = 0
 """
 
 PUPPETSERVER_CONF = """\
 jruby-puppet: {{
-    ruby-load-path: [/usr/lib/puppetserver/ruby/vendor_ruby]
+    ruby-load-path: [{ruby}]
+    # JRuby sees of the environment what is named here, and little else.
+    environment-vars: {{ {variables} }}
     gem-home: {d}/gems
     gem-path: [${{jruby-puppet.gem-home}}, "/usr/lib/puppetserver/vendored-jruby-gems"]
     server-conf-dir: {d}/puppet
@@ -77,8 +82,20 @@ REQUEST_LOGGING_XML = """\
 """
 
 
-def files(folder: Path, host: str, port: int) -> dict[str, str]:
+VENDOR_RUBY = Path("/usr/lib/puppetserver/ruby/vendor_ruby")
+
+
+def files(
+    folder: Path, host: str, port: int, variables: Mapping[str, str], ruby: Sequence[Path]
+) -> dict[str, str]:
     """Relative path -> text, for everything but puppet.conf."""
+    values = {
+        "d": folder,
+        "host": host,
+        "port": port,
+        "variables": ", ".join(f'{name}: "{value}"' for name, value in variables.items()),
+        "ruby": ", ".join(str(path) for path in (*ruby, VENDOR_RUBY)),
+    }
     texts = {
         "conf.d/puppetserver.conf": PUPPETSERVER_CONF,
         "conf.d/webserver.conf": WEBSERVER_CONF,
@@ -86,10 +103,10 @@ def files(folder: Path, host: str, port: int) -> dict[str, str]:
         "logback.xml": LOGBACK_XML,
         "request-logging.xml": REQUEST_LOGGING_XML,
     }
-    return {name: text.format(d=folder, host=host, port=port) for name, text in texts.items()}
+    return {name: text.format(**values) for name, text in texts.items()}
 
 
-def puppet_conf(folder: Path, name: str, settings: dict[str, str]) -> str:
+def puppet_conf(folder: Path, name: str, port: int, settings: Mapping[str, str]) -> str:
     """The server's puppet.conf; SETTINGS are added to its [server] section."""
     lines = "".join(f"{key} = {value}\n" for key, value in settings.items())
-    return PUPPET_CONF.format(d=folder, name=name) + lines
+    return PUPPET_CONF.format(d=folder, name=name, port=port) + lines

@@ -1,5 +1,6 @@
 """One operator's rolecall: a store, the service over it, and the CLI against a simulated region."""
 
+import hmac
 import json
 import os
 import subprocess
@@ -10,7 +11,9 @@ from typing import Any
 
 import yaml
 
+from tests.real.ring import Ring
 from tests.real.roles import roles
+from tests.real.shipper import Shipper
 from tests.region.handle import Region, World
 from tests.servers import RedisServer, Service
 
@@ -20,23 +23,29 @@ PUPPET_GROUP = "puppet"
 
 @dataclass
 class Site:
-    """Everything is this site's own but the region, where other sites' machines live on."""
+    """Everything is its own but the region, where other sites' machines live on, and the ring.
+
+    The ring's puppetserver asks this site, and its reports come here.
+    """
 
     name: str
     folder: Path
     redis: RedisServer
     service: Service
+    shipper: Shipper
+    ring: Ring
     region: Region
     world: World
 
     @classmethod
-    def named(cls, name: str, folder: Path, region: Region, world: World) -> "Site":
-        own = folder / name
+    def named(cls, name: str, ring: Ring, region: Region, world: World) -> "Site":
+        own = ring.folder / name
         redis = RedisServer(own / "redis")
         # Whoever is in its group may use the socket: here the puppetserver's user.
         env = {"ROLECALL_SITE": name, "GUNICORN_CMD_ARGS": f"--group {PUPPET_GROUP}"}
         service = Service(own / "service", redis.url, f"unix:{own}/enc.sock", env)
-        return cls(name, own, redis, service, region, world)
+        shipper = Shipper(ring.folder / "files" / "ship-reports", own, service.url, ring.spool)
+        return cls(name, own, redis, service, shipper, ring, region, world)
 
     def start(self) -> None:
         """Start the store and the service, begin the store and apply the roles."""
@@ -44,8 +53,12 @@ class Site:
         self.service.start()
         self.provisioner("init")
         self.apply()
+        self.ring.empty()
+        self.ring.configure_enc(url=self.service.url)
+        self.shipper.start()
 
     def stop(self) -> None:
+        self.shipper.stop()
         self.service.stop()
         self.redis.stop()
 
@@ -73,20 +86,42 @@ class Site:
             "HOME": str(self.folder),
             "REDIS_URL": self.redis.url,
             "ROLECALL_SITE": self.name,
+            **self.ring.environment,
             **self.region.env(),
         }
 
-    def apply(self, puppet_server: dict[str, Any] | None = None, **changes: dict[str, Any]) -> None:
+    def apply(self, **changes: dict[str, Any]) -> None:
         """Apply the ring's roles, with `changes` by role over what they are."""
         path = self.folder / "roles.yaml"
-        path.write_text(yaml.safe_dump(roles(self.world, puppet_server, changes)))
+        text = yaml.safe_dump(roles(self.world, self.ring.puppet_server, changes))
+        path.write_text(text)
         self.provisioner("roles", "apply", str(path))
 
     def launch(self, role: str) -> str:
         """Launch one machine; its certname."""
-        answer = json.loads(self.provisioner("launch", role, "--format", "json"))
-        (node,) = answer["nodes"]
-        return str(node["certname"])
+        (certname,) = self.launched(role)
+        return certname
+
+    def launched(self, role: str, *options: str) -> list[str]:
+        """What `provisioner launch` launched with these options; the certnames."""
+        answer = json.loads(self.provisioner("launch", role, "--format", "json", *options))
+        return [str(node["certname"]) for node in answer["nodes"]]
+
+    def owns(self, machine: dict[str, Any]) -> bool:
+        """Whether a machine of the region is this site's."""
+        return bool(machine["tags"].get("rolecall:site") == self.name)
+
+    def password(self, certname: str) -> str:
+        """What the machine of that name, and no other, puts into its request.
+
+        From the launch key as the store has it, by the documented rule.
+        """
+        key = self.launch_key(str(self.show(certname)["launch"]))
+        return hmac.digest(key.encode(), certname.encode(), "sha256").hex()
+
+    def launch_key(self, launch: str) -> str:
+        with self.redis.client() as client:
+            return str(client.hget(f"launch:{launch}", "key"))
 
     def launch_with_the_name_of(self, dead: str, role: str) -> str:
         """End a machine behind everybody's back, and launch one that EC2 gives its names to."""

@@ -23,11 +23,12 @@ def reload_with(server: PuppetServer, **settings: str) -> int:
 def test_a_reload_takes_over_new_settings_in_the_same_process(
     ring: Ring, start_machine: Callable[..., Agent]
 ) -> None:
+    policy = ring.server.settings["autosign"]
     try:
         without = reload_with(ring.server, autosign="false")
         run = start_machine("i-0nobody").test()
     finally:
-        again = reload_with(ring.server, autosign="true")
+        again = reload_with(ring.server, autosign=policy)
 
     assert run.code == FAILED_RUN, run.said
     assert "still need to sign this agent's certificate" in run.said
