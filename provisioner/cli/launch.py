@@ -13,7 +13,7 @@ from provisioner.cli import output
 from provisioner.cli.durations import DurationType
 from provisioner.cli.errors import DONE, advised, mistyped, tell
 from provisioner.cli.finding import known_role
-from provisioner.cli.session import acting, if_interrupted
+from provisioner.cli.session import acting, if_interrupted, settings
 from provisioner.cli.table import columns
 from provisioner.cli.usage import examples
 
@@ -81,6 +81,8 @@ def launch(
     Exit codes: 0 all came; 3 some did, or not all are as far as --wait-until says; 1 none;
     2 mistyped; 130 interrupted.
     """
+    if wait_until == "ready":
+        settings().check_puppet_files()
     with acting() as context, if_interrupted(_NOTHING_YET):
         order = _order(
             context.inventory,
