@@ -1,0 +1,104 @@
+"""How ship-reports is called: its arguments and its settings, and what its file holds."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service import autosign_script
+from tests.service.enc_script import is_one_line
+from tests.service.reports_sink import Sink, sink
+from tests.service.spool import FIRST, SCRIPT, fill, run_ship
+from tests.service.test_autosign_script_usage import modules_of
+
+# What both scripts must do alike, and each is one file.
+SHARED = ["connect", "split_url", "dial", "secure", "problem_detail", "read_settings", "read_file"]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    (folder := tmp_path / "spool").mkdir()
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Sink]:
+    with sink(tmp_path) as made:
+        yield made
+
+
+class TestTheArguments:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--help"],
+            ["x"],
+            ["--once", "--watch"],
+            ["--watch", "0"],
+            ["--watch", "-1"],
+            ["--watch", "nan"],
+            ["--watch", "inf"],
+            ["--watch", "soon"],
+            ["--watch", "1", "2"],
+        ],
+    )
+    def test_others_are_wrong_usage_and_nothing_is_done(
+        self, spool: Path, arguments: list[str]
+    ) -> None:
+        run = run_ship(spool, *arguments)
+
+        assert (run.code, is_one_line(run.err), list(spool.iterdir())) == (2, True, [])
+        assert "usage: ship-reports" in run.err
+
+    def test_it_runs_by_its_first_line(self, spool: Path, service: Sink) -> None:
+        fill(spool / FIRST, [1])
+        environment = autosign_script.environment(spool=spool, url=service.url)
+
+        assert subprocess.run([SCRIPT], env=environment, check=False).returncode == 0
+        assert service.numbers == [1]
+
+
+class TestTheSettings:
+    def test_come_from_the_file_of_enc(self, spool: Path, service: Sink, tmp_path: Path) -> None:
+        (conf := tmp_path / "enc.conf").write_text(
+            f"url = {service.url}\nspool = {spool}\nspool_limit = 64\ncache = /x\ntimeout = 2\n"
+        )
+        fill(spool / FIRST, [1])
+        environment = autosign_script.environment(conf=conf)
+
+        assert subprocess.run([SCRIPT], env=environment, check=False).returncode == 0
+        assert service.numbers == [1]
+
+    @pytest.mark.parametrize("text", ["tiemout = 3\n", "timeout = soon\n"])
+    def test_what_makes_no_sense_is_named_and_nothing_is_done(
+        self, spool: Path, tmp_path: Path, text: str
+    ) -> None:
+        (conf := tmp_path / "enc.conf").write_text(text)
+
+        run = run_ship(spool, "--watch", conf=conf)
+
+        assert (run.code, is_one_line(run.err), list(spool.iterdir())) == (2, True, [])
+        assert str(conf) in run.err
+
+
+class TestTheFile:
+    def test_does_as_autosign_does_where_both_do_the_same(self) -> None:
+        ours, its = functions_of(SCRIPT), functions_of(autosign_script.SCRIPT)
+
+        assert {name: ours[name] for name in SHARED} == {name: its[name] for name in SHARED}
+
+    def test_is_valid_for_python_3_9(self) -> None:
+        ast.parse(SCRIPT.read_text(), feature_version=(3, 9))
+
+    def test_imports_the_standard_library_alone(self) -> None:
+        assert modules_of(SCRIPT) <= sys.stdlib_module_names
+
+
+def functions_of(script: Path) -> dict[str, str]:
+    tree = ast.parse(script.read_text())
+    return {node.name: ast.unparse(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
