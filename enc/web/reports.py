@@ -36,7 +36,9 @@ def blueprint(reports: Reports, site: str, counts: Metrics) -> Blueprint:
             counts.reported(problem.kind.slug)
             raise
         counts.reported(taken.value)
-        return Response(status=204, headers=FRESH)
+        nothing = Response(status=204, headers=FRESH)
+        del nothing.headers["Content-Type"]
+        return nothing
 
     return routes
 

@@ -58,7 +58,8 @@ def read(connection: socket.socket) -> Reply:
     head, _, body = got.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    while len(body) < int(headers["content-length"]):
+    length = "0" if status.split()[1] == "204" else headers["content-length"]
+    while len(body) < int(length):
         body += _more(connection)
     return Reply(int(status.split()[1]), headers, body)
 

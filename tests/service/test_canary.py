@@ -7,6 +7,7 @@ What may carry what:
   did not write.
 - Parameters of classes and top-scope variables: in the ENC's answer and in /v1/roles, which are
   made to tell them; never in an error, a log, a metric or an event.
+- What Puppet said in a report: in the node's runs, in /v1/nodes/NODE, and nowhere else.
 - Paths, and so certnames: in the error that is about them and in the log, as names are what logs
   are for; never in a metric, of which there would be one for each.
 
@@ -21,7 +22,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -31,11 +32,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from enc.inventory import Inventory, connect
+from enc.inventory.clock import redis_now
 from enc.logs import Log, configure
+from enc.reports import NAMES
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.servers import RedisServer, Service, stop, wait_until
 from tests.service import http
+from tests.summaries import body, report, summary
 
 PASSWORD = "canary-password/4f1c"
 KEY = "canary-launch-key-4f1c"
@@ -46,6 +50,7 @@ QUERY = "canary-query-4f1c"
 SPOILT = "canary-spoilt-4f1c"
 NEVER = (PASSWORD, KEY, FINGERPRINT, HEADER, BODY, QUERY, SPOILT)
 PARAMETER = "canary-parameter-4f1c"
+REPORT = "canary-report-4f1c"
 PATH = "canary-path-4f1c"
 NAME = "i-0aaaaaaaaaaaaaaa1"
 
@@ -77,7 +82,7 @@ class Seen:
 
     def add(self, reply: http.Reply) -> None:
         whole = repr(reply.headers).encode() + reply.body
-        (self.answers if reply.status == 200 else self.errors).append(whole)
+        (self.answers if reply.status in (200, 204) else self.errors).append(whole)
 
 
 HEADERS = {
@@ -93,7 +98,7 @@ HEADERS = {
     "Range": HEADER,
 }
 PATHS = [
-    *("/", "/healthz", "/readyz", "/metrics", "/v1/nodes", "/v1/roles", "/nosuch"),
+    *("/", "/healthz", "/readyz", "/metrics", "/v1/nodes", "/v1/roles", "/v1/reports", "/nosuch"),
     *(f"/v1/enc/{NAME}", f"/v1/enc/{PATH}", f"/v1/enc/{PATH.upper()}", f"/v1/nodes/{PATH}"),
     *(f"/v1/nodes/{NAME}", f"/{PATH}", f"/v1/nodes?limit={QUERY}", f"/v1/nodes?state={QUERY}"),
     *(f"/v1/nodes?{QUERY}=1", f"/v1/nodes?cursor={QUERY}", f"/v1/nodes?q={QUERY}"),
@@ -177,6 +182,7 @@ def harms(redis: Redis) -> list[Callable[[], object]]:
     """One after the other: what the store holds gets worse."""
     broken = json.dumps({"classes": {"a": {PARAMETER: float("nan")}}})
     return [
+        lambda: redis.rpush(f"runs:{NAME}", SPOILT),
         lambda: redis.hset("role:web", "definition", broken),
         lambda: redis.hset("role:web", "definition", "{" + PARAMETER),
         lambda: redis.hset("role:web", mapping={"rev": SPOILT, "applied_at": SPOILT}),
@@ -199,6 +205,24 @@ def ask_for_everything(service: Service, found: Seen) -> None:
             found.add(http.send(service, f"{head}{body}".encode()))
     for request in MALFORMED:
         found.add(http.send(service, request.encode()))
+    for sent in reports():
+        told = f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n"
+        head = f"POST /v1/reports HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{lines}{told}"
+        found.add(http.send(service, head.encode() + sent))
+
+
+def reports() -> Iterator[bytes]:
+    """The secret in each field, alone and with all; taken, refused, and of nobody we know."""
+    texts = {name: REPORT for name, value in summary().items() if isinstance(value, str)}
+    lawful = {**dict.fromkeys(NAMES, REPORT), "errors": [REPORT]}
+    for status in ("changed", "failed"):
+        yield body(NAME, time="9999-01-01T00:00:00Z", status=status, **lawful)
+    for name in summary():
+        yield body(**{"certname": NAME, name: {REPORT: [REPORT]}})
+        yield body(**{"certname": NAME, name: REPORT.upper()})
+    for name in ("i-0ended", "i-0spoilt", "i-0nosuch", PATH):
+        yield body(name, **lawful)
+    yield from (REPORT.encode(), body(**texts)[:-1], body(NAME, errors=[REPORT] * 900))
 
 
 def test_the_search_finds_what_is_there() -> None:
@@ -215,7 +239,7 @@ def status_of(error: bytes) -> int:
 
 def test_every_kind_of_answer_was_seen(seen: Seen) -> None:
     statuses = {status_of(error) for error in seen.errors}
-    assert {400, 404, 405, 410, 414, 422, 503} <= statuses
+    assert {400, 404, 405, 410, 413, 414, 415, 422, 503} <= statuses
     assert any(b"classes:" in answer for answer in seen.answers)
     assert seen.log.count(b"\n") > 100
 
@@ -239,6 +263,14 @@ def test_a_parameter_is_where_it_belongs_and_in_no_error(seen: Seen) -> None:
     assert leaked((PARAMETER,), *seen.errors) == set()
 
 
+def test_what_puppet_said_is_where_it_belongs_and_nowhere_else(seen: Seen) -> None:
+    telling = [answer for answer in seen.answers if leaked((REPORT,), answer)]
+    assert telling
+    assert all(b'"runs"' in answer for answer in telling)
+    assert leaked((REPORT, REPORT.upper()), *seen.errors, seen.log, seen.metrics) == set()
+    assert b'rolecall_reports_total{outcome="taken"}' in seen.metrics
+
+
 def test_a_name_is_in_the_log(seen: Seen) -> None:
     """The search would find it; and who was refused must be found there."""
     assert leaked((PATH,), seen.log) == {PATH}
@@ -247,8 +279,13 @@ def test_a_name_is_in_the_log(seen: Seen) -> None:
 def test_a_secret_is_in_no_event(seen: Seen, inventory: Inventory) -> None:
     """The service writes none; what others wrote about the same things holds none either."""
     fill(inventory)
+    for errors in ([REPORT], [REPORT.upper()]):
+        status = "failed" if errors == [REPORT] else "changed"
+        said = report(NAME, time=redis_now(inventory.redis), status=status, errors=errors)
+        inventory.reports.take(said, site="default", who="ship-reports")
     texts = [repr(inventory.events.after()), repr(inventory.events.life(NAME))]
-    assert leaked((*NEVER, PARAMETER), *(text.encode() for text in texts)) == set()
+    assert "Puppet's report: failed" in texts[1]
+    assert leaked((*NEVER, PARAMETER, REPORT), *(text.encode() for text in texts)) == set()
 
 
 @pytest.mark.parametrize("url", ["redis://:{}@h:port", "http://:{}@h"])
