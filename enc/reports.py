@@ -101,6 +101,13 @@ class Report:
         return Standing.NOOP if self.noop else Standing(self.status.value)
 
     @property
+    def failures(self) -> int:
+        """Resources that failed, those that could not be restarted among them."""
+        # Puppet counts these as failed, too; old versions count them here alone.
+        # https://github.com/puppetlabs/puppet/blob/7.23.0/lib/puppet/transaction/event_manager.rb
+        return max(self.resources["failed"], self.resources["failed_to_restart"])
+
+    @property
     def good(self) -> bool:
         """Puppet compiled a catalogue for this node, and the node is as it says."""
         return self.standing in (Standing.CHANGED, Standing.UNCHANGED)
@@ -193,8 +200,8 @@ class _Fields:
 
 
 def _in_words(report: Report) -> str:
-    failed = report.resources["failed"] + report.resources["failed_to_restart"]
-    of = f", {failed} of {report.resources['total']} resources" if failed else ""
+    failed, total = report.failures, report.resources["total"]
+    of = f", {failed} of {total} resources" if failed else ""
     return f"Puppet's report: {report.standing}{of}"
 
 

@@ -18,11 +18,12 @@ from provisioner.cli.usage import examples
 if TYPE_CHECKING:
     from enc.inventory import Inventory
     from enc.model import Launch, Node
+    from enc.reports import Report
 
 _STATES = ("pending", "running", "ready", "draining", "failed", "lost", "retiring")
 _LISTED = columns(
-    *("certname", "role", "state", "age", "[private_ip]", "[market]", "[instance_type]"),
-    *("[zone]", "[kind]", "[private_dns]"),
+    *("certname", "role", "state", "age", "[private_ip]", "[report]", "[reported]"),
+    *("[market]", "[instance_type]", "[zone]", "[kind]", "[private_dns]"),
 )
 # Shown while some node is at its end.
 _NEXT = columns("[retire_step]")
@@ -55,7 +56,7 @@ def ls(
     from enc.inventory import Query
     from enc.model import Market, State
     from provisioner.cli.launches import cut_short
-    from provisioner.cli.records import NODE_FIELDS, age, node_record
+    from provisioner.cli.records import NODE_FIELDS, listed_record, node_record
     from provisioner.context import Spans
 
     store, today = inventory(), now()
@@ -69,7 +70,7 @@ def ls(
     )
     found = store.queries.every(query)
     if form == "table":
-        rows = [{**node_record(node), "age": age(node.launched_at, today)} for node in found]
+        rows = [listed_record(node, today) for node in found]
     else:
         rows = [node_record(node) for node in found]
     empty = _empty(store, narrowed=any((role, state, market, prefix)))
@@ -103,7 +104,7 @@ def _empty(store: Inventory, *, narrowed: bool) -> str:
 def show(node: str, *, form: str) -> None:
     """Show NODE by certname, DNS name or VPC:IP, alive or archived; or a launch by its id (l-...).
 
-    With its last events; 'provisioner history NODE' has all of them.
+    With Puppet's last runs and the last events; 'provisioner history NODE' has all events.
     """
     from provisioner.cli.records import archived_record, node_record
 
@@ -117,7 +118,7 @@ def show(node: str, *, form: str) -> None:
     else:
         certname = (found := found or known_node(store, node)).certname
         record = node_record(found)
-    _show_with_life(form, record, store.events.life(certname))
+    _show_with_past(form, record, store.reports.runs(certname), store.events.life(certname))
 
 
 @click.command(short_help="What happened to a node, or which ones ended last.")
@@ -151,17 +152,23 @@ def history(node: str | None, *, count: int, form: str) -> None:
     output.emit_rows(form, events, output.Listing(_LIFE, EVENT_FIELDS))
 
 
-def _show_with_life(
-    form: str, record: Mapping[str, Any], life: Sequence[Mapping[str, str]]
+def _show_with_past(
+    form: str,
+    record: Mapping[str, Any],
+    runs: Sequence[Report],
+    life: Sequence[Mapping[str, str]],
 ) -> None:
+    from enc.inventory.runs import run_record
     from provisioner.cli.records import EVENT_FIELDS, event_record
+    from provisioner.cli.runs import show_runs
 
     events = [event_record(event) for event in life]
     if form in output.FOR_PROGRAMS:
-        output.emit_value(form, {**record, "life": events})
+        output.emit_value(form, {**record, "runs": list(map(run_record, runs)), "life": events})
         return
     output.emit_record(form, record)
     if form == "table":
+        show_runs(runs)
         _paragraph(events[-_EVENTS_SHOWN:], output.Listing(_LIFE, EVENT_FIELDS))
 
 
@@ -184,10 +191,10 @@ def _show_launch(store: Inventory, launch: Launch, form: str) -> None:
 
 
 def _show_machines(launch: Launch, nodes: Sequence[Node]) -> None:
-    from provisioner.cli.records import NODE_FIELDS, age, node_record
+    from provisioner.cli.records import NODE_FIELDS, listed_record
 
     today = now()
-    rows = [{**node_record(node), "age": age(node.launched_at, today)} for node in nodes]
+    rows = [listed_record(node, today) for node in nodes]
     _paragraph(rows, output.Listing(_LISTED, NODE_FIELDS))
     if not nodes and launch.got:
         gone = f"none of its {launch.got} is left in its role: 'provisioner history' has the ended"

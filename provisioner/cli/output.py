@@ -38,6 +38,9 @@ _COLOURS = {
     "retiring": "yellow",
     "failed": "red",
     "lost": "red",
+    # A report's: such a run proves nothing.
+    "cached": "yellow",
+    "noop": "yellow",
 }
 
 
@@ -154,5 +157,5 @@ def _colourful() -> bool:
 def _paint(key: str, value: str, text: str) -> str:
     if not key:
         return click.style(text, bold=True)
-    colour = _COLOURS.get(value) if key == "state" else None
+    colour = _COLOURS.get(value) if key in ("state", "report", "status") else None
     return click.style(text, fg=colour) if colour else text

@@ -30,6 +30,17 @@ def node_record(node: Node) -> dict[str, Any]:
     return {name: _plain(getattr(node, name)) for name in NODE_FIELDS}
 
 
+def listed_record(node: Node, now: datetime) -> dict[str, Any]:
+    """With what a table has besides: how old it is, and how long ago Puppet's last run was."""
+    reported = age(node.report_at, now) if node.report_at else None
+    return {
+        **node_record(node),
+        "age": age(node.launched_at, now),
+        "report": _plain(node.report_status),
+        "reported": reported,
+    }
+
+
 def archived_record(ended: ArchivedNode) -> dict[str, Any]:
     lived = (ended.ended_at - ended.node.launched_at).total_seconds() / 3600
     return {

@@ -123,11 +123,14 @@ def test_a_time_before_all_others_is_a_time_too() -> None:
     assert not decided(node(report_at=START), time="1970-01-01T00:00:00Z").taken
 
 
-def test_the_reason_counts_what_failed_and_repeats_no_error() -> None:
-    counts = {**report().resources, "failed": 2, "failed_to_restart": 1}
+@pytest.mark.parametrize(("failed", "restarts"), [(2, 0), (2, 1), (2, 2), (0, 2)])
+def test_the_reason_counts_each_failure_once_and_repeats_no_error(
+    failed: int, restarts: int
+) -> None:
+    counts = {**report().resources, "failed": failed, "failed_to_restart": restarts}
 
     found = decided(node(), status="failed", resources=counts, errors=["hunter2"])
 
-    assert found.why == "Puppet's report: failed, 3 of 31 resources"
+    assert found.why == "Puppet's report: failed, 2 of 31 resources"
     assert found.status is Standing.FAILED
     assert decided(node()).why == "Puppet's report: changed"
