@@ -62,11 +62,11 @@ class Site:
         self.service.stop()
         self.redis.stop()
 
-    def provisioner(self, *words: str) -> str:
+    def provisioner(self, *words: str, **environment: str) -> str:
         """Run the CLI as an operator does; its output. Raises AssertionError unless it exits 0."""
         done = subprocess.run(
             [sys.executable, "-m", "provisioner.cli", *words],
-            env=self.environment,
+            env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
