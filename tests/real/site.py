@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from tests.region.handle import Region, World
 from tests.servers import RedisServer, Service
 
 COMMAND_SECONDS = 60
+# One machine boots, asks Puppet and is heard of in ten seconds; several on a busy machine later.
+READY_SECONDS = 180
+POLL_SECONDS = 0.5
 PUPPET_GROUP = "puppet"
 
 
@@ -62,7 +66,7 @@ class Site:
         self.service.stop()
         self.redis.stop()
 
-    def provisioner(self, *words: str, **environment: str) -> str:
+    def provisioner(self, *words: str, seconds: float = COMMAND_SECONDS, **environment: str) -> str:
         """Run the CLI as an operator does; its output. Raises AssertionError unless it exits 0."""
         done = subprocess.run(
             [sys.executable, "-m", "provisioner.cli", *words],
@@ -71,7 +75,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
-            timeout=COMMAND_SECONDS,
+            timeout=seconds,
         )
         if done.returncode:
             raise AssertionError(
@@ -107,6 +111,12 @@ class Site:
         answer = json.loads(self.provisioner("launch", role, "--format", "json", *options))
         return [str(node["certname"]) for node in answer["nodes"]]
 
+    def launched_ready(self, role: str, *options: str) -> list[str]:
+        """The same, and the command waits until Puppet has run well on each; with a booter."""
+        words = ("launch", role, "--format", "json", "--wait-until", "ready", *options)
+        answer = json.loads(self.provisioner(*words, seconds=READY_SECONDS))
+        return [str(node["certname"]) for node in answer["nodes"]]
+
     def owns(self, machine: dict[str, Any]) -> bool:
         """Whether a machine of the region is this site's."""
         return bool(machine["tags"].get("rolecall:site") == self.name)
@@ -133,6 +143,13 @@ class Site:
 
     def show(self, name: str) -> dict[str, Any]:
         return dict(json.loads(self.provisioner("show", name, "--format", "json")))
+
+    def wait_for_state(self, name: str, state: str, seconds: float = READY_SECONDS) -> str:
+        """The node's state once it is that one, or what it is when the time is over."""
+        deadline = time.monotonic() + seconds
+        while (found := str(self.show(name)["state"])) != state and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return found
 
     def service_log(self, lines: int) -> str:
         text = self.service.log.read_text() if self.service.log.exists() else ""
