@@ -34,7 +34,7 @@ def run_record(report: Report) -> dict[str, Any]:
 
 
 def run_to_text(report: Report) -> str:
-    """Three quarters of a summary say that there was nothing: ten of each node are kept."""
+    """Half of a usual summary says that there was nothing, and ten of each node are kept."""
     return dumps(_without_empty(run_record(report), _EMPTY))
 
 

@@ -359,6 +359,16 @@ def test_a_full_redis_takes_nothing_of_a_routine_report(inventory: Inventory, re
     assert dump(redis) == before
 
 
+def test_a_log_that_takes_no_event_takes_no_run_either(inventory: Inventory, redis: Redis) -> None:
+    born(inventory, State.READY)
+    redis.xadd("events", {"what": "the last"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    before = dump(redis)
+
+    with pytest.raises(StoreUnavailableError, match="stream"):
+        taken(inventory)
+    assert dump(redis) == before
+
+
 @pytest.mark.parametrize("key", [f"runs:{NODE}", f"life:{NODE}", f"node:{NODE}", "nodes", "events"])
 def test_a_key_of_the_wrong_type_is_named_and_nothing_is_written(
     inventory: Inventory, redis: Redis, key: str

@@ -81,6 +81,24 @@ def test_one_that_is_too_large_gets_its_answer(service: Service, size: int) -> N
         sender.join()
 
     assert (reply.status, reply.headers["content-type"]) == (413, "application/problem+json")
+    assert reply.json["type"].endswith(":report-too-large")
+
+
+@pytest.mark.parametrize("size", [9000, 2**17])
+def test_one_that_is_too_large_and_does_not_say_so_gets_its_answer(
+    service: Service, size: int
+) -> None:
+    chunk = hourly(1) + b" " * size
+    sent = b"%x\r\n%b\r\n0\r\n\r\n" % (len(chunk), chunk)
+    with http.connect(service) as connection:
+        request_of = request(sent, "Transfer-Encoding: chunked")
+        sender = threading.Thread(target=send_all, args=(connection, request_of))
+        sender.start()
+        reply = http.read(connection)
+        sender.join()
+
+    assert reply.status == 413
+    assert reply.json["type"].endswith(":report-too-large")
 
 
 def send_all(connection: http.socket.socket, data: bytes) -> None:
