@@ -18,12 +18,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import AttributeOID, NameOID, SignatureAlgorithmOID
+from cryptography.x509.oid import AttributeOID, SignatureAlgorithmOID
 
 # Puppet's of 4096 bits has some 2 KB, and one of 8192 bits with every extension less than 6.
 LONGEST = 16 * 1024
 _PEM = re.compile(
-    rb"\s*-----BEGIN CERTIFICATE REQUEST-----[ \t]*\r?\n([A-Za-z0-9+/=\r\n]+)"
+    rb"\s*-----BEGIN CERTIFICATE REQUEST-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)"
     rb"-----END CERTIFICATE REQUEST-----\s*"
 )
 # Puppet 8's agent tells by this attribute that it can renew its certificate: Puppet Server's
@@ -42,8 +42,11 @@ _SIGNATURES = frozenset(
         SignatureAlgorithmOID.ECDSA_WITH_SHA512,
     }
 )
-# What OpenSSL would still compute with, slowly; the policy takes less.
-_LARGEST_RSA = 16384
+# What OpenSSL would still compute with, slowly; the policy takes less. Its own bound for exponents
+# of larger keys is the same: OPENSSL_RSA_MAX_PUBEXP_BITS.
+_LARGEST_READ, _LARGEST_EXPONENT = 16384, 2**64
+# DER, X.690: tags, and the object identifier 2.5.4.3.
+_SEQUENCE, _SET, _UTF8_STRING, _COMMON_NAME = 0x30, 0x31, 0x0C, b"\x06\x03\x55\x04\x03"
 
 
 class UnreadableError(ValueError):
@@ -82,11 +85,11 @@ def read(pem: bytes) -> Request:
     der = _der(pem)
     try:
         return _read(x509.load_der_x509_csr(der), der)
-    except UnreadableError:
+    except (UnreadableError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
-        # The library's errors have no common kind: ValueError, TypeError, InvalidVersion,
-        # DuplicateExtension, UnsupportedAlgorithm and more. Each means the same to us.
+    except BaseException as error:
+        # The library's errors have no common kind: ValueError, InvalidVersion, DuplicateExtension,
+        # UnsupportedAlgorithm and more; a panic of its Rust is not even an Exception.
         raise UnreadableError("it is malformed") from error
 
 
@@ -95,7 +98,9 @@ def key_of_certificate(pem: bytes) -> str:
     try:
         key = x509.load_pem_x509_certificate(pem).public_key()
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         raise UnreadableError("it is not a certificate") from error
     return sha256(spki).hexdigest()
 
@@ -144,12 +149,18 @@ def _read(csr: x509.CertificateSigningRequest, der: bytes) -> Request:
 
 def _key(csr: x509.CertificateSigningRequest) -> Key:
     key = csr.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size <= _LARGEST_RSA:
-        fingerprint = _fingerprint(key)
-        return Key(fingerprint=fingerprint, size=key.key_size, exponent=key.public_numbers().e)
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size <= _LARGEST_READ:
+        return _rsa(key)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return Key(fingerprint=_fingerprint(key), size=key.key_size, curve=key.curve.name)
     raise UnreadableError("its key is neither RSA of a sane size nor of an elliptic curve")
+
+
+def _rsa(key: rsa.RSAPublicKey) -> Key:
+    exponent = key.public_numbers().e
+    if exponent > _LARGEST_EXPONENT:
+        raise UnreadableError("its key's exponent is too large to compute with")
+    return Key(fingerprint=_fingerprint(key), size=key.key_size, exponent=exponent)
 
 
 def _fingerprint(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> str:
@@ -167,13 +178,34 @@ def _verified(csr: x509.CertificateSigningRequest) -> bool:
 
 
 def _common_name(csr: x509.CertificateSigningRequest) -> str:
-    names = list(csr.subject)
-    if len(names) != 1 or names[0].oid != NameOID.COMMON_NAME:
+    """Of a subject as Puppet writes it, byte by byte: one UTF8String and nothing else.
+
+    ``csr.subject`` would take other strings, too, which other readers show otherwise.
+    """
+    _, inner, _ = _first(csr.tbs_certrequest_bytes)
+    _, _, behind_version = _first(inner)
+    _, subject, _ = _first(behind_version)
+    pair = _only(_SEQUENCE, _only(_SET, subject)) if subject else b""
+    if not pair.startswith(_COMMON_NAME):
         raise UnreadableError("its subject is not a common name alone")
-    name = names[0].value
-    if not isinstance(name, str):
-        raise UnreadableError("its common name is not text")
-    return name
+    return _only(_UTF8_STRING, pair.removeprefix(_COMMON_NAME)).decode()
+
+
+def _only(tag: int, der: bytes) -> bytes:
+    """The contents of the one element that this is."""
+    found, contents, rest = _first(der)
+    if found != tag or rest:
+        raise UnreadableError("its subject is not a common name alone")
+    return contents
+
+
+def _first(der: bytes) -> tuple[int, bytes, bytes]:
+    """Tag and contents of the first element, and what is behind it, of DER that was parsed once."""
+    length, start = der[1], _HEADER
+    if length > _SHORT:
+        start += length & _SHORT
+        length = int.from_bytes(der[_HEADER:start])
+    return der[0], der[start : start + length], der[start + length :]
 
 
 def _attributes(csr: x509.CertificateSigningRequest) -> dict[x509.ObjectIdentifier, bytes]:

@@ -173,11 +173,21 @@ def _known(certname: str, claim: Claim) -> tuple[Node, LaunchKey]:
 
 
 def _check_password(node: Node, launch: LaunchKey, request: csr.Request) -> None:
-    if request.password is None:
-        raise _No(Reason.NO_PASSWORD, "the request has no challenge password")
     expected = password(launch.key, node.certname).encode()
-    if not hmac.compare_digest(request.password, expected):
-        raise _No(Reason.WRONG_PASSWORD, f"the password is not this machine's of {launch.launch}")
+    if request.password is not None and hmac.compare_digest(request.password, expected):
+        return
+    if request.password is None:
+        reason, why = Reason.NO_PASSWORD, "the request has no challenge password"
+    else:
+        reason = Reason.WRONG_PASSWORD
+        why = f"the password is not this machine's of {launch.launch}"
+    if node.csr_key != request.key.fingerprint:
+        raise _No(reason, why)
+    # The machine deletes its password once it has its certificate; what comes with its very key
+    # is nobody else's.
+    by_hand = f"puppetserver ca sign --certname {node.certname}"
+    why += f", but its key was let in before: sign it by hand: {by_hand}, or retire it"
+    raise _No(reason, why, wrong=False)
 
 
 def _check_machine(node: Node, request: csr.Request) -> None:

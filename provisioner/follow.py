@@ -57,17 +57,19 @@ def follow_to_ready(context: Context, nodes: Sequence[Node], until: datetime) ->
             return now
         context.reporter.status(f"{len(waiting)} of {len(now)} not ready yet: Puppet's first run")
         if context.ca and context.clock.now() >= look_at_ca:
-            _sign(context, context.ca, waiting)
+            _sign(context, context.ca, waiting, until)
             look_at_ca = context.clock.now() + _LOOK_AT_CA
         context.clock.sleep(2.0)
 
 
-def _sign(context: Context, ca: CA, nodes: Sequence[Node]) -> None:
-    """A CA that fails is no reason to stop waiting: mostly it signs without us."""
+def _sign(context: Context, ca: CA, nodes: Sequence[Node], until: datetime) -> None:
+    """A CA that fails, or is slow, is no reason to fail or to wait: mostly it signs without us."""
     for judged in sign_those(context, ca, [node.certname for node in nodes]):
-        acted = judged.done in (Done.SIGNED, Done.REFUSED)
+        acted = judged.done not in (Done.LEFT, Done.FAILED)
         tell = context.reporter.say if acted else context.reporter.status
         tell(f"{judged.done}: {judged.why}")
+        if context.clock.now() >= until:
+            return
 
 
 def _until_next_look(passed: timedelta) -> float:

@@ -12,24 +12,33 @@ from enum import StrEnum
 
 from enc.certname import is_certname
 from enc.csr import UnreadableError, key_of_certificate
+from enc.inventory import ConflictError, CorruptError, Query
+from enc.model import ANSWERED, State
 from enc.trust import Verdict
 from provisioner.context import Context
 from provisioner.ports import CA, PuppetError, Refusal
 
 # The CA has no such request any more, or has made a certificate of it: somebody was faster.
 _OVERTAKEN = frozenset({Refusal.MISSING, Refusal.CONFLICT})
+_EXPECTED = (State.PENDING, State.RUNNING, State.FAILED)
 
 
 class Done(StrEnum):
+    """What became of a request. ``REVOKED``: it was signed, and should not have been."""
+
     SIGNED = "signed"
     REFUSED = "refused"
     LEFT = "left"
+    REVOKED = "revoked"
     FAILED = "failed"
+
+
+UNFINISHED = frozenset({Done.REVOKED, Done.FAILED})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What became of one pending request, and why."""
+    """What became of one pending request, and why; ``why`` begins with the certname."""
 
     certname: str
     done: Done
@@ -42,7 +51,7 @@ def sign_pending(context: Context, ca: CA) -> Iterator[Judged]:
     Each comes as it is done. Raises PuppetError where the CA cannot be asked for the list, and
     StoreError: without the store nothing is judged.
     """
-    return sign_those(context, ca, ca.pending())
+    return sign_those(context, ca, _pending(context, ca))
 
 
 def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[Judged]:
@@ -50,58 +59,137 @@ def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[J
 
     One that fails does not stop the others, unless the CA does not answer, or forbids it.
     """
-    stopped = False
+    signer, stopped = _Signer(context, ca), False
     for certname in certnames:
         if stopped:
-            why = f"{certname}: not looked at, for the CA failed before"
-            yield Judged(certname=certname, done=Done.FAILED, why=why)
+            yield _failed(certname, "not looked at, for the CA failed before")
             continue
         try:
-            judged = _one(context, ca, certname)
+            judged = signer.judge(certname)
         except PuppetError as error:
-            why = f"{certname}: {_advised(error)}"
-            judged = Judged(certname=certname, done=Done.FAILED, why=why)
+            judged = _failed(certname, _advised(error))
             stopped = error.passing or error.refusal is Refusal.DENIED
+        except (CorruptError, ConflictError) as error:
+            judged = _failed(certname, str(error))
         if judged:
             yield judged
 
 
-def _one(context: Context, ca: CA, certname: str) -> Judged | None:
-    if not is_certname(certname):
-        why = f"{certname!a}: no certname of a machine"
-        return Judged(certname=certname, done=Done.LEFT, why=why)
-    pem = ca.request(certname)
-    if pem is None:
-        return None
-    verdict = context.inventory.signing.judge(certname, pem, site=context.site, who=context.who)
-    if verdict.sign:
-        return _signed(ca, certname, verdict)
-    if verdict.wrong:
-        ca.refuse(certname)
-        return Judged(certname=certname, done=Done.REFUSED, why=f"{verdict.why} (request deleted)")
-    return Judged(certname=certname, done=Done.LEFT, why=verdict.why)
-
-
-def _signed(ca: CA, certname: str, verdict: Verdict) -> Judged:
+def _pending(context: Context, ca: CA) -> Iterable[str]:
+    """Where strangers have sent so much that the list is no answer, our own nodes are enough."""
     try:
-        ca.sign(certname)
+        return ca.pending()
     except PuppetError as error:
-        if error.refusal not in _OVERTAKEN or ca.certificate(certname) is None:
+        if error.refusal is not Refusal.UNEXPECTED:
             raise
-    if _is_for(ca.certificate(certname), verdict.key):
+        context.reporter.say(
+            f"warning: {_advised(error)}; so only the requests of nodes that are not ready are "
+            "looked at: 'puppetserver ca list' shows what else is pending"
+        )
+        every = context.inventory.queries.every(Query())
+        return [node.certname for node in every if node.state in _EXPECTED]
+
+
+class _Signer:
+    def __init__(self, context: Context, ca: CA) -> None:
+        self._context, self._ca = context, ca
+
+    def judge(self, certname: str) -> Judged | None:
+        """None where no request is pending (any more)."""
+        if not is_certname(certname):
+            return _judged(certname, Done.LEFT, "no certname of a machine")
+        pem = self._ca.request(certname)
+        if pem is None:
+            return None
+        context = self._context
+        verdict = context.inventory.signing.judge(certname, pem, site=context.site, who=context.who)
+        if verdict.sign:
+            return self._sign(certname, verdict)
+        if verdict.wrong:
+            return self._refuse(certname, pem, verdict)
+        return Judged(certname=certname, done=Done.LEFT, why=verdict.why)
+
+    def _refuse(self, certname: str, pem: bytes, verdict: Verdict) -> Judged:
+        # Requests are deleted by name: meanwhile the node's own may have come in its place.
+        if self._ca.request(certname) != pem:
+            return _judged(certname, Done.LEFT, "another request came meanwhile: sign looks again")
+        self._ca.refuse(certname)
+        self._note("certificate request deleted", certname, verdict.why)
+        why = f"{verdict.why} (request deleted)"
+        return Judged(certname=certname, done=Done.REFUSED, why=why)
+
+    def _sign(self, certname: str, verdict: Verdict) -> Judged:
+        try:
+            self._ca.sign(certname)
+        except PuppetError as error:
+            return self._not_signed_by_us(certname, verdict, error)
+        return self._checked(certname, verdict)
+
+    def _not_signed_by_us(self, certname: str, verdict: Verdict, error: PuppetError) -> Judged:
+        """Somebody was faster; or it was done, and only the answer was lost."""
+        if error.refusal not in _OVERTAKEN and not error.passing:
+            raise error
+        try:
+            certificate = self._ca.certificate(certname)
+        except PuppetError:
+            raise error from None
+        if certificate is None:
+            raise error
+        if _key(certificate) == verdict.key:
+            return self._if_it_lives(certname, verdict)
+        why = "it has a certificate of another key, not made now: see 'puppetserver ca list'"
+        return _judged(certname, Done.LEFT, why)
+
+    def _checked(self, certname: str, verdict: Verdict) -> Judged:
+        """To sign names a certname, not a request; which one the CA signed is seen afterwards."""
+        try:
+            certificate = self._ca.certificate(certname)
+        except PuppetError as error:
+            return _failed(certname, f"signed, but not seen to be of its key: {_advised(error)}")
+        key = _key(certificate)
+        if key is None:
+            return _failed(certname, "signed, but the CA does not show the certificate")
+        if key != verdict.key:
+            return self._revoke(certname, "the CA signed another key than was judged")
+        return self._if_it_lives(certname, verdict)
+
+    def _if_it_lives(self, certname: str, verdict: Verdict) -> Judged:
+        """One that was retired meanwhile had its certificate cleaned before this one was made."""
+        node = self._context.inventory.nodes.get(certname)
+        if node is None or node.state not in ANSWERED:
+            return self._revoke(certname, "it was retired while it was signed")
         return Judged(certname=certname, done=Done.SIGNED, why=verdict.why)
-    # Between our look and the CA's signature the request was exchanged, which takes two who may
-    # administer the CA; what it signed is nobody's whom we know.
-    ca.clean([certname])
-    why = f"{certname}: the CA signed another key than was judged; that certificate is revoked"
-    return Judged(certname=certname, done=Done.REFUSED, why=why)
+
+    def _revoke(self, certname: str, why: str) -> Judged:
+        if spared := self._context.spared().get(certname):
+            return _failed(certname, f"{why}, and its certificate is not revoked: {spared}")
+        self._ca.clean([certname])
+        self._note("certificate revoked", certname, why)
+        return _judged(certname, Done.REVOKED, f"{why}; that certificate is revoked")
+
+    def _note(self, what: str, certname: str, why: str) -> None:
+        event = self._context.event(what, node=certname, why=why)
+        self._context.inventory.signing.note(event)
 
 
-def _is_for(certificate: bytes | None, key: str) -> bool:
+def _judged(certname: str, done: Done, why: str) -> Judged:
+    return Judged(certname=certname, done=done, why=f"{_shown(certname)}: {why}")
+
+
+def _failed(certname: str, why: str) -> Judged:
+    return _judged(certname, Done.FAILED, why)
+
+
+def _shown(certname: str) -> str:
+    return certname if is_certname(certname) else ascii(certname)
+
+
+def _key(certificate: bytes | None) -> str | None:
+    """None where there is none, or nothing that can be read as one: that tells nothing."""
     try:
-        return certificate is not None and key_of_certificate(certificate) == key
+        return key_of_certificate(certificate) if certificate else None
     except UnreadableError:
-        return False
+        return None
 
 
 def _advised(error: PuppetError) -> str:

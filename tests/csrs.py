@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import gcd
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AttributeOID, NameOID
 
 INSTANCE_ID = "1.3.6.1.4.1.34380.1.1.2"
@@ -22,9 +24,23 @@ SHA256 = hashes.SHA256()
 
 
 @cache
-def rsa_key(name: str = "node", size: int = 2048) -> rsa.RSAPrivateKey:
+def rsa_key(name: str = "node", size: int = 2048, exponent: int = 65537) -> rsa.RSAPrivateKey:
     """The same key for the same name: making one takes longer than the tests that need it."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=size)
+    return rsa.generate_private_key(public_exponent=exponent, key_size=size)
+
+
+@cache
+def with_exponent(least: int) -> rsa.RSAPrivateKey:
+    """A key like any other but for its public exponent, which libraries do not let one choose."""
+    numbers = rsa_key().private_numbers()
+    p, q = numbers.p, numbers.q
+    order = (p - 1) * (q - 1)
+    public = next(e for e in range(least | 1, least + 1000, 2) if gcd(e, order) == 1)
+    private = pow(public, -1, order)
+    modulus = rsa.RSAPublicNumbers(public, p * q)
+    return rsa.RSAPrivateNumbers(
+        p, q, private, private % (p - 1), private % (q - 1), numbers.iqmp, modulus
+    ).private_key()
 
 
 @cache
@@ -65,3 +81,50 @@ def request(
         builder = builder.add_extension(alternative, critical=False)
     signed = builder.sign(key or rsa_key(), digest)
     return signed.public_bytes(Encoding.PEM)
+
+
+def der_of(pem: bytes) -> bytes:
+    return x509.load_pem_x509_csr(pem).public_bytes(Encoding.DER)
+
+
+def pem_of(der: bytes) -> bytes:
+    name, lines = b"CERTIFICATE REQUEST", b"\n".join(_lines(b64encode(der)))
+    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (name, lines, name)
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return [text[at : at + 64] for at in range(0, len(text), 64)]
+
+
+def assembled(subject: bytes, attributes: Sequence[bytes] = (), key: Any = None) -> bytes:
+    """PEM of parts in DER, well signed: what no library would make. ``subject`` is the Name."""
+    key = key or ec_key()
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    wanted = der(0x30, b"\x02\x01\x00" + subject + spki + der(0xA0, b"".join(attributes)))
+    signature = key.sign(wanted, ec.ECDSA(hashes.SHA256()))
+    # ecdsa-with-SHA256, 1.2.840.10045.4.3.2
+    algorithm = der(0x30, b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")
+    return pem_of(der(0x30, wanted + algorithm + der(0x03, b"\x00" + signature)))
+
+
+def named(text: bytes, tag: int = 0x0C) -> bytes:
+    """A Name of one common name, of this kind of string."""
+    return der(0x30, der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(tag, text))))
+
+
+def challenge(*values: bytes) -> bytes:
+    """An attribute challengePassword with these values, in DER."""
+    oid = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"
+    return der(0x30, oid + der(0x31, b"".join(values)))
+
+
+def der(tag: int, contents: bytes) -> bytes:
+    """One element with its shortest length."""
+    size = len(contents)
+    if size <= _SHORT:
+        return bytes([tag, size]) + contents
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([tag, 0x80 | len(length)]) + length + contents
+
+
+_SHORT = 127

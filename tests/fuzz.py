@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import product
 from random import Random
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from enc.trust import Claim, LaunchKey, judge, password
 from tests.builders import node
-from tests.csrs import AUTH_ROLE, CLI_AUTH, INSTANCE_ID, PRIVATE, ec_key, request, rsa_key
+from tests.csrs import (
+    AUTH_ROLE,
+    CLI_AUTH,
+    INSTANCE_ID,
+    PRIVATE,
+    assembled,
+    challenge,
+    der,
+    der_of,
+    ec_key,
+    named,
+    pem_of,
+    request,
+    rsa_key,
+    utf8,
+)
 from tests.fakes.clock import START
 
 NODE, OTHER = "i-0abc1234def567890", "i-0abc1234def567891"
@@ -35,11 +47,11 @@ def survivors(pems: Iterable[bytes]) -> list[bytes]:
 def mutated(count: int, *, seed: int, changes: int = 4) -> Iterator[bytes]:
     """A right request with up to so many of its bytes changed, moved, doubled or dropped."""
     luck = Random(seed)
-    good = [_der(pem) for pem in (_right(), _right(key=ec_key(ec.SECP256R1)))]
+    good = [der_of(pem) for pem in (_right(), _right(key=ec_key(ec.SECP256R1)))]
     for _ in range(count):
         der = luck.choice(good)
         changed = _changed(der, luck, luck.randint(1, changes) if changes else 0)
-        yield _pem(changed) if changed != der or not changes else b""
+        yield pem_of(changed) if changed != der or not changes else b""
 
 
 def forged(count: int, *, seed: int) -> Iterator[bytes]:
@@ -81,6 +93,51 @@ def forged(count: int, *, seed: int) -> Iterator[bytes]:
         yield request(subject, word, key=_strangers(luck), extensions=extra, names=names)
 
 
+def odd(count: int, *, seed: int) -> Iterator[bytes]:
+    """With the right password, well signed, and of a form that readers take in different ways."""
+    luck = Random(seed)
+    right = named(NODE.encode()), [challenge(utf8(_RIGHT))]
+    pairs = [pair for pair in product(_subjects(), _attributes()) if pair != right]
+    for _ in range(count):
+        subject, attributes = luck.choice(pairs)
+        yield assembled(subject, attributes, ec_key(name="stranger"))
+
+
+def _subjects() -> list[bytes]:
+    name = NODE.encode()
+    strings = [named(name, tag) for tag in (0x04, 0x0C, 0x12, 0x13, 0x14, 0x16, 0x17, 0x1A)]
+    wide = [named(NODE.encode("utf-16-be"), 0x1E), named(NODE.encode("utf-32-be"), 0x1C)]
+    one = named(name)[2:]
+    several = [der(0x30, one + one), der(0x30, one + named(OTHER.encode())[2:])]
+    return [*strings, *wide, *several, named(name + b"\0"), named(b""), named(OTHER.encode()), b""]
+
+
+def _attributes() -> list[list[bytes]]:
+    word, null = challenge(utf8(_RIGHT)), b"\x05\x00"
+    extension = der(0x30, _OID_CLI_AUTH + der(0x04, utf8("true")))
+    wanted = der(0x31, der(0x30, extension))
+    # PKCS #9's extensionRequest, and Microsoft's.
+    requests = [der(0x30, oid + wanted) for oid in (_OID_REQUEST, _OID_MS_REQUEST)]
+    return [
+        [word],
+        [word, word],
+        [challenge(utf8("x")), word],
+        [challenge(utf8(_RIGHT), utf8("x"))],
+        [challenge()],
+        [challenge(null)],
+        [challenge(der(0x04, _RIGHT.encode())), word],
+        *([word, each] for each in requests),
+        [word, requests[0], requests[0]],
+        [der(0x30, b"")],
+        [word, der(0x30, _OID_REQUEST + der(0x31, b""))],
+    ]
+
+
+_OID_REQUEST = bytes.fromhex("06092a864886f70d01090e")
+_OID_MS_REQUEST = bytes.fromhex("060a2b06010401823702010e")
+_OID_CLI_AUTH = bytes.fromhex("060b2b06010401828c4c010327")
+
+
 def _right(**fields: Any) -> bytes:
     return request(NODE, _RIGHT, extensions={INSTANCE_ID: NODE}, **fields)
 
@@ -113,12 +170,3 @@ def _changed(der: bytes, luck: Random, times: int) -> bytes:
         if not data:
             return b""
     return bytes(data)
-
-
-def _der(pem: bytes) -> bytes:
-    return x509.load_pem_x509_csr(pem).public_bytes(Encoding.DER)
-
-
-def _pem(der: bytes) -> bytes:
-    name = b"CERTIFICATE REQUEST"
-    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (name, b64encode(der), name)

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from redis import Redis
 
 from enc.certname import check_certname
+from enc.inventory import keys
 from enc.inventory.clock import redis_now
 from enc.inventory.errors import (
     ConflictError,
     CorruptError,
     StoreError,
     StoreLostError,
-    StoreUnavailableError,
 )
 from enc.inventory.events import LIFE_LENGTH, MAX_LENGTH, Event, dumps, flat
 from enc.inventory.launches import Launches
 from enc.inventory.nodes import Nodes
 from enc.inventory.ready import check_ready
 from enc.inventory.scripts import Script
+from enc.inventory.writes import Writes
 from enc.model import Node
 from enc.trust import Claim, LaunchKey, Reason, Verdict, judge
 
@@ -35,6 +36,7 @@ class Signing:
     def __init__(self, redis: Redis, nodes: Nodes, launches: Launches) -> None:
         self._redis, self._nodes, self._launches = redis, nodes, launches
         self._script = Script(redis, "verdict.lua")
+        self._writes = Writes(redis)
 
     def judge(self, certname: str, pem: bytes, *, site: str, who: str) -> Verdict:
         """The verdict, as it is recorded; ``sign`` only once the key is written down as the node's.
@@ -54,9 +56,17 @@ class Signing:
             except ConflictError:
                 continue
             return verdict
-        raise StoreUnavailableError(
-            f"{certname} was changed by someone else each of the {_TRIES} times that it was read"
+        raise ConflictError(
+            f"{certname} was changed by someone else each of the {_TRIES} times that it was read; "
+            "try again"
         )
+
+    def note(self, event: Event) -> None:
+        """What was done at the CA because of a verdict, in the log and in the node's life."""
+        life = keys.life(event.node)
+        entry = dumps(event.to_fields())
+        commands = [["RPUSHX", life, entry], ["LTRIM", life, f"-{LIFE_LENGTH}", "-1"]]
+        self._writes.write(commands, [event])
 
     def _claim(self, certname: str, site: str) -> Claim:
         check_ready(self._redis, site)

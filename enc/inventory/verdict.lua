@@ -38,37 +38,38 @@ local wrong = first_wrong()
 if wrong then return { 'wrong', wrong } end
 if redis.call('EXISTS', 'meta') == 0 then return { 'lost' } end
 
--- The key of an unknown certname lives no longer than its minute: anybody can make up names.
-local counter = own
-if not within(own) then
-  begin(own, verdict.known and KEPT or SPAN)
-elseif number(own, 'events') > 0 then
-  redis.call('HINCRBY', own, 'unlogged', 1)
+-- The key of an unknown certname lives no longer than its minute: anybody can make up names. So
+-- what is not written of it is counted where all of them are.
+local counter = verdict.known and own or shared
+if not verdict.known and not within(shared) then begin(shared, KEPT) end
+if within(own) and number(own, 'events') > 0 then
+  redis.call('HINCRBY', counter, 'unlogged', 1)
   return { 'counted' }
 end
-if not verdict.known then
-  counter = shared
-  if not within(shared) then begin(shared, KEPT) end
-  if number(shared, 'events') >= FLOOD then
-    redis.call('DEL', own)
-    redis.call('HINCRBY', shared, 'unlogged', 1)
-    return { 'counted' }
-  end
-  redis.call('HINCRBY', shared, 'events', 1)
+if not verdict.known and number(shared, 'events') >= FLOOD then
+  redis.call('HINCRBY', shared, 'unlogged', 1)
+  return { 'counted' }
 end
 
+begin(own, verdict.known and KEPT or SPAN)
+redis.call('HINCRBY', own, 'events', 1)
+if not verdict.known then redis.call('HINCRBY', shared, 'events', 1) end
 local event, times = verdict.event, number(counter, 'unlogged') + 1
 if times > 1 then
   event[#event + 1] = 'times'
   event[#event + 1] = string.format('%d', times)
 end
 redis.call('XADD', 'events', 'MAXLEN', '~', verdict.limits.events, '*', unpack(event))
-redis.call('HSET', counter, 'unlogged', 0)
-redis.call('HINCRBY', own, 'events', 1)
-if redis.call('EXISTS', life) == 1 then
+redis.call('HDEL', counter, 'unlogged')
+
+-- A life has room for 200 entries: a stranger who asks again and again must not wash it out.
+local lived = number(own, 'lived')
+local lately = lived > 0 and lived <= now and now - lived < KEPT
+if redis.call('EXISTS', life) == 1 and not lately then
   local entry = {}
   for i = 1, #event, 2 do entry[event[i]] = event[i + 1] end
   redis.call('RPUSH', life, cjson.encode(entry))
   redis.call('LTRIM', life, -verdict.limits.life, -1)
+  redis.call('HSET', own, 'lived', now)
 end
 return { 'logged' }

@@ -8,7 +8,8 @@
 local command = cjson.decode(ARGV[1])
 
 local TYPES = { HSET = 'hash', HDEL = 'hash', HGET = 'hash', ZADD = 'zset', ZCARD = 'zset',
-  ZREMRANGEBYSCORE = 'zset', SADD = 'set', SREM = 'set', XADD = 'stream' }
+  ZREMRANGEBYSCORE = 'zset', SADD = 'set', SREM = 'set', XADD = 'stream',
+  RPUSHX = 'list', LTRIM = 'list' }
 
 local function wrong_key(commands)
   for _, arguments in ipairs(commands) do

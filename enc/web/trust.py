@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from enc.certname import ImpossibleCertnameError
-from enc.inventory import CorruptError
+from enc.inventory import CorruptError, keys
 from enc.inventory.signing import Signing
 from enc.trust import Verdict
 from enc.web.converters import know_anything
 from enc.web.documents import CSR_REFUSED, IMPOSSIBLE_CERTNAME
 from enc.web.metrics import Metrics
-from enc.web.problems import ProblemError, corrupt
+from enc.web.problems import ProblemError, corrupt, of_store
 from enc.web.responses import FRESH
 
 # Who is named in the audit log: the puppetserver, through its policy.
@@ -40,6 +40,7 @@ def blueprint(signing: Signing, site: str, counts: Metrics) -> Blueprint:
         except ImpossibleCertnameError as error:
             raise ProblemError(IMPOSSIBLE_CERTNAME, str(error)) from error
         except CorruptError as error:
-            raise corrupt(error) from error
+            # Of the whole store, that is no answer about this node.
+            raise (of_store(error) if error.key == keys.META else corrupt(error)) from error
 
     return routes

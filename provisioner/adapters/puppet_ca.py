@@ -77,8 +77,17 @@ class PuppetCA:
         for batch in _batches(wanted):
             self._clean(batch)
         # PUT clean leaves requests alone; one of them, signed later, would be a live certificate.
-        for certname in sorted(set(self.pending()).intersection(wanted)) if wanted else ():
+        for certname in self._pending_of(wanted):
             self.refuse(certname)
+
+    def _pending_of(self, wanted: Sequence[str]) -> Sequence[str]:
+        """Where strangers have made the list longer than an answer may be, each is tried."""
+        try:
+            return sorted(set(self.pending()).intersection(wanted)) if wanted else ()
+        except PuppetError as error:
+            if error.refusal is not Refusal.UNEXPECTED:
+                raise
+            return wanted
 
     def _clean(self, batch: Sequence[str]) -> None:
         more = f" and {len(batch) - 1} more" if len(batch) > 1 else ""

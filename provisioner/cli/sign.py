@@ -36,7 +36,7 @@ def sign() -> None:
 
     Exit codes: 0 done or nothing to do; 3 some failed; 1 all failed, or the CA or the store.
     """
-    from provisioner.sign import Done, sign_pending
+    from provisioner.sign import UNFINISHED, sign_pending
 
     settings().check_puppet_files()
     with acting() as context, if_interrupted(_INTERRUPTED):
@@ -46,7 +46,7 @@ def sign() -> None:
             click.echo(clean(f"{judged.done}: {judged.why}"))
     if not counts:
         click.echo("nothing to do: no certificate request is pending")
-    if failed := counts[Done.FAILED]:
+    if failed := sum(counts[done] for done in UNFINISHED):
         raise _unfinished(failed, counts.total())
 
 
@@ -58,4 +58,5 @@ def _known(ca: CA | None) -> CA:
 
 def _unfinished(failed: int, total: int) -> CommandError:
     code = FAILED if failed == total else PARTLY
-    return CommandError(f"{failed} of {total} failed; 'provisioner sign' again goes on", code)
+    said = f"{failed} of {total} not as they should be; 'provisioner sign' again goes on"
+    return CommandError(said, code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -173,9 +174,21 @@ def test_a_signature_whose_answer_was_lost_is_found_made(bench: Workbench, ca: F
     ca.submit(NODE, good())
     ca.fail("sign", Refusal.AWAY, after=True)
 
-    assert signing(bench, ca) == [(NODE, Done.FAILED)]
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
     assert signing(bench, ca) == []
-    assert ca.signed == [NODE]
+
+
+def test_a_signature_of_which_nothing_is_heard_any_more_is_said_to_have_failed(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, good())
+    ca.fail("sign", Refusal.AWAY, after=True)
+    ca.fail("certificate", Refusal.AWAY)
+
+    judged = only(bench, ca)
+
+    assert (judged.done, ca.revoked) == (Done.FAILED, [])
+    assert judged.why.startswith(f"{NODE}: sign")
 
 
 def test_a_request_that_somebody_else_signed_meanwhile_is_signed(
@@ -202,8 +215,112 @@ def test_a_request_that_was_exchanged_before_the_signature_ends_revoked(
 
     judged = only(bench, ca)
 
-    assert (judged.done, ca.revoked, ca.signed) == (Done.REFUSED, [NODE], [])
+    assert (judged.done, ca.revoked, ca.signed) == (Done.REVOKED, [NODE], [])
     assert "another key" in judged.why
+    assert whats(bench)[-1] == "certificate revoked"
+
+
+def test_a_certificate_that_is_not_shown_is_no_reason_to_revoke_it(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    for shown in (None, b"-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n"):
+        ca.submit(NODE, good())
+        ca.on("sign", lambda shown=shown: _show(ca, shown))  # type: ignore[misc]
+
+        judged = only(bench, ca)
+
+        assert (judged.done, ca.revoked) == (Done.FAILED, [])
+        assert "signed, but" in judged.why
+        ca.vault.signed.clear()
+
+
+def _show(ca: FakeCA, shown: bytes | None) -> None:
+    del ca.vault.signed[NODE]
+    if shown:
+        ca.vault.signed[NODE] = shown
+
+
+def test_a_certificate_that_we_did_not_make_is_left(bench: Workbench, ca: FakeCA) -> None:
+    ca.issue(NODE)
+    ca.submit(NODE, good())
+    ca.fail("sign", Refusal.CONFLICT)
+
+    judged = only(bench, ca)
+
+    assert (judged.done, ca.revoked, ca.signed) == (Done.LEFT, [], [NODE])
+
+
+def test_a_node_that_is_retired_while_it_is_signed_keeps_no_certificate(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    def retire() -> None:
+        found = bench.inventory.nodes.get(NODE)
+        assert found is not None
+        ending = bench.inventory.nodes.change(found, event(), state=State.RETIRING)
+        bench.inventory.nodes.archive(ending, event())
+
+    ca.submit(NODE, good())
+    ca.on("sign", retire)
+
+    judged = only(bench, ca)
+
+    assert (judged.done, ca.revoked, ca.signed) == (Done.REVOKED, [NODE], [])
+    assert "retired" in judged.why
+
+
+def test_a_certificate_that_is_spared_is_not_revoked(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good())
+    ca.on("request", lambda: ca.vault.requests.update({NODE: good(name="other")}))
+    context = replace(bench.context, spared=lambda: {NODE: "it is our own"})
+
+    [judged] = sign_pending(context, ca)
+
+    assert (judged.done, ca.revoked) == (Done.FAILED, [])
+    assert judged.why.endswith("it is our own")
+
+
+def test_a_good_request_that_took_the_place_of_a_wrong_one_is_not_deleted(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, request(NODE, "0" * 64, key=ec_key()))
+    ca.on("request", lambda: ca.vault.requests.update({NODE: good()}))
+
+    assert signing(bench, ca) == [(NODE, Done.LEFT)]
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
+
+
+def test_a_deleted_request_is_an_event_that_says_who_did_it(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, request(NODE, "0" * 64, key=ec_key()))
+
+    signing(bench, ca)
+
+    last = bench.inventory.events.life(NODE)[-1]
+    assert (last["what"], last["who"]) == ("certificate request deleted", "alice@ops")
+
+
+def whats(bench: Workbench) -> list[str]:
+    return [entry["what"] for entry in bench.inventory.events.life(NODE)]
+
+
+def test_a_node_that_cannot_be_read_does_not_stop_the_next(
+    bench: Workbench, ca: FakeCA, redis: Redis
+) -> None:
+    ca.submit(NODE, good(NODE))
+    ca.submit(OTHER, good(OTHER))
+    redis.hset(f"node:{NODE}", "state", "reddy")
+
+    assert signing(bench, ca) == [(NODE, Done.FAILED), (OTHER, Done.SIGNED)]
+
+
+def test_where_the_list_is_no_answer_the_nodes_that_are_not_ready_are_looked_at(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, good())
+    ca.submit("laptop.example.com", good("laptop.example.com"))
+    ca.fail("pending", Refusal.UNEXPECTED, hint="it is too long")
+
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
+    assert "it is too long" in bench.reporter.said[0]
 
 
 def test_without_the_store_nothing_is_signed_and_nothing_deleted(
@@ -248,6 +365,17 @@ def test_waiting_for_ready_asks_the_ca_seldom(bench: Workbench, ca: FakeCA) -> N
     waited(bench)
 
     assert 3 <= ca.count("request") <= 4
+
+
+def test_waiting_for_ready_does_not_wait_for_a_slow_ca(bench: Workbench, ca: FakeCA) -> None:
+    nodes = bench.inventory.nodes.many([NODE, OTHER])
+    for name in (NODE, OTHER):
+        ca.submit(name, good(name))
+    ca.on("request", lambda: bench.clock.sleep(30))
+
+    follow_to_ready(bench.context, nodes, bench.clock.now() + timedelta(seconds=20))
+
+    assert ca.requests("request") == [NODE]
 
 
 def test_waiting_for_ready_does_without_a_ca(bench: Workbench) -> None:

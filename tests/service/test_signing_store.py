@@ -239,6 +239,37 @@ def test_what_unknown_certnames_leave_behind_is_gone_after_their_minute(
     assert not redis.exists("life:stranger1")
 
 
+def test_an_unknown_name_that_asks_again_and_again_is_counted_with_all_of_them(
+    store: Inventory, redis: Redis
+) -> None:
+    for _ in range(5):
+        judged(store, b"", "stranger1")
+    redis.delete("verdict:stranger1:unreadable")
+
+    judged(store, b"", "stranger1")
+
+    assert [refused.get("times") for refused in verdicts(store)] == [None, "5"]
+
+
+def test_refusals_do_not_wash_a_life_out(store: Inventory, redis: Redis) -> None:
+    """Each in another minute: the log has them all, the life the first of the day."""
+    for _ in range(10):
+        judged(store, STRANGERS)
+        redis.hincrby(f"verdict:{NODE}:wrong-password", "began", -60)
+
+    life = [entry["what"] for entry in store.events.life(NODE)]
+    assert (len(verdicts(store)), life) == (10, ["launched", REFUSED])
+
+
+def test_the_next_day_has_its_own_entry_in_the_life(store: Inventory, redis: Redis) -> None:
+    for _ in range(2):
+        judged(store, STRANGERS)
+        for field in ("began", "lived"):
+            redis.hincrby(f"verdict:{NODE}:wrong-password", field, -86400)
+
+    assert [entry["what"] for entry in store.events.life(NODE)] == ["launched", REFUSED, REFUSED]
+
+
 def test_a_clock_that_was_put_back_does_not_silence_the_record(
     store: Inventory, redis: Redis
 ) -> None:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from enc import csr
-from tests.csrs import AUTO_RENEWAL, INSTANCE_ID, ec_key, request, rsa_key, utf8
+from tests.csrs import (
+    AUTO_RENEWAL,
+    INSTANCE_ID,
+    assembled,
+    challenge,
+    der,
+    der_of,
+    ec_key,
+    named,
+    pem_of,
+    request,
+    rsa_key,
+    utf8,
+    with_exponent,
+)
 
 NODE = "i-0abc1234def567890"
-
-
-def pem_of(der: bytes) -> bytes:
-    return (
-        b"-----BEGIN CERTIFICATE REQUEST-----\n"
-        + b64encode(der)
-        + b"\n-----END CERTIFICATE REQUEST-----\n"
-    )
-
-
-def der_of(pem: bytes) -> bytes:
-    return x509.load_pem_x509_csr(pem).public_bytes(Encoding.DER)
 
 
 def test_a_request_as_puppet_makes_it_is_read_whole() -> None:
@@ -70,6 +69,7 @@ def test_line_ends_do_not_matter(pem: object) -> None:
 
 
 GOOD = request(NODE, "secret")
+LARGE_EXPONENT = with_exponent(2**64)
 # openssl req -new -newkey rsa:2048 -nodes -subj /CN=i-0abc1234def567890 -sha1
 SIGNED_WITH_SHA1 = b"""\
 -----BEGIN CERTIFICATE REQUEST-----
@@ -95,6 +95,8 @@ UNREADABLE = {
     "a megabyte of PEM": (pem_of(b"x" * 2**20), "longer than"),
     "text": (b"please sign me\n", "not one certificate request"),
     "two requests": (GOOD + GOOD, "not one certificate request"),
+    "words behind its base64": (GOOD.replace(b"\n-----END", b"-----END"), "not one"),
+    "lines that end in carriage returns alone": (GOOD.replace(b"\n", b"\r"), "not one"),
     "words before it": (b"subject=CN\n" + GOOD, "not one certificate request"),
     "words after it": (GOOD + b"thanks\n", "not one certificate request"),
     "DER": (der_of(GOOD), "not one certificate request"),
@@ -141,6 +143,27 @@ ODD = {
         request(NODE, key=ed25519.Ed25519PrivateKey.generate(), digest=None),
         "neither RSA",
     ),
+    "an organisation alone": (
+        subject_of((NameOID.ORGANIZATION_NAME, NODE)),
+        "subject",
+    ),
+    "a name of another kind of string": (assembled(named(NODE.encode(), 0x13)), "subject"),
+    "a name in UTF-16": (assembled(named(NODE.encode("utf-16-be"), 0x1E)), "subject"),
+    "a name of bytes": (assembled(named(NODE.encode(), 0x04)), "subject"),
+    "two sets of one name": (
+        assembled(der(0x30, 2 * named(NODE.encode())[2:])),
+        "subject",
+    ),
+    "a password twice": (
+        assembled(named(NODE.encode()), [challenge(utf8("x")), challenge(utf8("y"))]),
+        "comes twice",
+    ),
+    "two values of one password": (
+        assembled(named(NODE.encode()), [challenge(utf8("x"), utf8("y"))]),
+        "malformed",
+    ),
+    "a password without a value": (assembled(named(NODE.encode()), [challenge()]), "malformed"),
+    "an exponent that takes seconds": (request(NODE, key=LARGE_EXPONENT), "exponent"),
     "a DSA key": (request(NODE, key=dsa.generate_private_key(1024)), "neither RSA"),
 }
 
@@ -149,6 +172,18 @@ ODD = {
 def test_what_is_unusual_is_not_read(pem: bytes, why: str) -> None:
     with pytest.raises(csr.UnreadableError, match=why):
         csr.read(pem)
+
+
+def test_a_request_of_parts_is_read_as_one_of_a_library_is() -> None:
+    found = csr.read(assembled(named(NODE.encode()), [challenge(utf8("x"))]))
+
+    assert (found.certname, found.password, found.verified) == (NODE, b"x", True)
+
+
+def test_a_name_of_more_than_a_hundred_letters_is_read() -> None:
+    long = "a" * 200 + ".example.com"
+
+    assert csr.read(assembled(named(long.encode()))).certname == long
 
 
 def test_a_request_that_was_changed_after_it_was_signed_does_not_verify() -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from enc import csr
@@ -21,7 +22,9 @@ from tests.csrs import (
     CLI_AUTH,
     INSTANCE_ID,
     PRIVATE,
+    der_of,
     ec_key,
+    pem_of,
     request,
     rsa_key,
     utf8,
@@ -136,6 +139,22 @@ REFUSED = {
         request(NODE, RIGHT, key=ec_key(ec.SECP192R1)),
         Reason.BAD_KEY,
     ),
+    "with a key of another curve": (
+        request(NODE, RIGHT, key=ec_key(ec.SECP256K1)),
+        Reason.BAD_KEY,
+    ),
+    "with an exponent of three": (
+        request(NODE, RIGHT, key=rsa_key("three", exponent=3)),
+        Reason.BAD_KEY,
+    ),
+    "changed after it was signed": (
+        pem_of(der_of(request(OTHER, RIGHT)).replace(OTHER.encode(), NODE.encode())),
+        Reason.BAD_SIGNATURE,
+    ),
+    "signed with a short digest": (
+        request(NODE, RIGHT, digest=hashes.SHA224()),
+        Reason.BAD_SIGNATURE,
+    ),
     "in no words": (b"", Reason.UNREADABLE),
 }
 
@@ -219,10 +238,15 @@ def test_another_key_is_not_whatever_password_it_comes_with() -> None:
     assert unsigned(judge(NODE, other, claim(node=signed))) == (Reason.OTHER_KEY, True)
 
 
-def test_the_key_that_was_signed_still_needs_its_password() -> None:
+@pytest.mark.parametrize("word", [None, "0" * 64], ids=["none", "a wrong one"])
+def test_the_key_that_was_signed_without_its_password_is_for_a_person(word: str | None) -> None:
+    """The machine deletes its password once it has its certificate."""
     signed = our_node(csr_key=fingerprint(GOOD))
 
-    assert not judge(NODE, request(NODE), claim(node=signed)).sign
+    verdict = judge(NODE, request(NODE, word), claim(node=signed))
+
+    assert (verdict.sign, verdict.wrong) == (False, False)
+    assert f"puppetserver ca sign --certname {NODE}" in verdict.why
 
 
 def test_the_key_that_was_signed_gets_nothing_more_than_it_had() -> None:
