@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -129,14 +129,22 @@ class Decision:
     told: bool = False
 
 
-def decide(node: Node, report: Report, now: datetime) -> Decision:
-    """``now`` is the store's time.
+def is_ahead(report: Report, now: datetime) -> bool:
+    """Whether the run began later than now, by a clock of the agent's that must be wrong."""
+    return report.time > whole_milliseconds(now)
 
-    A run that began later than now was told by a clock that is ahead; it counts as of now, or each
-    later report would seem old until that time has come.
+
+def decide(
+    node: Node, report: Report, now: datetime, known: Collection[str] = frozenset()
+) -> Decision:
+    """``now`` is the store's time; ``known`` are the transaction_uuids of the node's last runs.
+
+    A run that is ahead counts as of now, or each later report would seem old until that time has
+    come. So its time does not tell whether it has come before; only its uuid does.
     """
     at = min(report.time, whole_milliseconds(now))
-    if node.report_at is not None and at <= node.report_at:
+    newer = node.report_at is None or at > node.report_at
+    if not newer or (report.transaction_uuid and report.transaction_uuid in known):
         return Decision(taken=False, at=at, why="not newer than the last report")
     path = _TO_READY.get(node.state, ()) if report.good else ()
     return Decision(

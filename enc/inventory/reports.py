@@ -19,7 +19,7 @@ from enc.inventory.meta import OtherSiteError
 from enc.inventory.nodes import Nodes
 from enc.inventory.runs import run_from_text, run_to_text
 from enc.model import Node, State
-from enc.reports import Decision, Report, decide
+from enc.reports import Decision, Report, decide, is_ahead
 
 # A node may change between the look and the writing: by converge, or by the signing of its key.
 _TRIES = 5
@@ -41,16 +41,13 @@ class Reports:
         self._redis, self._nodes, self._lookups = redis, nodes, lookups
 
     def take(self, report: Report, *, site: str, who: str) -> Taken:
-        """Safe to repeat: a report that was taken is not newer than itself.
-
-        But for one whose time lies ahead of the store's: that counts as one more run of now.
-        """
+        """Safe to repeat: a report that was taken is not newer than itself, or among the last."""
         for _ in range(_TRIES):
             now = redis_now(self._redis)
             node = self._node(report.certname, site)
             if not isinstance(node, Node):
                 return node
-            decision = decide(node, report, now)
+            decision = decide(node, report, now, self._known(report, now))
             if not decision.taken:
                 return Taken.OLD
             try:
@@ -71,6 +68,12 @@ class Reports:
         if not found:
             check_begun(self._redis)
         return [run_from_text(certname, text) for text in found]
+
+    def _known(self, report: Report, now: datetime) -> frozenset[str]:
+        """Looked at only where the report's time tells nothing."""
+        if not is_ahead(report, now):
+            return frozenset()
+        return frozenset(run.transaction_uuid for run in self.runs(report.certname))
 
     def _node(self, certname: str, site: str) -> Node | Taken:
         said = self._lookups.look_up(certname)

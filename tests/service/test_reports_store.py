@@ -211,6 +211,39 @@ def test_a_report_of_a_node_that_has_ended_or_never_was_is_told_apart_and_leaves
     assert dump(redis) == before
 
 
+def a_moment_passes(redis: Redis) -> None:
+    """Times are kept in milliseconds: two within one are the same time."""
+    began = redis_now(redis)
+    while redis_now(redis) - began < timedelta(milliseconds=2):
+        pass
+
+
+def test_a_report_of_a_clock_that_is_ahead_is_taken_once_however_often_it_is_sent(
+    inventory: Inventory, redis: Redis
+) -> None:
+    born(inventory, State.RUNNING)
+    early = redis_now(redis) + HALF_HOUR
+    assert taken(inventory, time=early, status="failed", transaction_uuid="a") is Taken.TAKEN
+    a_moment_passes(redis)
+    assert taken(inventory, time=early + HALF_HOUR, transaction_uuid="b") is Taken.TAKEN
+    a_moment_passes(redis)
+
+    again = taken(inventory, time=early, status="failed", transaction_uuid="a")
+
+    assert again is Taken.OLD
+    assert as_it_is(inventory).report_status == "changed"
+    assert len(inventory.reports.runs(NODE)) == 2
+
+
+def test_one_without_a_uuid_is_taken_again(inventory: Inventory, redis: Redis) -> None:
+    born(inventory, State.RUNNING)
+    early = redis_now(redis) + HALF_HOUR
+
+    for _ in range(2):
+        assert taken(inventory, time=early, transaction_uuid="") is Taken.TAKEN
+        a_moment_passes(redis)
+
+
 def test_a_clock_that_is_years_ahead_blocks_no_later_report(
     inventory: Inventory, redis: Redis
 ) -> None:
