@@ -132,6 +132,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
         report.sections.append(("puppetserver, and its scripts' standard error", log))
     if report.failed and "site" in fixtures:
         report.sections.append(("the service", fixtures["site"].service_log(TAIL_LINES)))
+        report.sections.append(("ship-reports", fixtures["site"].shipper.said(TAIL_LINES)))
     if report.failed and "booter" in fixtures:
         report.sections.append(("machines that boot", fixtures["booter"].report(TAIL_LINES)))
     return report

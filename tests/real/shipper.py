@@ -34,6 +34,10 @@ class Shipper:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
+    def said(self, lines: int) -> str:
+        text = self.log.read_text() if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
     def stop(self) -> None:
         if self.process is not None:
             stop(self.process)

@@ -16,7 +16,7 @@ PUBLIC = "198.18.0.0/15"
 
 @dataclass
 class Addresses:
-    """Of one network. A freed address comes again at once, or only when the rest is used up."""
+    """Of one network. With ``reuse`` the last that was freed comes next; else it comes late."""
 
     cidr: str
     used: set[str] = field(default_factory=set)
@@ -27,7 +27,7 @@ class Addresses:
         """None when there is none left."""
         fresh = self._next < IPv4Network(self.cidr).num_addresses - 1
         if self._freed and (reuse or not fresh):
-            address = self._freed.popleft()
+            address = self._freed.pop() if reuse else self._freed.popleft()
         elif fresh:
             address = str(IPv4Network(self.cidr).network_address + self._next)
             self._next += 1
