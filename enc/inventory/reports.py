@@ -12,7 +12,7 @@ from redis import Redis
 from enc.inventory import keys
 from enc.inventory.batch import check_begun
 from enc.inventory.clock import redis_now
-from enc.inventory.errors import ConflictError, StoreUnavailableError, translated
+from enc.inventory.errors import ConflictError, CorruptError, StoreUnavailableError, translated
 from enc.inventory.events import Event
 from enc.inventory.lookup import Found, LookUps
 from enc.inventory.meta import OtherSiteError
@@ -73,7 +73,11 @@ class Reports:
         """Looked at only where the report's time tells nothing."""
         if not is_ahead(report, now):
             return frozenset()
-        return frozenset(run.transaction_uuid for run in self.runs(report.certname))
+        try:
+            return frozenset(run.transaction_uuid for run in self.runs(report.certname))
+        except CorruptError:
+            # Ten more runs wash a spoilt one out, which must not be kept from coming.
+            return frozenset()
 
     def _node(self, certname: str, site: str) -> Node | Taken:
         said = self._lookups.look_up(certname)

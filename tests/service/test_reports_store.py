@@ -235,6 +235,15 @@ def test_a_report_of_a_clock_that_is_ahead_is_taken_once_however_often_it_is_sen
     assert len(inventory.reports.runs(NODE)) == 2
 
 
+def test_a_spoilt_run_keeps_no_report_of_such_a_clock_out(
+    inventory: Inventory, redis: Redis
+) -> None:
+    born(inventory, State.RUNNING)
+    redis.rpush(f"runs:{NODE}", "spoilt")
+
+    assert taken(inventory, time=redis_now(redis) + HALF_HOUR) is Taken.TAKEN
+
+
 def test_one_without_a_uuid_is_taken_again(inventory: Inventory, redis: Redis) -> None:
     born(inventory, State.RUNNING)
     early = redis_now(redis) + HALF_HOUR
