@@ -20,10 +20,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 from enc.certname import is_certname
@@ -42,6 +43,11 @@ COUNTS = (
 _LONGEST_NAME, _LONGEST_ERROR, _MOST_ERRORS = 255, 300, 5
 # What exceeds these is no count of resources, no seconds of a run.
 _MOST, _LONGEST = 10**9, 1e9
+_INSTANT = timedelta(milliseconds=1)
+# An agent's clock may be so far behind; a run from before the launch was another machine's.
+_SLACK = timedelta(minutes=10)
+# A node that flaps, or lies, must not wash out the log and its own life.
+_LATELY, _TOLD_AT_MOST = timedelta(hours=1), 2
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _TO_READY: Mapping[State, tuple[State, ...]] = {
@@ -118,7 +124,7 @@ class Decision:
     """What a report changes. Not ``taken``: nothing, it is not newer than the last.
 
     ``path``: the states that the node goes through, one after the other. ``told``: worth an event;
-    a run like the one before is not.
+    a run like the one before is not, nor one more change of a node that flaps.
     """
 
     taken: bool
@@ -129,32 +135,35 @@ class Decision:
     told: bool = False
 
 
-def is_ahead(report: Report, now: datetime) -> bool:
-    """Whether the run began later than now, by a clock of the agent's that must be wrong."""
-    return report.time > whole_milliseconds(now)
+def decide(node: Node, report: Report, now: datetime, runs: Sequence[Report] = ()) -> Decision:
+    """``now`` is the store's time; ``runs`` are the node's last ones as they were taken.
 
-
-def decide(
-    node: Node, report: Report, now: datetime, known: Collection[str] = frozenset()
-) -> Decision:
-    """``now`` is the store's time; ``known`` are the transaction_uuids of the node's last runs.
-
-    A run that is ahead counts as of now, or each later report would seem old until that time has
-    come. So its time does not tell whether it has come before; only its uuid does.
+    A run whose clock is ahead counts as of now, or each later report would seem old until that time
+    has come; so of such a one only its transaction_uuid tells whether it has come before.
     """
-    at = min(report.time, whole_milliseconds(now))
-    newer = node.report_at is None or at > node.report_at
-    if not newer or (report.transaction_uuid and report.transaction_uuid in known):
-        return Decision(taken=False, at=at, why="not newer than the last report")
-    path = _TO_READY.get(node.state, ()) if report.good else ()
+    last, again = node.report_at, {run.transaction_uuid for run in runs} - {""}
+    if (last and report.time <= last) or report.transaction_uuid in again:
+        return Decision(taken=False, at=report.time, why="not newer than the last report")
+    # Later than the last one, even should the store's own clock have been put back since.
+    latest = max(whole_milliseconds(now), last + _INSTANT) if last else whole_milliseconds(now)
+    at = min(report.time, latest)
+    alive = at >= node.launched_at - _SLACK
+    path = _TO_READY.get(node.state, ()) if report.good and alive else ()
+    news = report.standing != node.report_status and _switches(runs, at) < _TOLD_AT_MOST
     return Decision(
         taken=True,
         at=at,
         why=_in_words(report),
         status=report.standing,
         path=path,
-        told=bool(path) or report.standing != node.report_status,
+        told=bool(path) or news,
     )
+
+
+def _switches(runs: Sequence[Report], at: datetime) -> int:
+    """How often the standing changed lately."""
+    lately = [run for run in runs if run.time > at - _LATELY]
+    return sum(old.standing != new.standing for old, new in pairwise(lately))
 
 
 def read(body: bytes) -> Report:

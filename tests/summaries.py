@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from enc.inventory.codec import iso
 from enc.reports import Report, parse
 from tests.fakes.clock import START
 
 
+_RUNS = UUID("5521b09c-af37-4139-a957-6e0baf7c47d5")
+
+
 def summary(certname: str = "i-0aaaaaaaaaaaaaaa1", **changes: Any) -> dict[str, Any]:
-    """A run that changed something; ``time`` may be a datetime."""
+    """A run that changed something; ``time`` may be a datetime, and tells one run from another."""
     found: dict[str, Any] = {
         "version": 1,
         "certname": certname,
@@ -23,7 +27,7 @@ def summary(certname: str = "i-0aaaaaaaaaaaaaaa1", **changes: Any) -> dict[str, 
         "cached": False,
         "environment": "production",
         "configuration_version": "1795359108",
-        "transaction_uuid": "5521b09c-af37-4139-a957-6e0baf7c47d5",
+        "transaction_uuid": str(uuid5(_RUNS, str(changes.get("time", START)))),
         "puppet_version": "7.23.0",
         "seconds": {"total": 1.234, "config_retrieval": 0.5},
         "resources": {

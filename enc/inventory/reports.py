@@ -19,7 +19,7 @@ from enc.inventory.meta import OtherSiteError
 from enc.inventory.nodes import Nodes
 from enc.inventory.runs import run_from_text, run_to_text
 from enc.model import Node, State
-from enc.reports import Decision, Report, decide, is_ahead
+from enc.reports import Decision, Report, decide
 
 # A node may change between the look and the writing: by converge, or by the signing of its key.
 _TRIES = 5
@@ -47,7 +47,7 @@ class Reports:
             node = self._node(report.certname, site)
             if not isinstance(node, Node):
                 return node
-            decision = decide(node, report, now, self._known(report, now))
+            decision = decide(node, report, now, self._readable_runs(node))
             if not decision.taken:
                 return Taken.OLD
             try:
@@ -69,15 +69,12 @@ class Reports:
             check_begun(self._redis)
         return [run_from_text(certname, text) for text in found]
 
-    def _known(self, report: Report, now: datetime) -> frozenset[str]:
-        """Looked at only where the report's time tells nothing."""
-        if not is_ahead(report, now):
-            return frozenset()
+    def _readable_runs(self, node: Node) -> list[Report]:
         try:
-            return frozenset(run.transaction_uuid for run in self.runs(report.certname))
+            return self.runs(node.certname) if node.report_at else []
         except CorruptError:
             # Ten more runs wash a spoilt one out, which must not be kept from coming.
-            return frozenset()
+            return []
 
     def _node(self, certname: str, site: str) -> Node | Taken:
         said = self._lookups.look_up(certname)

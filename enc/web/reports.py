@@ -48,7 +48,7 @@ def _take(reports: Reports, site: str) -> Taken:
     try:
         taken = reports.take(report, site=site, who=_WHO)
     except StoreError as error:
-        raise _problem(error, report.certname) from error
+        raise _problem(error) from error
     if taken is Taken.UNKNOWN:
         raise ProblemError(
             UNKNOWN_NODE,
@@ -81,12 +81,15 @@ def _body() -> bytes:
     return body
 
 
-def _problem(error: StoreError, certname: str) -> ProblemError:
-    """One node's value that is spoilt is that node's report's end; any other is everybody's."""
-    own = isinstance(error, CorruptError) and error.key in _own_keys(certname)
-    return corrupt(error) if isinstance(error, CorruptError) and own else of_store(error)
+def _problem(error: StoreError) -> ProblemError:
+    """Only what is spoilt for every node keeps all reports waiting."""
+    if isinstance(error, CorruptError) and not _is_everybodys(error.key):
+        return corrupt(error)
+    return of_store(error)
 
 
-def _own_keys(certname: str) -> frozenset[str]:
-    each = (keys.node, keys.runs, keys.life, keys.archive)
-    return frozenset(key(certname) for key in each)
+def _is_everybodys(key: str) -> bool:
+    return key in _EVERYBODYS or key.startswith(f"{keys.NODES}:")
+
+
+_EVERYBODYS = frozenset({keys.META, keys.NODES, keys.EVENTS, keys.ARCHIVED})

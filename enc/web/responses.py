@@ -13,5 +13,6 @@ FRESH: Mapping[str, str] = {"Cache-Control": "no-store"}
 
 
 def answer(found: Mapping[str, Any]) -> Response:
-    text = json.dumps(found, ensure_ascii=False) + "\n"
+    # In ASCII: what others wrote must not steer the terminal of somebody who looks with curl.
+    text = json.dumps(found) + "\n"
     return Response(text, headers=FRESH, content_type="application/json")

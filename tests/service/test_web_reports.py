@@ -165,9 +165,9 @@ def test_asking_is_no_way_to_report(ours: Inventory, client: FlaskClient) -> Non
         (f"runs:{NODE}", 422, "corrupt-value"),
         (f"life:{NODE}", 422, "corrupt-value"),
         ("events", 503, "store-corrupt"),
-        ("fleet:web", 503, "store-corrupt"),
+        ("fleet:web", 422, "corrupt-value"),
         ("nodes:state:pending", 503, "store-corrupt"),
-        ("role:web", 503, "store-corrupt"),
+        ("role:web", 422, "corrupt-value"),
         ("meta", 503, "store-corrupt"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enc.model import ALLOWED, Node, State
-from enc.reports import Decision, Standing, decide
+from enc.reports import Decision, Report, Standing, decide
 from tests.builders import node
 from tests.fakes.clock import START
 from tests.summaries import report
@@ -116,6 +116,64 @@ def test_a_clock_that_was_ahead_and_is_right_again_blocks_no_report() -> None:
     right = decide(node(report_at=wrong.at), report(time=later), later + timedelta(seconds=5))
 
     assert (right.taken, right.at) == (True, later)
+
+
+def test_a_store_whose_clock_was_put_back_takes_later_reports_all_the_same() -> None:
+    last = NOW + timedelta(minutes=10)
+
+    found = decided(node(report_at=last), time=last + timedelta(minutes=5))
+
+    assert (found.taken, found.at) == (True, last + timedelta(milliseconds=1))
+
+
+def test_a_report_that_is_among_the_last_runs_is_old_whatever_its_time() -> None:
+    last = report(transaction_uuid="a")
+
+    def taken(uuid: str, run: Report = last) -> bool:
+        later = report(time=NOW, transaction_uuid=uuid)
+        return decide(node(report_at=START), later, NOW, [run]).taken
+
+    assert (taken("a"), taken("b")) == (False, True)
+    assert taken("", report(transaction_uuid=""))
+
+
+@pytest.mark.parametrize(
+    ("before", "ready"), [(timedelta(minutes=10), True), (timedelta(minutes=11), False)]
+)
+def test_a_run_from_long_before_the_launch_makes_no_machine_ready(
+    before: timedelta, ready: bool
+) -> None:
+    found = decided(node(launched_at=START), time=START - before)
+
+    assert (found.taken, bool(found.path)) == (True, ready)
+
+
+def flapping(*minutes: int) -> list[Report]:
+    """Runs that failed and did not in turn, so many minutes ago, the last one failed."""
+    standings = ["failed", "changed"] * len(minutes)
+    return [
+        report(time=NOW - timedelta(minutes=ago), status=status, transaction_uuid=str(ago))
+        for ago, status in zip(minutes, reversed(standings[: len(minutes)]), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [((), True), ((2, 1), True), ((3, 2, 1), False), ((80, 70, 1), True)],
+    ids=str,
+)
+def test_a_node_that_flaps_is_told_of_twice_an_hour(minutes: tuple[int, ...], told: bool) -> None:
+    given = node(state=State.READY, report_at=NOW - timedelta(minutes=1), report_status="failed")
+
+    found = decide(given, report(time=NOW), NOW, flapping(*minutes))
+
+    assert (found.taken, found.told) == (True, told)
+
+
+def test_a_step_of_a_node_that_flaps_is_told_all_the_same() -> None:
+    found = decide(node(report_status="failed"), report(time=NOW), NOW, flapping(3, 2, 1))
+
+    assert found.told
 
 
 def test_a_time_before_all_others_is_a_time_too() -> None:
