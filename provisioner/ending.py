@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 from enc.model import Node
@@ -24,10 +24,10 @@ class Ending:
             region: {node.instance_id: node for node in ours}
             for region, ours in groupby(sorted(nodes, key=_region), key=_region)
         }
-        self._missing: dict[str, datetime] = {}
+        self._missing: dict[str, float] = {}  # since when, by the monotonic clock
         self._seen: dict[str, str] = {}
         self._gone = list(gone)
-        self._gathered_since: datetime | None = None
+        self._gathered_since: float | None = None
 
     def batches(self) -> Iterator[list[Node]]:
         """Nodes whose machines the last look showed gone, in few batches.
@@ -38,8 +38,8 @@ class Ending:
         clock, spans = self._context.clock, self._context.spans
         for region in self._left:
             self._terminate(region)
-        until = clock.now() + spans.terminated
-        while self._look_everywhere() and clock.now() < until:
+        until = clock.monotonic() + spans.terminated.total_seconds()
+        while self._look_everywhere() and clock.monotonic() < until:
             if self._gathered_for(spans.gather):
                 yield self._take()
                 continue
@@ -57,9 +57,10 @@ class Ending:
     def _gathered_for(self, span: timedelta) -> bool:
         if not self._gone:
             return False
-        now = self._context.clock.now()
-        self._gathered_since = self._gathered_since or now
-        return now - self._gathered_since >= span
+        now = self._context.clock.monotonic()
+        if self._gathered_since is None:
+            self._gathered_since = now
+        return now - self._gathered_since >= span.total_seconds()
 
     def _terminate(self, region: str) -> None:
         """Those that EC2 was never told of. One that it does not know is young, or gone."""
@@ -112,11 +113,12 @@ class Ending:
         self._end_again(region, [i for i in findings if i in ours and findings[i].end])
 
     def _absent(self, instance_id: str, instance: Instance | None) -> timedelta:
-        now = self._context.clock.now()
+        """A clock that is put forward must not make a young machine gone."""
+        now = self._context.clock.monotonic()
         if instance is not None:
             self._missing.pop(instance_id, None)
             return timedelta(0)
-        return now - self._missing.setdefault(instance_id, now)
+        return timedelta(seconds=now - self._missing.setdefault(instance_id, now))
 
     def _follow(self, region: str, instance_id: str, finding: Finding) -> None:
         """Write down where it stands now; one that is gone is looked at no more."""

@@ -36,19 +36,22 @@ def patiently(
 ) -> T:
     """Run ``act``, again while the trouble of EC2 or Puppet may pass, until ``until``; then raise.
 
+    A clock that is put forward or back meanwhile changes nothing.
     ``noticed`` is told of each of EC2's errors, the last one too.
     """
+    clock = context.clock
+    end = clock.monotonic() + (until - clock.now()).total_seconds()
     for repeat in range(1_000_000):
         try:
             return act()
         except (CloudError, PuppetError) as error:
             if isinstance(error, CloudError):
                 noticed(error)
-            span = wait_before(repeat, context.luck())
-            if not _repeatable(error) or context.clock.now() + span > until:
+            span = wait_before(repeat, context.luck()).total_seconds()
+            if not _repeatable(error) or clock.monotonic() + span > end:
                 raise
-            context.reporter.status(f"{error}; trying again in {span.total_seconds():.0f} s")
-            context.clock.sleep(span.total_seconds())
+            context.reporter.status(f"{error}; trying again in {span:.0f} s")
+            clock.sleep(span)
     raise AssertionError("unreachable: the deadline ends the loop")
 
 
@@ -62,12 +65,13 @@ def stubbornly(context: Context, write: Callable[[], T]) -> T:
 
     The write must be safe to repeat: the first one may have been done and only its answer lost.
     """
-    until = context.clock.now() + context.spans.record
+    clock = context.clock
+    until = clock.monotonic() + context.spans.record.total_seconds()
     while True:
         try:
             return write()
         except StoreUnavailableError as error:
-            if context.clock.now() > until:
+            if clock.monotonic() > until:
                 raise
             context.reporter.status(f"{error}; trying again")
-            context.clock.sleep(1.0)
+            clock.sleep(1.0)

@@ -15,13 +15,14 @@ class FakeClock:
 
     time: datetime = START
     slept: list[float] = field(default_factory=list)
+    _put: timedelta = timedelta(0)
     _next_sleep: list[BaseException | Callable[[], object]] = field(default_factory=list)
 
     def now(self) -> datetime:
         return self.time
 
     def monotonic(self) -> float:
-        return (self.time - START).total_seconds()
+        return (self.time - self._put - START).total_seconds()
 
     def at_sleep(self, happens: BaseException | Callable[[], object]) -> None:
         """What the next sleep meets: an exception that ends it, or something done meanwhile."""
@@ -34,7 +35,13 @@ class FakeClock:
             _happen(self._next_sleep.pop(0))
 
     def step(self, seconds: float) -> None:
+        """Time passes."""
         self.time += timedelta(seconds=seconds)
+
+    def put(self, seconds: float) -> None:
+        """Somebody puts the clock forward, or back; no time passes."""
+        self._put += timedelta(seconds=seconds)
+        self.step(seconds)
 
 
 def _happen(happens: BaseException | Callable[[], object]) -> None:
