@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from enc.inventory import AlreadyThereError, ArchivedError
 from enc.model import Launch, LaunchState, Node
+from provisioner.account import check_account
 from provisioner.context import Context
 from provisioner.domain.machines import NotOursError, adopted
 from provisioner.ports import LAUNCH_TAG, CloudError
@@ -36,8 +37,9 @@ def is_dead(context: Context, launch: Launch) -> bool:
 def abandon(context: Context, launch: Launch) -> Abandoned:
     """Close a launch, delete its template, and find all its machines; the caller retires them.
 
-    Raises LaunchAliveError, CloudError, StoreError. May be run again.
+    Raises LaunchAliveError, WrongAccountError, CloudError, StoreError. May be run again.
     """
+    check_account(context)
     if launch.state is LaunchState.OPEN and not is_dead(context, launch):
         raise LaunchAliveError(launch, _silent(context, launch), context.spans.dead)
     why = f"abandoned by {context.who}"

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enc.durations import for_people
 from enc.inventory import StoreError
 from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
+from provisioner.account import check_account
 from provisioner.asking import Asking, Terms
 from provisioner.bootstrap import Bootstrap, render
 from provisioner.context import Context
@@ -81,7 +82,7 @@ def launch(context: Context, order: Order) -> Outcome:
     Once the intent is written it always ends in an Outcome, or in LaunchCutShortError.
     """
     spec = order.launch_spec
-    _check_account(context)
+    check_account(context)
     ground = context.cloud.ground(ground_request(spec))
     intent = _intent(context, order)
     user_data = render(_bootstrap(order, intent))
@@ -172,23 +173,6 @@ def _clean_up(context: Context, request: TemplateRequest, intent: Launch, end: E
 
 def _beat(context: Context, intent: Launch) -> None:
     context.inventory.launches.beat(intent.id, context.clock.now())
-
-
-def _check_account(context: Context) -> None:
-    """Machines in another account than the store's would never be seen again."""
-    wanted = context.inventory.meta.require().account
-    if wanted and (found := context.cloud.account()) != wanted:
-        raise WrongAccountError(found, wanted)
-
-
-class WrongAccountError(Exception):
-    """The credentials belong to another AWS account than the inventory."""
-
-    def __init__(self, found: str, wanted: str) -> None:
-        super().__init__(
-            f"the credentials are for AWS account {found}, this inventory is of {wanted}; "
-            "see 'aws sts get-caller-identity' and set AWS_PROFILE, or point REDIS_URL elsewhere"
-        )
 
 
 def _intent(context: Context, order: Order) -> Launch:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from enc.model import Node, State
+from provisioner.account import check_account
 from provisioner.context import Context
-from provisioner.domain.retirement import first_step, has_machine, spared_because
+from provisioner.domain.retirement import damaged, first_step, has_machine, spared_because
 from provisioner.ending import Ending
 from provisioner.forgetting import Forgetting
-from provisioner.ledger import Ledger, Retirement, some
+from provisioner.ledger import Ledger, Retirement, advised, some
+from provisioner.ports import CloudError
 
 __all__ = ["Retirement", "SparedError", "check_spared", "retire"]
 
@@ -45,11 +47,13 @@ def retire(
     """End these nodes. One that fails does not stop the others. Ctrl-C leaves each resumable.
 
     It takes as long as the longest ``drain`` and the spans ``terminated`` and ``patience`` say.
-    Raises SparedError before anything is done; StoreError, and then the same call goes on.
+    Raises SparedError and WrongAccountError before anything is done; StoreError, and then the same
+    call goes on.
     """
     check_spared(nodes, context.spared())
     ledger = Ledger(context, why)
-    draining = ledger.each(nodes, lambda node: _begun(ledger, node))
+    endable = _with_known_machines(ledger, nodes)
+    draining = ledger.each(endable, lambda node: _begun(ledger, node))
     _wait_for_drain(context, draining, drain)
     retiring = ledger.each(draining, lambda node: _retiring(ledger, node))
     machines = [node for node in retiring if has_machine(node)]
@@ -58,6 +62,23 @@ def retire(
     for gone in Ending(ledger, machines, others).batches():
         forgetting.forget(gone)
     return ledger.result()
+
+
+def _with_known_machines(ledger: Ledger, nodes: Sequence[Node]) -> list[Node]:
+    """Those of which EC2's answer will be about their own machine, or that have none."""
+    endable = []
+    for node in nodes:
+        if why := damaged(node):
+            ledger.remain([node], why)
+        else:
+            endable.append(node)
+    try:
+        if any(has_machine(node) for node in endable):
+            check_account(ledger.context)
+    except CloudError as error:
+        ledger.remain((node for node in endable if has_machine(node)), advised(error))
+        return [node for node in endable if not has_machine(node)]
+    return endable
 
 
 def _begun(ledger: Ledger, node: Node) -> Node:

@@ -29,7 +29,7 @@ FAILED_KINDS = frozenset(
         "enc.inventory.errors.StoreError",
         "enc.model.IllegalTransitionError",
         "provisioner.abandon.LaunchAliveError",
-        "provisioner.launch.WrongAccountError",
+        "provisioner.account.WrongAccountError",
         "provisioner.ports.CloudError",
         "provisioner.ports.PuppetError",
         "provisioner.rolesfile.spec.StoredRoleError",

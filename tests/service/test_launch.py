@@ -8,8 +8,9 @@ import pytest
 
 from enc.inventory import Inventory
 from enc.model import Kind, LaunchState, Market, State
+from provisioner.account import WrongAccountError
 from provisioner.bootstrap import UserDataTooLarge
-from provisioner.launch import Outcome, WrongAccountError, launch
+from provisioner.launch import Outcome, launch
 from provisioner.ports import CloudError, Trouble
 from tests.builders import event
 from tests.fakes.clock import START, FakeClock

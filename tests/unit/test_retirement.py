@@ -13,6 +13,7 @@ from provisioner.domain.retirement import (
     BEFORE_GONE,
     Finding,
     Step,
+    damaged,
     found,
     only_news,
     spared_because,
@@ -120,7 +121,35 @@ def test_where_the_store_does_not_say_it_begins_at_the_beginning(said: str) -> N
 @pytest.mark.parametrize("step", sorted(BEFORE_GONE))
 def test_a_node_without_a_machine_of_ours_has_nothing_to_terminate(step: Step) -> None:
     assert step_of(retiring(step, kind=Kind.FOREIGN)) is Step.CLEAN
-    assert step_of(retiring(step, instance_id="")) is Step.CLEAN
+
+
+@pytest.mark.parametrize("step", sorted(BEFORE_GONE))
+def test_a_record_that_lost_its_machine_is_no_node_without_one(step: Step) -> None:
+    assert step_of(retiring(step, instance_id="")) is step
+    assert step_of(retiring("", region="")) is Step.TERMINATE
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"region": ""}, "no region"),
+        ({"instance_id": ""}, "no instance_id"),
+        ({"instance_id": "i-0bbbbbbbbbbbbbbb2"}, "its instance_id is i-0bbbbbbbbbbbbbbb2"),
+    ],
+    ids=["no region", "no instance", "another instance"],
+)
+def test_a_record_that_does_not_lead_to_its_machine_is_damaged(
+    fields: dict[str, Any], said: str
+) -> None:
+    assert damaged(node(**fields)) == (
+        f"its record is damaged ({said}): look at it in EC2 and repair node:i-0aaaaaaaaaaaaaaa1, "
+        "see docs/redis.md"
+    )
+
+
+def test_a_record_that_leads_there_is_not_and_a_foreign_one_needs_no_machine() -> None:
+    assert damaged(node()) == ""
+    assert damaged(foreign()) == ""
 
 
 @pytest.mark.parametrize(
