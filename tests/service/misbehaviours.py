@@ -19,6 +19,7 @@ from tests.service.misframings import (
     resets,
     response,
     says,
+    strange_problems,
     without_length,
     wrong_statuses,
 )
@@ -114,15 +115,18 @@ WRONG_BODIES = [
 ]
 
 LATE = late(ANSWER)
+NOT_WHOLE = not_whole(ANSWER)
+RESETS = resets(ANSWER)
 TABLE = [
     *WHOLE_ANSWERS,
     *DEFINITE,
-    *not_whole(ANSWER),
+    *strange_problems("404 Not Found", "410 Gone", "422 Unprocessable Content"),
+    *NOT_WHOLE,
     *WRONG_BODIES,
     *wrong_statuses(ANSWER),
     fails("403 as a problem", problem("403 Forbidden")),
     *not_http(ANSWER),
     fails("a header with bare newlines", _HEAD.replace(b"\r\n", b"\n") + WHOLE),
-    *resets(ANSWER),
+    *RESETS,
     *LATE,
 ]

@@ -14,6 +14,9 @@ from enum import Enum, auto
 from tests.service.misbehaving import Act, flood, read, reset, send, stay, trickle
 
 SLOW = 1.0
+PROBLEM = "application/problem+json"
+# How the types of rolecall's own problems begin.
+OURS = "urn:rolecall:problem:"
 _CHUNKED = "Transfer-Encoding: chunked"
 
 
@@ -63,9 +66,34 @@ def response(
     return header(status, *stated, *fields) + body
 
 
-def problem(status: str, media_type: str = "application/problem+json", **members: str) -> bytes:
-    document = {"title": status, "status": int(status[:3]), "detail": "because"} | members
+def problem(status: str, media_type: str = PROBLEM, **members: object) -> bytes:
+    """One of rolecall's own, unless `members` has another type."""
+    document = {"type": f"{OURS}some-slug", "title": status, "detail": "because"} | members
     return response(json.dumps(document).encode(), status, media_type)
+
+
+def strange_problems(*statuses: str) -> list[Misbehaviour]:
+    """Of a status that is definite, and not rolecall's own: they are not about what was asked."""
+    return [
+        *[
+            fails(f"{status} as a problem {of}", problem(status, type=kind))
+            for status in statuses
+            for of, kind in [("of HTTP alone", "about:blank"), ("of nobody's", None)]
+        ],
+        *[
+            fails(f"{statuses[0]} as a problem of type {kind}", problem(statuses[0], type=kind))
+            for kind in (
+                *("https://gateway.example/no-route", f"https://gateway.example/{OURS}some-slug"),
+                *("urn:rolecall:problems:some-slug", [f"{OURS}some-slug"], 404),
+            )
+        ],
+        *[
+            fails(
+                f"{statuses[0]} as a problem that is {body}", response(body, statuses[0], PROBLEM)
+            )
+            for body in (b"", b"{}", b"[]", b"null", b'"urn:rolecall:problem:x"', b"\xff", b"no")
+        ],
+    ]
 
 
 def without_length(whole: bytes) -> bytes:

@@ -18,6 +18,7 @@ class Reply:
     status: int = 204
     media_type: str = "application/problem+json"
     detail: str = "because"
+    type: str = "urn:rolecall:problem:some-slug"
     # Nothing is said: the line is taken, and the connection closed.
     dies: bool = False
     close: bool = False
@@ -72,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         if reply.close:
             self.send_header("Connection", "close")
-        document = {"title": "no", "status": reply.status, "detail": reply.detail}
+        document = {"type": reply.type, "title": "no", "detail": reply.detail}
         body = b"" if reply.status == TAKEN.status else json.dumps(document).encode()
         if body:
             self.send_header("Content-Type", reply.media_type)

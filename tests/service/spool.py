@@ -50,7 +50,11 @@ def _inode(path: Path) -> int | None:
 
 
 def run_ship(
-    spool: Path, *arguments: str, url: str = "", within: Sequence[str] = (), **settings: object
+    spool: Path | str,
+    *arguments: str,
+    url: str = "",
+    within: Sequence[str] = (),
+    **settings: object,
 ) -> Run:
     begun = time.monotonic()
     done = subprocess.run(
@@ -66,9 +70,11 @@ def run_ship(
     return Run(done.returncode, done.stdout, done.stderr.decode("ascii"), seconds)
 
 
-def start_ship(spool: Path, *arguments: str, url: str, **settings: object) -> subprocess.Popen:
+def start_ship(
+    spool: Path, *arguments: str, url: str, within: Sequence[str] = (), **settings: object
+) -> subprocess.Popen:
     return subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*within, *COMMAND, *arguments],
         env=environment(spool=spool, url=url, **settings),
         cwd="/",
         stdin=subprocess.DEVNULL,

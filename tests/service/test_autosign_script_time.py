@@ -52,6 +52,9 @@ class TestSeveralUrls:
         "first",
         [
             pytest.param((read, send(problem("503 Unavailable"))), id="503"),
+            pytest.param(
+                (read, send(problem("404 Not Found", type="about:blank"))), id="404-of-a-gateway"
+            ),
             pytest.param((read, send(problem("403 Forbidden", "text/html"))), id="403-of-a-proxy"),
             pytest.param((read, send(SIGN.whole[:-1])), id="cut"),
         ],

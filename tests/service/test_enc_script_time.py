@@ -58,6 +58,9 @@ class TestSeveralUrls:
         "first",
         [
             pytest.param((read, send(problem("503 Unavailable"))), id="503"),
+            pytest.param(
+                (read, send(problem("404 Not Found", type="about:blank"))), id="404-of-a-gateway"
+            ),
             pytest.param((read, send(problem("410 Gone", "text/html"))), id="410-of-a-proxy"),
             pytest.param((read, send(response(WHOLE)[:-9])), id="cut"),
         ],

@@ -20,7 +20,7 @@ from tests.service.spool import (
     run_ship,
 )
 
-DAY = 5000
+DAY = 2000
 
 
 @pytest.fixture
@@ -182,6 +182,14 @@ class TestAServiceThatDies:
             pytest.param(Reply(400, "text/html"), id="400 of a proxy"),
             pytest.param(Reply(404, "application/json"), id="404 as JSON"),
             pytest.param(Reply(413, "text/html"), id="413 of a proxy"),
+            *[
+                pytest.param(Reply(status, type="about:blank"), id=f"{status} of HTTP alone")
+                for status in (400, 404, 410, 413, 422)
+            ],
+            pytest.param(
+                Reply(404, type="https://gateway.example/no-route"), id="404 of a gateway"
+            ),
+            pytest.param(Reply(404, type=""), id="404 of no type"),
         ],
     )
     def test_what_is_not_definite_keeps_it_and_what_follows(
@@ -195,6 +203,18 @@ class TestAServiceThatDies:
         assert run.code == 3
         assert f"it answered {reply.status}" in run.err
         assert (service.numbers, left(spool)) == ([0], [FIRST])
+
+    def test_that_is_too_old_to_take_reports_keeps_them_all(
+        self, spool: Path, service: Sink
+    ) -> None:
+        service.judge = lambda text: Reply(404, type="about:blank", detail="nothing at this path")
+        fill(spool / FIRST, [1])
+        fill(spool / "incoming", [2])
+
+        run = run_ship(spool, url=service.url)
+
+        assert (run.code, left(spool), len(service.paths)) == (3, [FIRST, "incoming"], 1)
+        assert "not rolecall's word on a report (is url right?): nothing at this path" in run.err
 
     def test_a_kept_connection_that_is_closed_is_no_trouble(
         self, spool: Path, service: Sink

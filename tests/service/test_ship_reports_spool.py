@@ -1,4 +1,4 @@
-"""ship-reports and its folder: what is refused, full disks, links and strangers."""
+"""ship-reports and its folder: what is refused, full disks, links and strangers' files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pytest
 from tests.service.enc_script import is_one_line
 from tests.service.hanging_resolver import needs_root
 from tests.service.reports_sink import TAKEN, Reply, Sink, sink
-from tests.service.spool import FIRST, SECOND, fill, left, line, run_ship
+from tests.service.spool import (
+    FIRST,
+    SECOND,
+    fill,
+    left,
+    line,
+    run_ship,
+)
 
 MIB = 1024 * 1024
 SOMEBODY = 65534
@@ -62,18 +69,38 @@ class TestRefusing:
         assert (run.code, service.numbers, left(spool)) == (1, [1, 3], ["refused.jsonl"])
         assert refused(spool) == [{"why": f"{status}: because", "line": line(2).decode()}]
         assert is_one_line(run.err)
-        assert f"i-0abc: {status}: because" in run.err
+        assert f"(the first: i-0abc: {status}: because)" in run.err
         assert f"{spool}/refused.jsonl" in run.err
 
-    def test_many_are_one_line_on_stderr(self, spool: Path, service: Sink) -> None:
-        service.judge = lambda text: Reply(404)
+    def test_many_are_one_line_on_stderr_that_counts_the_sorts(
+        self, spool: Path, service: Sink
+    ) -> None:
+        statuses = [404, 404, 410, 400, 404, 422]
+        service.judge = lambda text: Reply(statuses[json.loads(text)["number"] % len(statuses)])
         fill(spool / FIRST, range(30))
 
         run = run_ship(spool, url=service.url)
 
         assert is_one_line(run.err)
-        assert ": 30; the first: " in run.err
+        assert "15 of nodes that rolecall does not know (the first: i-0abc: 404" in run.err
+        assert "5 of nodes that have ended (the first: i-0abc: 410" in run.err
+        assert "10 that cannot be used (the first: i-0abc: 400" in run.err
         assert len(refused(spool)) == 30
+
+    def test_none_is_not_a_word_on_stderr(self, spool: Path, service: Sink) -> None:
+        fill(spool / FIRST, range(3))
+
+        assert run_ship(spool, url=service.url).err == ""
+
+    def test_a_long_reason_does_not_hide_the_counts(self, spool: Path, service: Sink) -> None:
+        service.judge = lambda text: Reply(404 if text == line(1) else 400, detail="x" * 2000)
+        fill(spool / FIRST, [1, 2])
+
+        run = run_ship(spool, url=service.url)
+
+        assert "1 of nodes that rolecall does not know" in run.err
+        assert "1 that cannot be used" in run.err
+        assert "x" * 2000 in refused(spool)[0]["why"]
 
     def test_they_are_not_sent_again(self, spool: Path, service: Sink) -> None:
         service.judge = lambda text: Reply(404)
@@ -182,36 +209,6 @@ def test_what_is_moved_aside_is_there_whole_or_not_at_all(spool: Path, service: 
 
 def full_disk(spool: Path) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", FULL_DISK, "sh", str(spool)]
-
-
-class TestTheFolder:
-    def test_that_is_missing_is_named_with_what_makes_it(self, tmp_path: Path) -> None:
-        run = run_ship(tmp_path / "none")
-
-        assert run.code == 3
-        assert is_one_line(run.err)
-        assert f"there is no folder {tmp_path}/none" in run.err
-        assert "reports = rolecall" in run.err
-
-    def test_that_is_a_file_is_named(self, tmp_path: Path) -> None:
-        (tmp_path / "file").touch()
-
-        run = run_ship(tmp_path / "file")
-
-        assert (run.code, is_one_line(run.err)) == (3, True)
-        assert f"{tmp_path}/file" in run.err
-
-    @pytest.mark.root
-    @needs_root
-    def test_of_somebody_else_is_not_touched(self, spool: Path, service: Sink) -> None:
-        fill(spool / FIRST, [1])
-        os.chown(spool, SOMEBODY, SOMEBODY)
-
-        run = run_ship(spool, url=service.url)
-
-        assert (run.code, service.lines, left(spool)) == (3, [], [FIRST])
-        assert "runuser -u nobody -- ship-reports" in run.err
-        assert not (spool / "lock").exists()
 
 
 class TestWhatLiesInTheFolder:

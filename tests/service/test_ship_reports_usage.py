@@ -1,8 +1,9 @@
-"""How ship-reports is called: its arguments and its settings, and what its file holds."""
+"""How ship-reports is called: its arguments, settings and folder, and what its file holds."""
 
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ import pytest
 
 from tests.service import autosign_script
 from tests.service.enc_script import is_one_line
+from tests.service.hanging_resolver import needs_root
 from tests.service.reports_sink import Sink, sink
-from tests.service.spool import FIRST, SCRIPT, fill, run_ship
+from tests.service.spool import FIRST, SCRIPT, fill, left, run_ship
 from tests.service.test_autosign_script_usage import modules_of
 
+SOMEBODY = 65534
 # What both scripts must do alike, and each is one file.
-SHARED = ["connect", "split_url", "dial", "secure", "problem_detail", "read_settings", "read_file"]
+SHARED = ["connect", "split_url", "dial", "secure", "read_problem", "read_settings", "read_file"]
 
 
 @pytest.fixture
@@ -84,6 +87,47 @@ class TestTheSettings:
 
         assert (run.code, is_one_line(run.err), list(spool.iterdir())) == (2, True, [])
         assert str(conf) in run.err
+
+    @pytest.mark.parametrize("given", ["", "spool", "./spool", "~/spool", "file:///spool"])
+    def test_a_spool_that_is_no_absolute_path_is_wrong_usage(self, given: str) -> None:
+        """The report processor does not take it for one, either."""
+        run = run_ship(given, "--watch")
+
+        assert (run.code, is_one_line(run.err)) == (2, True)
+        assert f"or ENC_SPOOL is {given!r}, not an absolute path" in run.err
+
+    def test_a_spool_that_is_one_is_not(self, spool: Path, service: Sink) -> None:
+        assert run_ship(spool, url=service.url).code == 0
+
+
+class TestTheFolder:
+    def test_that_is_missing_is_named_with_what_makes_it(self, tmp_path: Path) -> None:
+        run = run_ship(tmp_path / "none")
+
+        assert run.code == 3
+        assert is_one_line(run.err)
+        assert f"there is no folder {tmp_path}/none" in run.err
+        assert "reports = rolecall" in run.err
+
+    def test_that_is_a_file_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        run = run_ship(tmp_path / "file")
+
+        assert (run.code, is_one_line(run.err)) == (3, True)
+        assert f"{tmp_path}/file" in run.err
+
+    @pytest.mark.root
+    @needs_root
+    def test_of_somebody_else_is_not_touched(self, spool: Path, service: Sink) -> None:
+        fill(spool / FIRST, [1])
+        os.chown(spool, SOMEBODY, SOMEBODY)
+
+        run = run_ship(spool, url=service.url)
+
+        assert (run.code, service.lines, left(spool)) == (3, [], [FIRST])
+        assert "runuser -u nobody -- ship-reports" in run.err
+        assert not (spool / "lock").exists()
 
 
 class TestTheFile:

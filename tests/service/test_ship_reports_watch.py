@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from tests.service.hanging_resolver import NAMESPACES, hanging_resolver, needs_r
 from tests.service.misbehaving import Act, deaf, read, send, serve, stay, trickle
 from tests.service.misframings import header
 from tests.service.reports_sink import TAKEN, Reply, Sink, sink
-from tests.service.spool import FIRST, SECOND, fill, left, line, run_ship, start_ship
+from tests.service.spool import FIRST, SCRIPT, SECOND, fill, left, line, run_ship, start_ship
 
 TIMEOUT = 0.5
 STARTUP = 0.6
@@ -25,6 +26,8 @@ A_SECOND = 1.0
 OFTEN = "0.02"
 # How long Linux' TCP waits before it acknowledges what it has nothing to answer to.
 DELAYED_ACK = 0.04
+# The script's functions; nothing of it runs by this.
+PARTS = runpy.run_path(str(SCRIPT))
 NO_CONTENT = header("204 No Content", "Connection: close")
 
 
@@ -117,6 +120,30 @@ class TestWatching:
         # After 0.04 + 0.08 + 0.16 + 0.32 + 0.64 s, and not 50 times.
         assert 2 <= len(service.paths) <= 6
 
+    def test_tells_of_trouble_that_has_become_another_one(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        watch_through([(0, "a"), (61, "b"), (122, "b"), (183, "a")])
+
+        said = capfd.readouterr().err
+        assert [line.split()[1] for line in said.splitlines()] == ["a;", "b;", "a;"]
+
+    def test_does_not_tell_more_than_once_a_minute_of_trouble_that_changes(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        watch_through([(0, "a"), (10, "b"), (20, "a"), (59, "c"), (60, "c"), (70, "d"), (80, "c")])
+
+        said = capfd.readouterr().err
+        assert [line.split()[1] for line in said.splitlines()] == ["a;", "c;"]
+
+    def test_tells_at_once_of_trouble_that_begins_anew(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        watch_through([(0, "a"), (1, ""), (2, "b")])
+
+        said = capfd.readouterr().err
+        assert [line.split()[1] for line in said.splitlines()] == ["a;", "goes", "b;"]
+
     def test_waits_for_a_folder_that_is_missing(self, tmp_path: Path, service: Sink) -> None:
         spool = tmp_path / "later"
         process = start_ship(spool, "--watch", OFTEN, url=service.url)
@@ -147,6 +174,28 @@ class TestWatching:
         end(process)
 
         assert (run.code, run.err, service.numbers) == (0, "", [1, 2])
+
+
+class Troubled:
+    """A shipper whose passes end so; after the last one the signal comes."""
+
+    def __init__(self, troubles: list[str]) -> None:
+        self.troubles, self.stop = troubles, PARTS["Stop"]()
+
+    def run(self) -> int:
+        trouble = self.troubles.pop(0)
+        if not self.troubles:
+            self.stop(15, None)
+        if trouble:
+            raise PARTS["KeptError"](trouble)
+        return 0
+
+
+def watch_through(passes: list[tuple[float, str]]) -> None:
+    """Each pass is a time and its trouble, or none."""
+    shipper = Troubled([trouble for _, trouble in passes])
+    times = iter([seconds for seconds, trouble in passes if trouble])
+    PARTS["watch"](shipper, 0.0001, shipper.stop, lambda: next(times))
 
 
 class TestTheTime:

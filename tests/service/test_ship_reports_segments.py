@@ -1,0 +1,131 @@
+"""ship-reports and its segments: those that it may not read, and the names of those it makes."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import wait_until
+from tests.service.enc_script import is_one_line
+from tests.service.reports_sink import Sink, sink
+from tests.service.spool import FIRST, SCRIPT, SECOND, fill, left, line, run_ship, start_ship
+
+FUTURE = "20991231T235959.999999999.jsonl"
+# Root as anybody else: it may not read what its mode forbids.
+POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
+# The script's functions; nothing of it runs by this.
+PARTS = runpy.run_path(str(SCRIPT))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    (folder := tmp_path / "spool").mkdir()
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Sink]:
+    with sink(tmp_path) as made:
+        yield made
+
+
+class TestWhatWeMayNotRead:
+    """As root leaves it that runs `puppet apply`: its files are in the puppet user's folder."""
+
+    @pytest.mark.parametrize("name", ["incoming", FIRST])
+    def test_waits_and_the_rest_is_shipped(self, spool: Path, service: Sink, name: str) -> None:
+        unreadable(spool / name, [1])
+        fill(spool / SECOND, [2])
+
+        run = run_ship(spool, url=service.url, within=POWERLESS)
+
+        (kept,) = left(spool)
+        assert (run.code, service.numbers) == (3, [2])
+        assert is_one_line(run.err)
+        assert f"{spool}/{kept}" in run.err
+        assert "we may not read it" in run.err
+        assert "chown " in run.err
+
+    def test_makes_room_for_an_incoming_that_the_processor_can_write_to(
+        self, spool: Path, service: Sink
+    ) -> None:
+        unreadable(spool / "incoming", [1])
+        run_ship(spool, url=service.url, within=POWERLESS)
+        fill(spool / "incoming", [2])
+
+        run_ship(spool, url=service.url, within=POWERLESS)
+
+        assert (service.numbers, len(left(spool))) == ([2], 1)
+
+    def test_is_shipped_once_we_may(self, spool: Path, service: Sink) -> None:
+        unreadable(spool / FIRST, [1])
+        run_ship(spool, url=service.url, within=POWERLESS)
+        (spool / FIRST).chmod(0o640)
+
+        run = run_ship(spool, url=service.url, within=POWERLESS)
+
+        assert (run.code, run.err, service.numbers, left(spool)) == (0, "", [1], [])
+
+    def test_is_told_once_by_one_that_watches(self, spool: Path, service: Sink) -> None:
+        unreadable(spool / FIRST, [1])
+        process = start_ship(spool, "--watch", "0.02", url=service.url, within=POWERLESS)
+        for number in range(3):
+            fill(spool / "incoming", [number])
+            wait_until("it", lambda number=number: number in service.numbers)
+        process.terminate()
+
+        assert is_one_line(process.communicate()[1].decode())
+
+
+def unreadable(file: Path, numbers: list[int]) -> None:
+    fill(file, numbers)
+    file.chmod(0)
+
+
+class TestTheNameOfASegment:
+    """Of what the shipper takes; that of the processor has its own tests."""
+
+    @pytest.mark.parametrize("kind", ["segment", "that we may not read"])
+    def test_sorts_behind_all_others_when_the_clock_was_set_back(
+        self, spool: Path, kind: str
+    ) -> None:
+        fill(spool / FUTURE, [1])
+        if "not" in kind:
+            (spool / FUTURE).chmod(0)
+        fill(spool / "incoming", [2])
+
+        assert take(spool) == "20991231T235960.000000000.jsonl"
+        assert (spool / "20991231T235960.000000000.jsonl").read_bytes() == line(2) + b"\n"
+
+    def test_is_the_time_when_it_was_not(self, spool: Path) -> None:
+        fill(spool / FIRST.replace("2026", "2020"), [1])
+        fill(spool / "incoming", [2])
+        times = [PARTS["segment_of"](time.time_ns())]
+        name = take(spool)
+        times.append(PARTS["segment_of"](time.time_ns()))
+
+        assert times[0] < name < times[1]
+
+    def test_is_not_one_that_is_taken(self, spool: Path) -> None:
+        """By what is not ours, and lies there since the name was chosen."""
+        fill(spool / FUTURE, [1])
+        (spool / "20991231T235960.000000000.jsonl").mkdir()
+        fill(spool / "incoming", [2])
+
+        assert take(spool) == "20991231T235960.000000001.jsonl"
+
+    def test_does_not_come_from_what_is_not_ours(self, spool: Path) -> None:
+        (spool / FUTURE).mkdir()
+        fill(spool / "incoming", [2])
+
+        assert take(spool) < FUTURE
+
+
+def take(spool: Path) -> str:
+    with PARTS["opened"](str(spool), lambda message: None) as opened:
+        return opened.take_incoming()
