@@ -13,9 +13,10 @@ from enc.model import Node, State
 from provisioner.account import check_account
 from provisioner.context import Context
 from provisioner.domain.retirement import damaged, first_step, has_machine, spared_because
+from provisioner.draining import Draining
 from provisioner.ending import Ending
 from provisioner.forgetting import Forgetting
-from provisioner.ledger import Ledger, Retirement, advised, some
+from provisioner.ledger import Ledger, Retirement, advised
 from provisioner.ports import CloudError
 
 __all__ = ["Retirement", "SparedError", "check_spared", "retire"]
@@ -46,21 +47,20 @@ def retire(
 ) -> Retirement:
     """End these nodes. One that fails does not stop the others. Ctrl-C leaves each resumable.
 
-    It takes as long as the longest ``drain`` and the spans ``terminated`` and ``patience`` say.
+    Nodes end in batches, as they have drained: none waits for another's drain, only for the batch
+    before its own, and that takes as long as the spans ``terminated`` and ``patience`` say.
     Raises SparedError and WrongAccountError before anything is done; StoreError, and then the same
     call goes on.
     """
     check_spared(nodes, context.spared())
     ledger = Ledger(context, why)
     endable = _with_known_machines(ledger, nodes)
-    draining = ledger.each(endable, lambda node: _begun(ledger, node))
-    _wait_for_drain(context, draining, drain)
-    retiring = ledger.each(draining, lambda node: _retiring(ledger, node))
-    machines = [node for node in retiring if has_machine(node)]
-    others = [node for node in retiring if not has_machine(node)]
-    forgetting = Forgetting(ledger)
-    for gone in Ending(ledger, machines, others).batches():
-        forgetting.forget(gone)
+    draining, forgetting = Draining(context, drain), Forgetting(ledger)
+    draining.add(ledger.each(endable, lambda node: _begun(ledger, node)))
+    while due := draining.due():
+        moved = ledger.each(due, lambda node: _onward(ledger, node))
+        draining.add(node for node in moved if node.state is State.DRAINING)
+        _end(ledger, forgetting, [node for node in moved if node.state is State.RETIRING])
     return ledger.result()
 
 
@@ -88,18 +88,17 @@ def _begun(ledger: Ledger, node: Node) -> Node:
     return node
 
 
-def _wait_for_drain(
-    context: Context, nodes: Sequence[Node], drain: Callable[[Node], timedelta]
-) -> None:
-    waiting = [node for node in nodes if node.state is State.DRAINING]
-    until = max((node.state_since + drain(node) for node in waiting), default=None)
-    while until and (left := (until - context.clock.now()).total_seconds()) > 0:
-        names = some(node.certname for node in waiting)
-        context.reporter.status(f"draining {names}: {left:.0f} s left")
-        context.clock.sleep(min(left, 5.0))
-
-
-def _retiring(ledger: Ledger, node: Node) -> Node:
+def _onward(ledger: Ledger, node: Node) -> Node:
+    """Retiring; or draining, where it went into service while it was not looked at."""
     if node.state is State.RETIRING:
         return node
+    if node.state in _DRAINS:
+        return _begun(ledger, node)
     return ledger.change(node, "retiring", state=State.RETIRING, retire_step=first_step(node).value)
+
+
+def _end(ledger: Ledger, forgetting: Forgetting, nodes: Sequence[Node]) -> None:
+    machines = [node for node in nodes if has_machine(node)]
+    others = [node for node in nodes if not has_machine(node)]
+    for gone in Ending(ledger, machines, others).batches():
+        forgetting.forget(gone)
