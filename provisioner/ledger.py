@@ -9,7 +9,7 @@ from typing import Any
 from enc.inventory import ConflictError, CorruptError
 from enc.model import Node
 from provisioner.context import Context
-from provisioner.domain.retirement import Step, only_news
+from provisioner.domain.retirement import Step, changed_because, only_news
 from provisioner.ports import CloudError, PuppetError
 
 # A node is changed by others a few times a minute at most.
@@ -77,18 +77,21 @@ class Ledger:
             self.context.reporter.say(text)
 
     def _as_it_is_now(self, node: Node, act: Callable[[Node], Node | None]) -> Node | None:
-        """The service writes reports down while we act: that is no reason to stop."""
-        for _ in range(_READINGS - 1):
+        """The service writes reports down while we act: that is no reason to stop.
+
+        Raises ConflictError with a reason that does not name the node: several may share it.
+        """
+        for _ in range(_READINGS):
             try:
                 return act(node)
-            except ConflictError:
+            except ConflictError as error:
                 fresh = self.context.inventory.nodes.get(node.certname)
                 if fresh is None and self._ended_by_another(node):
                     return None
                 if fresh is None or not only_news(node, fresh):
-                    raise
+                    raise ConflictError(changed_because(node, fresh)) from error
                 node = fresh
-        return act(node)
+        raise ConflictError("it is changed all the time; retire it again")
 
     def _ended_by_another(self, node: Node) -> bool:
         ended = self.context.inventory.nodes.archived(node.certname)

@@ -35,6 +35,8 @@ _NEWS = frozenset(
         *("vpc", "private_ip", "private_dns", "public_dns"),
     }
 )
+# What a retirement itself changes.
+_STEP = frozenset({"state", "state_since", "retire_step"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +121,16 @@ def only_news(read: Node, fresh: Node) -> bool:
     ignored = _NEWS
     if not _ENDING & {read.state, fresh.state}:
         ignored = ignored | {"state", "state_since"}
-    names = (field.name for field in fields(Node) if field.name not in ignored)
-    return all(getattr(read, name) == getattr(fresh, name) for name in names)
+    return _same(read, fresh, ignored)
+
+
+def changed_because(read: Node, fresh: Node | None) -> str:
+    """Why a node that is no longer what was read is left as it is, and what to do about it."""
+    if fresh is None:
+        return "it is no longer in the inventory; see 'provisioner ls' and retire it again"
+    if fresh.state in _ENDING and _same(read, fresh, _NEWS | _STEP):
+        return "another retire is at it; when that has ended, retire it again to see it through"
+    return "it was changed by someone else meanwhile; see 'provisioner show' and retire it again"
 
 
 def spared_because(certname: str, spared: Mapping[str, str]) -> str:
@@ -129,6 +139,11 @@ def spared_because(certname: str, spared: Mapping[str, str]) -> str:
     A bare name is also that of the host with any domain behind it, as ``puppet`` usually is.
     """
     return spared.get(certname) or spared.get(certname.partition(".")[0], "")
+
+
+def _same(read: Node, fresh: Node, ignored: frozenset[str]) -> bool:
+    names = (field.name for field in fields(Node) if field.name not in ignored)
+    return all(getattr(read, name) == getattr(fresh, name) for name in names)
 
 
 def _absent(step: Step, absent: timedelta, suspect: timedelta) -> Finding:

@@ -12,6 +12,7 @@ from provisioner.ports import Trouble
 from provisioner.retire import retire
 from tests.builders import event, node
 from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import ACCOUNT
 from tests.service.retirements import Stage
 
 OTHER_REGION = "eu-west-1"
@@ -122,3 +123,41 @@ def test_one_that_somebody_else_has_ended_meanwhile_has_ended(stage: Stage) -> N
     result = stage.end([read])
     assert result.archived == (read.certname,)
     assert stage.life(read.certname).count("archived") == 1
+
+
+def test_two_that_end_the_same_nodes_end_each_of_them_once(stage: Stage) -> None:
+    nodes = stage.launched(3)
+    stage.bench.cloud.manners.shutdown_s = 20
+    names = [one.certname for one in nodes]
+    done: list[str] = []
+
+    def other() -> None:
+        done.extend(stage.end([stage.now(name) for name in names]).archived)
+
+    stage.bench.cloud.on("terminate", other)
+    result = stage.end(nodes)
+    assert {*done, *result.archived} == set(names)
+    assert stage.ca.count("clean") == 1
+
+
+def test_a_step_of_another_retire_is_one_reason_without_a_name(stage: Stage) -> None:
+    nodes = stage.launched(3)
+    changed = stage.bench.inventory.nodes.change
+
+    def other() -> None:
+        for one in nodes:
+            step = {"state": State.RETIRING, "retire_step": "confirm"}
+            changed(one, event("retiring"), **step)
+
+    stage.bench.cloud.on("account", other)
+    stage.bench.inventory.redis.hset("meta", "account", ACCOUNT)
+    [said] = set(stage.end(nodes).remaining.values())
+    assert said.startswith("another retire is at it;")
+
+
+def test_a_change_by_hand_is_one_reason_without_a_name(stage: Stage) -> None:
+    nodes = stage.launched(2)
+    for one in nodes:
+        stage.bench.inventory.nodes.change(one, event("held"), held="mine")
+    [said] = set(stage.end(nodes).remaining.values())
+    assert said.startswith("it was changed by someone else meanwhile;")

@@ -13,6 +13,7 @@ from provisioner.domain.retirement import (
     BEFORE_GONE,
     Finding,
     Step,
+    changed_because,
     damaged,
     found,
     only_news,
@@ -187,6 +188,38 @@ def test_what_somebody_changed_meanwhile_is_not(changed: dict[str, Any]) -> None
 
 def test_a_step_that_somebody_else_made_is_not_only_news() -> None:
     assert not only_news(retiring("confirm"), retiring("clean"))
+
+
+@pytest.mark.parametrize(
+    ("read", "fresh"),
+    [
+        (retiring("confirm"), retiring("clean")),
+        (node(), node(state=State.DRAINING, state_since=START + SUSPECT)),
+        (node(state=State.READY), retiring("terminate", report_status="changed")),
+    ],
+    ids=["a step", "draining", "retiring"],
+)
+def test_the_step_of_another_retirement_is_told_as_that(read: Node, fresh: Node) -> None:
+    assert changed_because(read, replace(fresh, rev=7)).startswith("another retire is at it;")
+
+
+@pytest.mark.parametrize(
+    ("read", "fresh"),
+    [
+        (node(), node(held="by hand")),
+        (node(), node(state=State.DRAINING, held="by hand")),
+        (node(state=State.DRAINING), node(state=State.LOST)),
+        (retiring("clean"), retiring("clean", launched_at=START + SUSPECT)),
+    ],
+    ids=["held", "held and draining", "lost", "born again"],
+)
+def test_what_somebody_else_changed_is_not(read: Node, fresh: Node) -> None:
+    said = changed_because(read, replace(fresh, rev=7))
+    assert said.startswith("it was changed by someone else meanwhile;")
+
+
+def test_a_node_that_is_no_more_is_told_as_that() -> None:
+    assert "no longer in the inventory" in changed_because(node(), None)
 
 
 SPARED = {"puppet": "the CA", "i-0aaaaaaaaaaaaaaa1": "ours"}
