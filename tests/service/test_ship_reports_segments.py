@@ -125,7 +125,37 @@ class TestTheNameOfASegment:
 
         assert take(spool) < FUTURE
 
+    def test_is_not_one_that_the_processor_holds_just_now(self, spool: Path) -> None:
+        fill(spool / FUTURE, [1])
+        (spool / "20991231T235960.000000000.jsonl").symlink_to(PARTS["CLOSING"])
+        fill(spool / "incoming", [2])
+
+        assert take(spool) == "20991231T235960.000000001.jsonl"
+
+    def test_that_the_processor_holds_just_now_is_not_told_of(
+        self, spool: Path, service: Sink
+    ) -> None:
+        (spool / FIRST).symlink_to(PARTS["CLOSING"])
+        fill(spool / SECOND, [1])
+
+        run = run_ship(spool, url=service.url)
+
+        assert (run.code, run.err, service.numbers, left(spool)) == (0, "", [1], [FIRST])
+
+
+def test_what_the_processor_closed_while_we_took_is_shipped_first(spool: Path) -> None:
+    fill(spool / "incoming", [2])
+    with PARTS["opened"](str(spool), print) as opened:
+        assert opened.oldest() is None
+        fill(spool / FIRST, [1])
+
+        assert opened.take_incoming() == FIRST
+
 
 def take(spool: Path) -> str:
+    """The name of what was incoming."""
+    before = {*left(spool)}
     with PARTS["opened"](str(spool), lambda message: None) as opened:
-        return opened.take_incoming()
+        opened.take_incoming()
+    (name,) = {*left(spool)} - before
+    return name
