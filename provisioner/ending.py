@@ -9,8 +9,8 @@ from itertools import groupby
 from enc.model import Node
 from provisioner.domain.retirement import BEFORE_GONE, Finding, Step, found, step_of
 from provisioner.ledger import Ledger, advised, some
-from provisioner.patience import patiently
 from provisioner.ports import CloudError, Instance
+from provisioner.terminating import Told, terminate
 
 _LOOK = 2.0
 
@@ -26,6 +26,7 @@ class Ending:
         }
         self._missing: dict[str, float] = {}  # since when, by the monotonic clock
         self._seen: dict[str, str] = {}
+        self._untold: dict[str, str] = {}
         self._gone = list(gone)
         self._gathered_since: float | None = None
 
@@ -68,14 +69,26 @@ class Ending:
         if not ids:
             return
         self._context.reporter.status(f"terminating {some(ids)} in {region}")
-        until = self._context.clock.now() + self._context.spans.patience
-        try:
-            cloud = self._context.cloud
-            unknown = patiently(self._context, lambda: cloud.terminate(region, ids), until)
-        except CloudError as error:
-            self._drop(region, ids, advised(error))
+        told = terminate(self._context, region, ids, self._context.spans.patience)
+        self._take_in(region, told)
+        self._drop_what_lives(region, told.away)
+
+    def _take_in(self, region: str, told: Told) -> None:
+        self._told(region, told.taken)
+        for instance_id, error in told.refused.items():
+            self._drop(region, [instance_id], advised(error))
+
+    def _drop_what_lives(self, region: str, away: Mapping[str, CloudError]) -> None:
+        """A request that was not answered may have ended them, or some of them."""
+        if not away:
             return
-        self._told(region, [i for i in ids if i not in unknown])
+        try:
+            seen = self._context.cloud.describe(region, list(away))
+        except CloudError:
+            seen = {}
+        for instance_id, error in away.items():
+            if instance_id not in seen or seen[instance_id].alive:
+                self._drop(region, [instance_id], advised(error))
 
     def _look_everywhere(self) -> bool:
         """Whether any are left that are not surely gone."""
@@ -96,7 +109,7 @@ class Ending:
                 return None
             self._context.reporter.status(f"{error}; looking again")
             for instance_id in ids:
-                self._seen[instance_id] = f"EC2 does not say how it is: {error}"
+                self._seen[instance_id] = f"does not say how it is: {error}"
             return None
 
     def _judge(self, region: str, instances: Mapping[str, Instance]) -> None:
@@ -104,7 +117,7 @@ class Ending:
         for instance_id, node in ours.items():
             instance = instances.get(instance_id)
             said = instance.state.value if instance else "not listed"
-            self._seen[instance_id] = f"EC2 was told to terminate it and says {said}"
+            self._seen[instance_id] = f"says {said}"
             absent = self._absent(instance_id, instance)
             suspect = self._context.spans.suspect
             findings[instance_id] = found(step_of(node), instance, absent, suspect)
@@ -135,14 +148,10 @@ class Ending:
         """What lives still was not heard of, or was started again."""
         if not alive:
             return
-        try:
-            unknown = self._context.cloud.terminate(region, alive)
-        except CloudError as error:
-            # What may pass is come back to by the next look; the last one says that it lives.
-            if not error.passing:
-                self._drop(region, alive, advised(error))
-            return
-        self._told(region, [i for i in alive if i not in unknown])
+        # What may pass is come back to by the next look; the last one says that it lives.
+        told = terminate(self._context, region, alive, timedelta(0))
+        self._untold |= {instance_id: str(error) for instance_id, error in told.away.items()}
+        self._take_in(region, told)
 
     def _told(self, region: str, ids: Sequence[str]) -> None:
         """EC2 has taken it: seeing it gone is what comes next."""
@@ -161,8 +170,18 @@ class Ending:
 
     def _still_there(self) -> None:
         for ours in self._left.values():
-            for instance_id, node in ours.items():
-                self._ledger.remain([node], f"{self._seen[instance_id]}; retire it again to go on")
+            for node in ours.values():
+                self._ledger.remain([node], f"{self._word(node)}; retire it again to go on")
+
+    def _word(self, node: Node) -> str:
+        """EC2's last one, and whether it has ever taken the order."""
+        seen, step = self._seen[node.instance_id], step_of(node)
+        if step is Step.CONFIRM:
+            return f"EC2 was told to terminate it and {seen}"
+        if step is not Step.TERMINATE:
+            return f"EC2 {seen}"
+        why = self._untold.get(node.instance_id, "")
+        return f"EC2 was not told to terminate it{f' ({why})' if why else ''} and {seen}"
 
 
 def _mover(ledger: Ledger, finding: Finding) -> Callable[[Node], Node]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import timedelta
 
-from enc.model import Node
+from enc.inventory import ConflictError
+from enc.model import ArchivedNode, Node
 from provisioner.context import Context
 from provisioner.domain.retirement import Step, step_of
 from provisioner.ledger import Ledger, advised
 from provisioner.patience import patiently
 from provisioner.ports import CA, PuppetDB, PuppetError, Refusal
 
-NO_CA = "no PUPPET_CA_URL: certificates are not revoked"
+NO_CA = (
+    "no PUPPET_CA_URL: certificates are not revoked; with it set, 'provisioner retire NODE' of an "
+    "ended node makes up for it"
+)
+NOT_REVOKED, REVOKED = "certificate not revoked", "certificate revoked"
 NO_PUPPETDB = "no PUPPETDB_URL: PuppetDB is not told"
 
 # The same for every node: asking for the next one is asking in vain.
@@ -41,25 +46,39 @@ class Forgetting:
     def _clean(self, nodes: Sequence[Node]) -> list[Node]:
         ca, ledger = self._context.ca, self._ledger
         if ca is None:
-            return self._skipped(nodes, Step.DEACTIVATE, "certificate not revoked", NO_CA)
-        cleaned = self._cleaned(ca, nodes)
-        return ledger.each(
-            cleaned, lambda node: ledger.move(node, Step.DEACTIVATE, "certificate revoked")
-        )
+            return self._skipped(nodes, Step.DEACTIVATE, NOT_REVOKED, NO_CA)
+        cleaned = self._cleaned(ca, self._still_to_clean(nodes))
+        return ledger.each(cleaned, lambda node: ledger.move(node, Step.DEACTIVATE, REVOKED))
+
+    def _still_to_clean(self, nodes: Sequence[Node]) -> list[Node]:
+        """Just before the act: a foreign name may have been ended, and made and signed anew."""
+        names = [node.certname for node in nodes]
+        now = {node.certname: node for node in self._context.inventory.nodes.many(names)}
+
+        def same(node: Node) -> Node:
+            fresh = now.get(node.certname)
+            if fresh is None or _life(fresh) != _life(node):
+                raise ConflictError(f"{node.certname} was changed by someone else; look at it")
+            return node
+
+        return self._ledger.each(nodes, same)
 
     def _cleaned(self, ca: CA, nodes: Sequence[Node]) -> Sequence[Node]:
-        """Those that the CA has cleaned: all in one call, or one by one if one of them spoils it.
+        """Those that the CA has cleaned: all in one call, or in halves if one of them spoils it.
 
         A single name can make it fail for ever:
         https://github.com/puppetlabs/puppetserver/issues/2901
         """
+        if not nodes:
+            return []
         names = [node.certname for node in nodes]
         self._context.reporter.status(f"revoking {len(names)} certificate(s)")
         error = self._ca_door.ask(lambda: ca.clean(names))
         if error is None:
             return nodes
         if len(nodes) > 1 and not self._ca_door.closed:
-            cleaned = [node for node in nodes if self._cleaned(ca, [node])]
+            middle = len(nodes) // 2
+            cleaned = [*self._cleaned(ca, nodes[:middle]), *self._cleaned(ca, nodes[middle:])]
             if cleaned:
                 return cleaned
             # It was none of them in particular: one message for all.
@@ -78,7 +97,10 @@ class Forgetting:
     def _deactivated(self, puppetdb: PuppetDB, node: Node) -> bool:
         now, certname = self._context.clock.now, node.certname
         self._context.reporter.status(f"deactivating {certname} in PuppetDB")
-        error = self._puppetdb_door.ask(lambda: puppetdb.deactivate(certname, now()))
+        # PuppetDB takes whatever is newer, and the puppetserver's clock may be ahead of ours.
+        error = self._puppetdb_door.ask(
+            lambda: puppetdb.deactivate(certname, max(now(), node.report_at or now()))
+        )
         if error is not None:
             self._ledger.remain([node], f"PuppetDB is not told yet: {advised(error)}")
         return error is None
@@ -91,31 +113,44 @@ class Forgetting:
         return self._ledger.each(nodes, lambda node: self._ledger.move(node, step, what, why=why))
 
 
+def clean_ended(context: Context, ended: ArchivedNode) -> bool:
+    """Revoke what was left of a node that ended without a CA; whether there was anything to do.
+
+    Raises PuppetError.
+    """
+    certname, ca = ended.node.certname, context.ca
+    whats = [entry["what"] for entry in context.inventory.events.life(certname)]
+    if ca is None or NOT_REVOKED not in whats or REVOKED in whats:
+        return False
+    ca.clean([certname])
+    why = "it had ended without a CA"
+    context.inventory.signing.note(context.event(REVOKED, node=certname, why=why))
+    return True
+
+
+def _life(node: Node) -> tuple[object, ...]:
+    return node.state, node.retire_step, node.launched_at
+
+
 class _Door:
-    """A service that many nodes are asked of: patient once, and not once for every node."""
+    """A service that many nodes are asked of: patient for a while in all, not for each node."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._failing_since: datetime | None = None
+        self._spent = timedelta(0)
         self.closed: PuppetError | None = None
 
     def ask(self, act: Callable[[], None]) -> PuppetError | None:
         """None when it is done, else why not."""
         if self.closed is not None:
             return self.closed
-        since = self._failing_since or self._context.clock.now()
+        clock, span = self._context.clock, self._context.spans.patience
+        began = clock.now()
         try:
-            patiently(self._context, act, since + self._context.spans.patience)
+            patiently(self._context, act, began + max(span - self._spent, timedelta(0)))
         except PuppetError as error:
-            if error.passing:
-                self._failing_since = since
-            if error.refusal in _FOR_ALL or self._overdue():
+            self._spent += clock.now() - began
+            if error.refusal in _FOR_ALL or self._spent > 2 * span:
                 self.closed = error
             return error
-        self._failing_since = None
         return None
-
-    def _overdue(self) -> bool:
-        """Ill for so long that whoever comes later fares better."""
-        since, span = self._failing_since, self._context.spans.patience
-        return since is not None and self._context.clock.now() - since > 2 * span

@@ -16,6 +16,7 @@ from enc.inventory import ConflictError, CorruptError, Query
 from enc.model import ANSWERED, State
 from enc.trust import Verdict
 from provisioner.context import Context
+from provisioner.domain.retirement import spared_because
 from provisioner.ports import CA, PuppetError, Refusal
 
 # The CA has no such request any more, or has made a certificate of it: somebody was faster.
@@ -161,7 +162,7 @@ class _Signer:
         return Judged(certname=certname, done=Done.SIGNED, why=verdict.why)
 
     def _revoke(self, certname: str, why: str) -> Judged:
-        if spared := self._context.spared().get(certname):
+        if spared := spared_because(certname, self._context.spared()):
             return _failed(certname, f"{why}, and its certificate is not revoked: {spared}")
         self._ca.clean([certname])
         self._note("certificate revoked", certname, why)

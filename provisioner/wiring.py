@@ -13,7 +13,7 @@ from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context, Reporter
 from provisioner.ports import CA, Cloud, PuppetDB
-from provisioner.settings import Settings
+from provisioner.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from provisioner.adapters.tls import Tls
@@ -75,20 +75,47 @@ def _tls(settings: Settings) -> Tls:
     return Tls(cert=settings.puppet_cert, key=settings.puppet_key, ca=settings.puppet_ca)
 
 
-def spared(settings: Settings) -> dict[str, str]:
-    """Certnames whose certificates we never revoke, each with its reason: the CA's and our own.
+def check_puppet_files(settings: Settings) -> None:
+    """For a command that will need them, before it does anything. Raises SettingError."""
+    settings.check_puppet_files()
+    if settings.puppet_ca_url or settings.puppetdb_url.startswith("https:"):
+        from provisioner.adapters.tls import FileError
 
-    Raises SettingError where ours cannot be read.
+        try:
+            _tls(settings).context()
+        except FileError as error:
+            raise SettingError(str(error)) from error
+
+
+def spared(settings: Settings) -> dict[str, str]:
+    """Certnames whose certificates we never revoke, each with its reason: the servers' and our own.
+
+    A server is known by the URL, and by the names in the certificate that it shows: the URL may
+    be an address or another name of it. Raises SettingError where our own cannot be read.
     """
     if not settings.puppet_ca_url:
         return {}
     from provisioner.adapters.own_certificate import certname_in
 
-    host = urlsplit(settings.puppet_ca_url).hostname or ""
-    return {
-        host: "it is the host of PUPPET_CA_URL",
-        certname_in(settings.puppet_cert): "it is the name in our own certificate, PUPPET_CERT",
-    }
+    found: dict[str, str] = {}
+    for variable, url in (
+        ("PUPPETDB_URL", settings.puppetdb_url),
+        ("PUPPET_CA_URL", settings.puppet_ca_url),
+    ):
+        found |= _server_names(variable, url, settings)
+    own = certname_in(settings.puppet_cert)
+    return {**found, own: "it is the name in our own certificate, PUPPET_CERT"}
+
+
+def _server_names(variable: str, url: str, settings: Settings) -> dict[str, str]:
+    from provisioner.adapters.own_certificate import names_at
+
+    if not url:
+        return {}
+    shown = names_at(url, _tls(settings)) if url.startswith("https:") else ()
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    named = dict.fromkeys(shown, f"it is a name of the server at {variable}")
+    return {**named, host: f"it is the host of {variable}"}
 
 
 def context(

@@ -1,9 +1,13 @@
-"""Our own certificate, as far as we must know it ourselves."""
+"""Whose certificates are those that Puppet and we live by: our own, and the servers'."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from provisioner.adapters.tls import FileError, Tls
 from provisioner.settings import SettingError
 
 
@@ -20,3 +24,26 @@ def certname_in(path: str) -> str:
     except ValueError as error:
         raise SettingError(f"PUPPET_CERT: {path} holds no certificate of Puppet's (PEM)") from error
     return str(name.value)
+
+
+def names_at(url: str, tls: Tls) -> tuple[str, ...]:
+    """The names in the certificate of the server at an https URL; none where it cannot be asked.
+
+    A server that is away cannot revoke anything now, either.
+    """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        with (
+            socket.create_connection((host, port), _SECONDS) as plain,
+            tls.context().wrap_socket(plain, server_hostname=host) as connection,
+        ):
+            shown: Any = connection.getpeercert() or {}
+    except (OSError, FileError):
+        return ()
+    subject = [value for part in shown.get("subject", ()) for _, value in part]
+    other = [value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
+    return tuple(str(name) for name in dict.fromkeys([*subject, *other]))
+
+
+_SECONDS = 5.0

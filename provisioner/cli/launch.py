@@ -13,7 +13,7 @@ from provisioner.cli import output
 from provisioner.cli.durations import DurationType
 from provisioner.cli.errors import DONE, advised, mistyped, tell
 from provisioner.cli.finding import known_role
-from provisioner.cli.session import acting, if_interrupted, settings
+from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.table import columns
 from provisioner.cli.usage import examples
 
@@ -82,7 +82,7 @@ def launch(
     2 mistyped; 130 interrupted.
     """
     if wait_until == "ready":
-        settings().check_puppet_files()
+        check_puppet_files()
     with acting() as context, if_interrupted(_NOTHING_YET):
         order = _order(
             context.inventory,

@@ -12,13 +12,13 @@ import click
 from provisioner.cli.durations import DurationType
 from provisioner.cli.errors import FAILED, PARTLY, CommandError
 from provisioner.cli.finding import find_ended, find_launch, find_node, how_it_ended, known_node
-from provisioner.cli.session import acting, confirm, if_interrupted, settings
+from provisioner.cli.session import acting, check_puppet_files, confirm, if_interrupted
 from provisioner.cli.texts import some
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from enc.inventory import Inventory
-    from enc.model import Launch, Node
+    from enc.model import ArchivedNode, Launch, Node
     from provisioner.context import Context
     from provisioner.retire import Retirement
 
@@ -52,12 +52,12 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
 
     Interrupted or failed, the same command goes on where it stopped.
     """
-    settings().check_puppet_files()
+    check_puppet_files()
     with acting() as context:
         meant = _meant(context.inventory, nodes)
         _check_spared(context, meant.nodes)
-        for line in meant.ended:
-            context.reporter.say(f"nothing to do for {line}")
+        for one in meant.ended:
+            _make_up_for(context, one)
         if not meant.nodes and not meant.launches:
             return
         for node in meant.nodes:
@@ -77,11 +77,11 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
 
 @dataclass(frozen=True)
 class _Meant:
-    """``ended`` says of each that is archived already how that came."""
+    """``ended`` are those that are archived already."""
 
     nodes: tuple[Node, ...]
     launches: tuple[Launch, ...]
-    ended: tuple[str, ...]
+    ended: tuple[ArchivedNode, ...]
 
     def act(self, *, revoking: bool) -> str:
         named = [f"{n.certname} ({n.role}, {n.kind}, {n.state})" for n in self.nodes]
@@ -89,7 +89,7 @@ class _Meant:
         count = f"{len(named)} nodes and launches: " if len(named) > _NAMED else ""
         end = f"end {count}{some(named, _NAMED)} for good"
         if not revoking:
-            return end
+            return f"{end} (no PUPPET_CA_URL: certificates stay valid)"
         one = len(self.nodes) == 1 and not self.launches
         return f"{end} and revoke {'its certificate' if one else 'their certificates'}"
 
@@ -109,10 +109,20 @@ def _meant(store: Inventory, given: Sequence[str]) -> _Meant:
         elif found := find_node(store, name):
             nodes[found.certname] = found
         elif archived := find_ended(store, name):
-            ended.append(how_it_ended(archived))
+            ended.append(archived)
         else:
             known_node(store, name)
     return _Meant(tuple(nodes.values()), tuple(launches.values()), tuple(ended))
+
+
+def _make_up_for(context: Context, ended: ArchivedNode) -> None:
+    from provisioner.forgetting import clean_ended
+
+    certname = ended.node.certname
+    if certname not in context.spared() and clean_ended(context, ended):
+        context.reporter.say(f"{certname} had ended without a CA; its certificate is revoked now")
+    else:
+        context.reporter.say(f"nothing to do for {how_it_ended(ended)}")
 
 
 def _with_those_of_launches(context: Context, meant: _Meant) -> list[Node]:
@@ -134,21 +144,34 @@ def _ended(context: Context, nodes: Sequence[Node], drain: timedelta | None) -> 
     from enc.inventory import StoreError
     from provisioner.retire import retire as retire_nodes
 
-    how_long = _drain(context.inventory, drain)
+    how_long = _drain(context, nodes, drain)
     try:
         return retire_nodes(context, nodes, drain=how_long, why=f"retired by {context.who}")
     except StoreError as error:
         raise CommandError(f"{error}; {GOES_ON}") from error
 
 
-def _drain(store: Inventory, given: timedelta | None) -> Callable[[Node], timedelta]:
+def _drain(
+    context: Context, nodes: Sequence[Node], given: timedelta | None
+) -> Callable[[Node], timedelta]:
     """How long each node drains: as typed, else as its role says, if the role is still there."""
-    from provisioner.rolesfile.spec import RoleSpec
-
     if given is not None:
         return lambda _node: given
-    roles = {name: RoleSpec.of(role) for name, role in store.roles.all().items()}
-    return lambda node: roles[node.role].fleet.drain if node.role in roles else timedelta(0)
+    drains = {role: _drain_of(context, role) for role in sorted({node.role for node in nodes})}
+    return lambda node: drains.get(node.role, timedelta(0))
+
+
+def _drain_of(context: Context, name: str) -> timedelta:
+    """A role that nobody can read must not keep its machines alive."""
+    from enc.inventory import CorruptError
+    from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+
+    try:
+        role = context.inventory.roles.get(name)
+        return RoleSpec.of(role).fleet.drain if role else timedelta(0)
+    except (CorruptError, StoredRoleError) as error:
+        context.reporter.say(f"warning: {error}; its nodes do not drain (--drain sets how long)")
+        return timedelta(0)
 
 
 def _how_far(store: Inventory, nodes: Sequence[Node]) -> str:

@@ -26,6 +26,13 @@ def settings() -> Settings:
     return Settings.read(os.environ)
 
 
+def check_puppet_files() -> None:
+    """For a command that will need them, before it does anything. Raises SettingError."""
+    from provisioner import wiring
+
+    wiring.check_puppet_files(settings())
+
+
 def inventory() -> Inventory:
     """A begun inventory of our site; raises StoreError's kinds."""
     from provisioner.wiring import begun_inventory

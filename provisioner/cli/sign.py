@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli.errors import FAILED, PARTLY, CommandError
-from provisioner.cli.session import acting, if_interrupted, settings
+from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.texts import clean
 from provisioner.cli.usage import examples
 
@@ -38,7 +38,7 @@ def sign() -> None:
     """
     from provisioner.sign import UNFINISHED, sign_pending
 
-    settings().check_puppet_files()
+    check_puppet_files()
     with acting() as context, if_interrupted(_INTERRUPTED):
         counts: Counter[Done] = Counter()
         for judged in sign_pending(context, _known(context.ca)):

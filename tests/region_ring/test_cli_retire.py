@@ -196,7 +196,8 @@ def test_on_a_terminal_it_asks(
         with_foreign(asked, FOREIGN)
 
     with asked.terminal("retire", FOREIGN) as terminal:
-        terminal.expect("End db1.example.com (web, foreign, ready) for good? [y/N]:")
+        named = "End db1.example.com (web, foreign, ready) for good"
+        terminal.expect(f"{named} (no PUPPET_CA_URL: certificates stay valid)? [y/N]:")
         terminal.press_ctrl_c() if typed == CTRL_C else terminal.type(typed)
         ended = terminal.end()
 

@@ -9,9 +9,10 @@ import pytest
 
 from enc.inventory import Inventory
 from enc.model import Node, State
-from provisioner.forgetting import NO_CA, NO_PUPPETDB
+from provisioner.forgetting import NO_CA, NO_PUPPETDB, clean_ended
 from provisioner.launch import launch
 from provisioner.ports import Refusal
+from tests.builders import event, foreign
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
 from tests.service.retirements import Stage
@@ -203,8 +204,8 @@ def test_a_no_that_holds_for_all_is_not_asked_for_again_one_by_one(
 @pytest.mark.parametrize("refusal", [Refusal.DENIED, Refusal.MISSING, Refusal.CONFLICT])
 def test_a_no_to_each_of_many_has_one_message(stage: Stage, refusal: Refusal) -> None:
     stage.ca.fail("clean", refusal, hint="all of them")
-    for number in range(3):
-        stage.ca.fail("clean", refusal, hint=f"number {number}")
+    for number in range(4):
+        stage.ca.fail("clean", refusal, hint=f"part {number}")
     [said] = set(stage.end(stage.launched(3)).remaining.values())
     assert said.endswith("; all of them")
 
@@ -231,6 +232,89 @@ def test_one_bad_certificate_does_not_keep_the_others(
 
 def test_one_that_makes_the_ca_ill_does_not_keep_the_others(stage: Stage) -> None:
     _one_is_spoilt(stage, Refusal.ILL, times=2)
+
+
+def test_one_bad_certificate_among_many_costs_few_calls(stage: Stage) -> None:
+    stage.ca = stage.bench.ca = Spoilt()
+    nodes = stage.launched(64)
+    stage.ca.bad = nodes[40].certname
+
+    assert len(stage.end(nodes).archived) == 63
+    assert stage.ca.count("clean") <= 2 * 7
+
+
+def test_a_ca_that_takes_long_for_each_no_is_not_asked_for_each_node(stage: Stage) -> None:
+    nodes = stage.launched(50)
+
+    def slowly() -> None:
+        stage.bench.clock.sleep(50)
+        stage.ca.on("clean", slowly)
+
+    stage.ca.on("clean", slowly)
+    stage.ca.fail("clean", Refusal.UNEXPECTED, times=1000, after=True)
+
+    result = stage.end(nodes)
+
+    assert len(result.remaining) == 50
+    assert stage.ca.count("clean") <= 3
+
+
+def test_a_foreign_name_that_was_made_anew_meanwhile_keeps_its_certificate(stage: Stage) -> None:
+    """Somebody ends it, and makes and signs it again, while our retirement waits for EC2."""
+    [machine] = stage.launched()
+    again = stage.foreign()
+    store = stage.bench.inventory.nodes
+
+    def remade() -> None:
+        there = store.get(again.certname)
+        assert there is not None
+        store.archive(there, event())
+        made = foreign(again.certname, launched_at=stage.bench.clock.now())
+        store.create(made, event())
+        stage.ca.issue(again.certname)
+
+    stage.bench.cloud.on("describe", remade)
+    result = stage.end([machine, again])
+
+    assert stage.ca.revoked == [machine.certname]
+    assert stage.now(again.certname).state is State.READY
+    assert list(result.remaining) == [again.certname]
+
+
+def test_what_ended_without_a_ca_is_revoked_later_and_once(stage: Stage) -> None:
+    [machine] = stage.launched()
+    stage.bench.ca = None
+    stage.end([machine])
+    ended = stage.bench.inventory.nodes.archived(machine.certname)
+    assert ended is not None
+    assert not clean_ended(stage.bench.context, ended)
+
+    stage.bench.ca = stage.ca
+
+    assert clean_ended(stage.bench.context, ended)
+    assert not clean_ended(stage.bench.context, ended)
+    assert stage.ca.revoked == [machine.certname]
+    assert stage.life(machine.certname)[-1] == "certificate revoked"
+
+
+def test_what_ended_with_its_certificate_is_left(stage: Stage) -> None:
+    [machine] = stage.launched()
+    stage.end([machine])
+    ended = stage.bench.inventory.nodes.archived(machine.certname)
+    assert ended is not None
+
+    assert not clean_ended(stage.bench.context, ended)
+    assert stage.ca.count("clean") == 1
+
+
+def test_puppetdb_hears_a_time_that_is_not_before_the_last_report(stage: Stage) -> None:
+    [machine] = stage.launched()
+    ahead = stage.bench.clock.now() + timedelta(hours=2)
+    stage.bench.inventory.nodes.change(machine, event(), report_at=ahead)
+
+    stage.end([stage.now(machine.certname)])
+
+    assert stage.puppetdb.deactivated[machine.certname] == ahead
 
 
 def _one_is_spoilt(stage: Stage, refusal: Refusal, times: int) -> None:

@@ -10,7 +10,9 @@ from enc.inventory import Inventory
 from provisioner.retire import SparedError
 from provisioner.settings import SettingError, Settings
 from provisioner.wiring import spared
+from tests.fakes.ca_server import PuppetServer
 from tests.fakes.clock import FakeClock
+from tests.servers import free_port
 from tests.service.certificates import Authority
 from tests.service.retirements import Stage
 
@@ -55,3 +57,31 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path, held: bytes 
         cert.write_bytes(held)
     with pytest.raises(SettingError, match=f"PUPPET_CERT: {cert}"):
         spared(settings(cert))
+
+
+def test_a_server_that_is_called_by_its_address_is_spared_by_the_name_that_it_shows(
+    tmp_path: Path,
+) -> None:
+    with PuppetServer(tmp_path) as puppet:
+        env = puppet.env()
+        port = env["PUPPET_CA_URL"].rpartition(":")[2]
+        found = spared(Settings.read({**env, "PUPPET_CA_URL": f"https://127.0.0.1:{port}"}))
+
+    names = sorted(name for name, why in found.items() if "a name of the server" in why)
+    assert names
+    assert "127.0.0.1" in found
+    assert found.keys() >= {*names, "127.0.0.1"}
+
+
+def test_a_server_that_is_away_is_spared_by_its_url_alone(tmp_path: Path) -> None:
+    cert = Authority(tmp_path, "ca").issue("provisioner").cert
+
+    found = spared(settings(cert, url=f"https://127.0.0.1:{free_port()}"))
+
+    assert sorted(found) == ["127.0.0.1", "provisioner"]
+
+
+def test_the_dot_at_the_end_of_a_host_name_is_none_of_its_name(tmp_path: Path) -> None:
+    cert = Authority(tmp_path, "ca").issue("provisioner").cert
+
+    assert "puppet.invalid" in spared(settings(cert, url="https://puppet.invalid.:8140"))
