@@ -183,7 +183,7 @@ def test_an_ec2_that_cannot_be_asked_is_no_proof_that_it_is_gone(bench: Workbenc
 
 def test_a_denied_termination_archives_nothing(bench: Workbench) -> None:
     nodes = launched(bench, 2, state=State.LOST)
-    bench.cloud.fail("terminate", Trouble.DENIED)
+    bench.cloud.fail("terminate", Trouble.DENIED, times=10)
     result = end(bench, nodes)
     assert set(result.remaining) == {node.certname for node in nodes}
     assert "UnauthorizedOperation" in result.remaining[nodes[0].certname]
