@@ -152,6 +152,23 @@ def test_what_the_processor_closed_while_we_took_is_shipped_first(spool: Path) -
         assert opened.take_incoming() == FIRST
 
 
+def test_what_the_processor_takes_from_under_us_is_shipped(spool: Path) -> None:
+    fill(spool / "incoming", [1])
+    descriptor = os.open(spool, os.O_RDONLY)
+
+    assert Overtaken(str(spool), descriptor, print).take_incoming() == FIRST
+    os.close(descriptor)
+
+
+class Overtaken(PARTS["Spool"]):
+    """The processor closes the segment that this was about to make."""
+
+    def reserve(self) -> str:
+        name = super().reserve()
+        (Path(self.folder) / "incoming").rename(Path(self.folder) / FIRST)
+        return name
+
+
 def take(spool: Path) -> str:
     """The name of what was incoming."""
     before = {*left(spool)}

@@ -23,14 +23,17 @@ from tests.service.spool import (
 
 MIB = 1024 * 1024
 SOMEBODY = 65534
+MANY_FILES = 99
 # The folder is laid over with a full disk of 64 KiB; what is on it afterwards is brought back.
-FULL_DISK = """
-cd "$1" && spool=$1 && shift
-mount -t tmpfs -o size=64k none "$spool" && cp -- * "$spool" || exit 99
+# One that takes less than many files is full of those, too.
+FULL_DISK = f"""
+cd "$1" && spool=$1 files=$2 && shift 2
+mount -t tmpfs -o "size=64k,nr_inodes=$files" none "$spool" && cp -- * "$spool" || exit 99
 dd if=/dev/zero of="$spool/filler" bs=4096 2>/dev/null
+while [ "$files" -lt {MANY_FILES} ] && true >"$spool/filler$((i += 1))"; do :; done 2>/dev/null
 "$@"
 code=$?
-rm -- * "$spool/filler" && cp -- "$spool"/* .
+rm -- * "$spool"/filler* && cp -- "$spool"/* .
 exit $code
 """
 
@@ -193,6 +196,16 @@ class TestAFullDisk:
         assert (run.code, service.numbers) == (0, list(range(150)))
         assert "cannot write the position" in run.err
 
+    def test_that_takes_no_file_more_does_not_stop_what_is_incoming(
+        self, spool: Path, service: Sink
+    ) -> None:
+        (spool / "lock").touch()
+        fill(spool / "incoming", [1, 2])
+
+        run = run_ship(spool, url=service.url, within=full_disk(spool, files=9))
+
+        assert (run.code, run.err, service.numbers) == (0, "", [1, 2])
+
 
 def test_what_is_moved_aside_is_there_whole_or_not_at_all(spool: Path, service: Sink) -> None:
     """There is room for ten bytes of it."""
@@ -207,8 +220,8 @@ def test_what_is_moved_aside_is_there_whole_or_not_at_all(spool: Path, service: 
     assert (spool / "refused.jsonl").read_bytes() == before
 
 
-def full_disk(spool: Path) -> list[str]:
-    return ["unshare", "--mount", "sh", "-c", FULL_DISK, "sh", str(spool)]
+def full_disk(spool: Path, files: int = MANY_FILES) -> list[str]:
+    return ["unshare", "--mount", "sh", "-c", FULL_DISK, "sh", str(spool), str(files)]
 
 
 class TestWhatLiesInTheFolder:
