@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from enc.inventory import AlreadyThereError, ArchivedError
+from enc.inventory import AlreadyThereError, ArchivedError, Event
 from enc.model import Launch, LaunchState, Node
 from provisioner.account import check_account
 from provisioner.context import Context
 from provisioner.domain.machines import NotOursError, adopted
+from provisioner.domain.retirement import has_machine
+from provisioner.ledger import advised
 from provisioner.ports import LAUNCH_TAG, CloudError
+from provisioner.terminating import terminate
+
+# What a record must say for its machine to be found again, and what goes with it.
+_OF_EC2 = ("kind", "instance_id", "region", "zone", "market", "instance_type", "image")
 
 
 class LaunchAliveError(Exception):
@@ -79,16 +85,53 @@ def _adopt_unrecorded(context: Context, launch: Launch) -> list[Node]:
         except NotOursError as error:
             context.reporter.say(f"left alone: {error}")
             continue
-        event = context.event(
-            "adopted", node=node.certname, role=node.role, launch=launch.id, why="found by its tags"
-        )
-        try:
-            found.append(context.inventory.nodes.create(node, event))
-        except AlreadyThereError:
-            # One that was given another role since is still a machine of this launch.
-            found += context.inventory.nodes.many([node.certname])
-        except ArchivedError:
-            # Its node has ended, and nobody will ever look for the machine again.
-            context.reporter.say(f"{instance.id} is archived and still runs: terminating it")
-            context.cloud.terminate(launch.region, [instance.id])
+        found += _recorded(context, launch, node)
     return found
+
+
+def _recorded(context: Context, launch: Launch, node: Node) -> list[Node]:
+    """A machine that EC2 lists alive, as the inventory has it from here on; [] for an ended one."""
+    try:
+        return [context.inventory.nodes.create(node, _adopting(context, node, launch))]
+    except AlreadyThereError:
+        there = context.inventory.nodes.many([node.certname])
+        return [_made_ours(context, one, node, launch) for one in there]
+    except ArchivedError:
+        # Its node has ended, and nobody will ever look for the machine again.
+        _terminate_ended(context, launch, node.certname)
+        return []
+
+
+def _made_ours(context: Context, there: Node, node: Node, launch: Launch) -> Node:
+    """One that was given another role since is still a machine of this launch, whoever gave it.
+
+    As a foreign node it would lose its certificate, and its machine would run on.
+    """
+    if has_machine(there):
+        return there
+    of_ec2 = {name: getattr(node, name) for name in _OF_EC2}
+    # It is alive: wherever its end was left, it begins again.
+    return context.inventory.nodes.change(
+        there, _adopting(context, there, launch), launch=launch.id, retire_step="", **of_ec2
+    )
+
+
+def _adopting(context: Context, node: Node, launch: Launch) -> Event:
+    return context.event(
+        "adopted", node=node.certname, role=node.role, launch=launch.id, why="found by its tags"
+    )
+
+
+def _terminate_ended(context: Context, launch: Launch, instance_id: str) -> None:
+    """What fails is told, and keeps no other machine of the launch alive."""
+    said = f"{instance_id} in {launch.region} is archived and still runs"
+    told = terminate(context, launch.region, [instance_id], context.spans.patience)
+    error = {**told.refused, **told.away}.get(instance_id)
+    again = f"'provisioner retire {launch.id}' again"
+    if error:
+        context.reporter.say(f"{said} and is not terminated: {advised(error)}; then {again}")
+        return
+    context.reporter.say(
+        f"{said}: EC2 is told to terminate it, and its end is not waited for; "
+        f"{again} in a minute tells if it still runs"
+    )

@@ -130,10 +130,12 @@ def _addresses(instance: Instance) -> dict[str, str]:
 
 
 def _kind(text: str) -> Kind:
+    """What EC2 lists with our tags is never foreign: its machine would not be ended with it."""
     try:
-        return Kind(text)
+        kind = Kind(text)
     except ValueError:
         return Kind.EXTRA
+    return Kind.EXTRA if kind is Kind.FOREIGN else kind
 
 
 def _time(text: str) -> datetime | None:
