@@ -8,17 +8,21 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
+from redis import Redis
 
 from enc.inventory import Inventory
 from enc.model import Market, Node, State
+from provisioner.account import WrongAccountError
 from provisioner.context import Spans
 from provisioner.domain.retirement import Step
+from provisioner.launch import launch
 from provisioner.ports import CloudError, Instance, InstanceState, Trouble
 from provisioner.retire import retire
 from tests.builders import event, node
+from tests.conftest import begin
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
-from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud import ACCOUNT, FakeCloud
 from tests.workbench import Workbench
 
 SPANS = Spans(terminated=timedelta(minutes=3), suspect=timedelta(seconds=20))
@@ -140,3 +144,66 @@ def test_one_that_always_lives_is_never_forgotten(
     result = retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
     assert (result.archived, ca.calls) == ((), [])
     assert all(state.value in why for why in result.remaining.values())
+
+
+# EC2 answers the truth, of another account or of what a damaged record asks for.
+
+
+def test_never_one_that_another_account_does_not_know(inventory: Inventory, redis: Redis) -> None:
+    """Its word is constant, and true: it has no such machine."""
+    for seed in range(30):
+        luck, clock, ca = Random(seed), FakeClock(), FakeCA()
+        theirs = FakeCloud(clock)
+        redis.hset("meta", "account", luck.choice(["999999999999", "0", f"{ACCOUNT} "]))
+        nodes = [left_somewhere(inventory, luck) for _ in range(3)]
+        bench = Workbench(inventory, clock, theirs, spans=SPANS, ca=ca)
+        with pytest.raises(WrongAccountError):
+            retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
+        assert inventory.nodes.many([one.certname for one in nodes]) == nodes
+        assert (ca.calls, theirs.count("terminate")) == ([], 0)
+
+
+class Guard(FakeCA):
+    """Knows which machines live, by name."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        super().__init__()
+        self.cloud = cloud
+
+    def clean(self, certnames: Sequence[str]) -> None:
+        wronged = set(certnames) & set(self.cloud.alive)
+        assert not wronged, f"cleaned {wronged}, which live"
+        super().clean(certnames)
+
+
+def test_never_one_whose_record_is_damaged(inventory: Inventory, redis: Redis) -> None:
+    """Whatever is lost of it: the machine lives until it is known to have ended, or is kept."""
+    ended = 0
+    for seed in range(60):
+        luck, clock = Random(seed), FakeClock()
+        cloud = FakeCloud(clock)
+        ca = Guard(cloud)
+        bench = Workbench(inventory, clock, cloud, spans=SPANS, ca=ca)
+        names = [one.certname for one in launch(bench.context, bench.order(3)).nodes]
+        for name in names[:2]:
+            damage(redis, name, luck)
+        nodes = inventory.nodes.many(names)
+        result = retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
+        assert sorted([*result.archived, *cloud.alive]) == sorted(names)
+        assert names[2] in result.archived
+        ended += len(result.archived)
+        redis.flushdb()
+        begin(inventory)
+    assert 60 < ended < 180
+
+
+def damage(redis: Redis, certname: str, luck: Random) -> None:
+    """What no rolecall writes: a hand in redis-cli, a restore that lost a part."""
+    key = f"node:{certname}"
+    harmless = luck.choice(["launch", "zone", "market", "image", "vpc"])
+    redis.hdel(key, luck.choice([harmless, "region", "instance_id"]))
+    if luck.random() < 0.3:
+        redis.hset(key, "instance_id", luck.choice([certname[:-1], "i-0", "i-0ccccccccccccccc3"]))
+    if luck.random() < 0.5:
+        state = {"state": "retiring", "retire_step": luck.choice([*Step, "", "nonsense"])}
+        redis.hset(key, mapping=state)
