@@ -68,20 +68,19 @@ def test_a_machine_that_was_assigned_as_foreign_ends_as_a_machine(
     assert "adopted" in stage.life(node.certname)
 
 
-@pytest.mark.parametrize("step", ["", "clean", "deactivate", "archive"])
+@pytest.mark.parametrize("step", ["", "clean"])
 def test_so_does_one_that_is_half_forgotten_already(
     stage: Stage, disguised: Node, step: str
 ) -> None:
     half = stage.now(disguised.certname)
     stage.bench.inventory.nodes.change(half, event(), state=State.RETIRING, retire_step=step)
     nodes = found_again(stage, disguised)
-    # Its end is seen, and not guessed from a step that was a foreign host's.
-    stage.bench.cloud.manners.shutdown_s = 30
-    stage.ca.on("clean", lambda: seen.append(stage.bench.cloud.count("describe")))
-    seen: list[int] = []
+    # EC2 does not know it by its id yet: of a step that a foreign host had come to that is no proof.
+    stage.bench.cloud.manners.unknown_s = 5
+    alive: list[list[str]] = []
+    stage.ca.on("clean", lambda: alive.append(stage.bench.cloud.alive))
     assert stage.end(nodes).archived
-    assert stage.bench.cloud.alive == []
-    assert seen[0] > 1
+    assert alive == [[]]
 
 
 def test_a_machine_that_has_another_role_is_left_as_it_is(stage: Stage) -> None:
