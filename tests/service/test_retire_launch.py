@@ -75,7 +75,7 @@ def test_so_does_one_that_is_half_forgotten_already(
     half = stage.now(disguised.certname)
     stage.bench.inventory.nodes.change(half, event(), state=State.RETIRING, retire_step=step)
     nodes = found_again(stage, disguised)
-    # EC2 does not know it by its id yet: of a step that a foreign host had come to that is no proof.
+    # EC2 does not know it by its id yet; after a step that was a foreign host's that is no proof.
     stage.bench.cloud.manners.unknown_s = 5
     alive: list[list[str]] = []
     stage.ca.on("clean", lambda: alive.append(stage.bench.cloud.alive))
