@@ -132,6 +132,7 @@ def test_a_machine_that_is_retired_is_shut_out_and_forgotten_and_its_neighbour_i
     retire(site, gone.node)
 
     assert ring.ca.shuts_out(*gone.own, seconds=SHUT_OUT_SECONDS)
+    assert puppetdb.is_deactivated(gone.node)
     after = gone.seen(ring, site, booter)
     assert (after.let_in, after.off, after.deactivated) == (False, True, True)
     # The script's own copy of the last answer was fresh.
@@ -212,7 +213,11 @@ def test_a_certificate_is_taken_while_ec2_lists_its_machine_as_alive_and_not_aft
         retiring = pool.submit(retire, site, slow)
         try:
             # Whoever took the first answer for its end has not asked again.
-            wait_until("a second look at EC2", lambda: looked_at(site, slow) > 1)
+            wait_until(
+                "a second look at EC2",
+                lambda: looked_at(site, slow) > 1,
+                alive=lambda: not retiring.done(),
+            )
             alive = (step(site, slow), ring.ca.state(slow), ring.ca.lets_in(*own))
         finally:
             site.region.advance(SLOW)
