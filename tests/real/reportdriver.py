@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+
+from tests.service.enc_script import is_one_line
 
 HERE = Path(__file__).parent
 REPORTS = HERE / "reports"
@@ -33,6 +36,9 @@ JRUBY = (
     *("java", f"-Djruby.home={JRUBY_HOME}", "-cp", f"{JRUBY_HOME}/lib/*", "org.jruby.Main"),
     *("-I", "/usr/lib/puppetserver/ruby/vendor_ruby"),
 )
+NOBODY_ID = 65534
+NOBODY = ("setpriv", f"--reuid={NOBODY_ID}", f"--regid={NOBODY_ID}", "--clear-groups")
+SEGMENT = re.compile(r"\d{8}T\d{6}\.\d{9}\.jsonl")
 TAG = "--- !ruby/object:Puppet::Transaction::Report\n"
 ANSWER_SECONDS = 120
 
@@ -70,6 +76,42 @@ class Answer:
     logs: list[str]
     raised: list[str]
     ms: list[float]
+
+
+ALL_WELL = Answer(logs=[], raised=[], ms=[])
+
+
+def the_one_line(answer: Answer) -> str:
+    assert answer.raised == []
+    (said,) = answer.logs
+    assert is_one_line(f"{said}\n")
+    return said
+
+
+@contextlib.contextmanager
+def folder_of_nobody() -> Iterator[Path]:
+    """A spool whose owner is not root, as a puppetserver's is not."""
+    with tempfile.TemporaryDirectory(prefix="rolecall-spool-") as name:
+        os.chown(name, NOBODY_ID, NOBODY_ID)
+        yield Path(name)
+
+
+def numbered(count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Reports that end up as lines of some 2 KB, each with its number as configuration version."""
+    logs = [log(f"{number} {'x' * 300}") for number in range(5)]
+    return [
+        report("failed", logs=logs, configuration_version=number)
+        for number in range(first, first + count)
+    ]
+
+
+def numbers(*paths: Path) -> list[int]:
+    lines = b"".join(path.read_bytes() for path in paths).splitlines()
+    return [int(json.loads(line)["configuration_version"]) for line in lines]
+
+
+def segments(spool: Path) -> list[Path]:
+    return sorted(path for path in spool.iterdir() if SEGMENT.fullmatch(path.name))
 
 
 class NoAnswerError(Exception):

@@ -13,9 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.reportdriver import JRUBY, MODULE_LIB, MRI, Answer, ReportDriver, log, report
+from tests.real.reportdriver import (
+    ALL_WELL,
+    JRUBY,
+    MODULE_LIB,
+    MRI,
+    NOBODY,
+    Answer,
+    ReportDriver,
+    folder_of_nobody,
+    log,
+    report,
+)
 
-ALL_WELL = Answer(logs=[], raised=[], ms=[])
 WRITERS = 8
 REPORTS_EACH = 300
 # Of the shipper, between two takings: seconds.
@@ -57,8 +67,14 @@ class Shipper:
 
 @pytest.fixture(scope="module", params=[MRI, JRUBY], ids=["ruby", "jruby"])
 def puppet(request: pytest.FixtureRequest) -> Iterator[ReportDriver]:
-    with ReportDriver.start(request.param) as puppet:
+    with ReportDriver.start(request.param, within=NOBODY) as puppet:
         yield puppet
+
+
+@pytest.fixture
+def spool() -> Iterator[Path]:
+    with folder_of_nobody() as folder:
+        yield folder
 
 
 def certnames(path: Path) -> list[str]:
@@ -94,35 +110,35 @@ def test_many_writers_and_a_shipper_do_not_lose_or_mix_a_report(
 
 
 def test_a_spool_that_nobody_disturbs_does_not_hold_a_report_twice(
-    puppet: ReportDriver, tmp_path: Path
+    puppet: ReportDriver, spool: Path
 ) -> None:
     hosts = [f"w-{each}" for each in range(400)]
     reports = [report("changed", host=host) for host in hosts]
-    assert puppet.save(reports, spool=tmp_path, threads=WRITERS) == ALL_WELL
-    assert sorted(certnames(tmp_path / "incoming")) == sorted(hosts)
+    assert puppet.save(reports, spool=spool, threads=WRITERS) == ALL_WELL
+    assert sorted(certnames(spool / "incoming")) == sorted(hosts)
 
 
 def test_writers_that_close_segments_at_once_do_not_lose_a_report(
-    puppet: ReportDriver, tmp_path: Path
+    puppet: ReportDriver, spool: Path
 ) -> None:
     hosts = [f"w-{each}" for each in range(600)]
     reports = [report("changed", host=host) for host in hosts]
-    answer = puppet.save(reports, spool=tmp_path, spool_limit=1, threads=WRITERS)
+    answer = puppet.save(reports, spool=spool, spool_limit=1, threads=WRITERS)
     assert answer == ALL_WELL
-    files = list(tmp_path.iterdir())
+    files = list(spool.iterdir())
     assert len(files) > 2
     assert {name for path in files for name in certnames(path)} == set(hosts)
 
 
 def test_many_at_once_in_a_missing_folder_do_not_lose_a_report(
-    puppet: ReportDriver, tmp_path: Path
+    puppet: ReportDriver, spool: Path
 ) -> None:
     hosts = {f"w-{each}" for each in range(WRITERS)}
     reports = [report("changed", host=host) for host in hosts]
     for number in range(50):
-        spool = tmp_path / str(number)
-        assert puppet.save(reports, spool=spool, threads=WRITERS) == ALL_WELL
-        assert set(certnames(spool / "incoming")) == hosts
+        folder = spool / str(number)
+        assert puppet.save(reports, spool=folder, threads=WRITERS) == ALL_WELL
+        assert set(certnames(folder / "incoming")) == hosts
 
 
 # Puppet's own check, Puppet::Indirector::Terminus#validate_key, which the PUT of a report passes
@@ -131,20 +147,20 @@ def test_many_at_once_in_a_missing_folder_do_not_lose_a_report(
 # With auth.conf's rule that a certificate may PUT only under its own name, no node can report for
 # another one; so the processor believes the report's `host`.
 def test_a_report_under_another_name_than_its_own_does_not_reach_the_processor(
-    puppet: ReportDriver, tmp_path: Path
+    puppet: ReportDriver, spool: Path
 ) -> None:
-    answer = puppet.save([report("changed")], key="i-0aaa0001", spool=tmp_path)
+    answer = puppet.save([report("changed")], key="i-0aaa0001", spool=spool)
     (raised,) = answer.raised
     assert raised.startswith("Puppet::Indirector::ValidationError: ")
     assert '"i-0aaa0002" does not match requested key "i-0aaa0001"' in raised
-    assert not list(tmp_path.iterdir())
+    assert not list(spool.iterdir())
 
 
 def test_a_report_under_its_own_name_does_reach_the_processor(
-    puppet: ReportDriver, tmp_path: Path
+    puppet: ReportDriver, spool: Path
 ) -> None:
-    assert puppet.save([report("changed")], key="i-0aaa0002", spool=tmp_path) == ALL_WELL
-    assert (tmp_path / "incoming").exists()
+    assert puppet.save([report("changed")], key="i-0aaa0002", spool=spool) == ALL_WELL
+    assert (spool / "incoming").exists()
 
 
 def test_puppet_doc_does_explain_the_processor() -> None:

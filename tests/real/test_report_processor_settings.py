@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.reportdriver import Answer, ReportDriver, report
+from tests.real.reportdriver import ALL_WELL, ReportDriver, report
 from tests.service.enc_script import is_one_line
 
 SPOOL = Path("/var/lib/rolecall/spool")
-ALL_WELL = Answer(logs=[], raised=[], ms=[])
 # Its own /var/lib: the default folder of the machine that runs the tests is not ours.
 PRIVATE = (
     *("unshare", "--mount", "sh", "-c"),
-    'mount -t tmpfs rolecall /var/lib && mkdir /var/lib/rolecall && exec "$@"',
+    'mount -t tmpfs rolecall /var/lib && mkdir -p /var/lib/rolecall/spool && exec "$@"',
     "sh",
 )
 
@@ -25,6 +24,12 @@ PRIVATE = (
 def puppet() -> Iterator[ReportDriver]:
     with ReportDriver.start(within=PRIVATE) as puppet:
         yield puppet
+
+
+def made(folder: Path) -> Path:
+    """Root's reports, as these are, make none."""
+    folder.mkdir()
+    return folder
 
 
 def lines(path: Path) -> int:
@@ -43,7 +48,7 @@ def test_a_report_does_lie_in_the_default_folder_if_nothing_is_set(puppet: Repor
 
 
 def test_the_file_does_name_the_folder(puppet: ReportDriver, tmp_path: Path) -> None:
-    conf, folder = tmp_path / "enc.conf", tmp_path / "spool"
+    conf, folder = tmp_path / "enc.conf", made(tmp_path / "spool")
     conf.write_text(f"# spool = /elsewhere\nurl = http://a/?b=c\n\n  spool  =  {folder} \r\nodd\n")
     before = by_default(puppet)
     assert puppet.save([report("changed")], env={"ENC_CONF": str(conf)}) == ALL_WELL
@@ -51,11 +56,11 @@ def test_the_file_does_name_the_folder(puppet: ReportDriver, tmp_path: Path) -> 
 
 
 def test_the_environment_does_win_over_the_file(puppet: ReportDriver, tmp_path: Path) -> None:
-    conf, folder = tmp_path / "enc.conf", tmp_path / "spool"
-    conf.write_text(f"spool = {tmp_path / 'other'}\n")
+    conf, folder = tmp_path / "enc.conf", made(tmp_path / "spool")
+    conf.write_text(f"spool = {made(tmp_path / 'other')}\n")
     puppet.save([report("changed")], env={"ENC_CONF": str(conf)}, spool=folder)
     assert lines(folder / "incoming") == 1
-    assert not (tmp_path / "other").exists()
+    assert not list((tmp_path / "other").iterdir())
 
 
 def test_a_changed_file_does_count_from_the_next_report_on(
@@ -63,7 +68,7 @@ def test_a_changed_file_does_count_from_the_next_report_on(
 ) -> None:
     conf = tmp_path / "enc.conf"
     for name in ("one", "two"):
-        conf.write_text(f"spool = {tmp_path / name}\n")
+        conf.write_text(f"spool = {made(tmp_path / name)}\n")
         puppet.save([report("changed")], env={"ENC_CONF": str(conf)})
     assert [lines(tmp_path / name / "incoming") for name in ("one", "two")] == [1, 1]
 
@@ -101,7 +106,7 @@ def test_a_pipe_in_place_of_the_file_does_not_make_a_run_wait(
 ) -> None:
     os.mkfifo(tmp_path / "enc.conf")
     env = {"ENC_CONF": str(tmp_path / "enc.conf")}
-    answer = puppet.save([report("changed")], env=env, spool=tmp_path / "spool")
+    answer = puppet.save([report("changed")], env=env, spool=made(tmp_path / "spool"))
     (said,) = answer.logs
     assert "enc.conf is not a file" in said
     assert lines(tmp_path / "spool" / "incoming") == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.real.reportdriver import Answer, ReportDriver, as_written, as_yaml, log, report
+from tests.real.reportdriver import ALL_WELL, ReportDriver, as_written, as_yaml, log, report
 from tests.service.enc_script import is_one_line
 
 MAX_LINE = 4096
@@ -30,8 +30,8 @@ def puppet() -> Iterator[ReportDriver]:
 
 def kept(puppet: ReportDriver, spool: Path, given: dict[str, Any] | str) -> dict[str, Any]:
     """The one line that came of it."""
-    answer = puppet.save([given], spool=spool)
-    assert answer == Answer(logs=[], raised=[], ms=[])
+    spool.mkdir(exist_ok=True)
+    assert puppet.save([given], spool=spool) == ALL_WELL
     line = (spool / "incoming").read_bytes()
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -129,6 +129,22 @@ def test_a_catalogue_that_does_not_say_where_it_is_from_does_not_pass_for_a_fres
     puppet: ReportDriver, tmp_path: Path
 ) -> None:
     assert kept(puppet, tmp_path, report("unchanged", cached_catalog_status=None))["cached"]
+
+
+@pytest.mark.parametrize("value", [None, "false", 0], ids=ascii)
+def test_a_run_that_does_not_say_that_it_was_real_does_not_pass_for_a_real_one(
+    puppet: ReportDriver, tmp_path: Path, value: Any
+) -> None:
+    assert kept(puppet, tmp_path / "given", report("unchanged", noop=value))["noop"] is True
+    without = report("unchanged")
+    del without["noop"]
+    assert kept(puppet, tmp_path / "left out", without)["noop"] is True
+
+
+def test_a_run_that_says_that_it_was_real_does_pass_for_one(
+    puppet: ReportDriver, tmp_path: Path
+) -> None:
+    assert kept(puppet, tmp_path, report("unchanged", noop=False))["noop"] is False
 
 
 def test_a_time_in_another_zone_does_become_utc(puppet: ReportDriver, tmp_path: Path) -> None:

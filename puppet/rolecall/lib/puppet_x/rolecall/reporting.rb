@@ -23,6 +23,8 @@ module PuppetX
         Errno::ENOSPC => ROOM, Errno::EDQUOT => ROOM,
         Errno::ENOTDIR => MOVE, Errno::EISDIR => MOVE, Errno::ELOOP => MOVE, Errno::ENXIO => MOVE
       }.freeze
+      OWNER = 'the first report to the puppetserver makes it, or create it for the user that runs ' \
+              'the puppetserver'
       OTHERWISE = 'if it comes again, take rolecall out of reports in puppet.conf and tell us'
 
       def self.keep(report, environment = ENV, clock = -> { Time.now })
@@ -33,6 +35,9 @@ module PuppetX
         tend(spool, report)
       rescue Summary::NotAReport => e
         say("a report of #{name(report)} is not kept: #{e.message}; look at that node's agent")
+      rescue Spool::NoFolder => e
+        say("the report of #{name(report)} is not kept: #{e.message}, and root makes none; " \
+            "#{OWNER}")
       rescue *FAILURES => e
         where = spool ? spool.incoming : 'its summary'
         say("the report of #{name(report)} is not kept: #{where}: #{reason(e)}; #{next_step(e)}")
@@ -40,7 +45,7 @@ module PuppetX
 
       # The report is safe by now: what fails here is said, and tried again with the next one.
       def self.tend(spool, report)
-        spool.tend.each do |segment, bytes|
+        spool.tend do |segment, bytes|
           say("#{spool.folder} is over its spool_limit: #{segment} (#{bytes} bytes of reports " \
               'that nobody took) is deleted; see whether ship-reports runs')
         end

@@ -48,8 +48,9 @@ module PuppetX
         {
           'version' => VERSION, 'certname' => certname(report), 'time' => time(report),
           'status' => status(report),
-          'noop' => told?(report.noop), 'noop_pending' => told?(report.noop_pending),
-          # One that does not say so may be from the cache.
+          # What does not say that it was a real run, of a catalogue that is not from the cache,
+          # is none.
+          'noop' => report.noop != false, 'noop_pending' => told?(report.noop_pending),
           'cached' => report.cached_catalog_status.to_s != 'not_used'
         }.merge(names(report)).merge(
           'seconds' => seconds(report), 'resources' => resources(report), 'errors' => errors(report)
