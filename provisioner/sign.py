@@ -169,6 +169,7 @@ class _Signer:
         return _judged(certname, Done.REVOKED, f"{why}; that certificate is revoked")
 
     def _note(self, what: str, certname: str, why: str) -> None:
+        why = why.removeprefix(f"{certname}: ")
         event = self._context.event(what, node=certname, why=why)
         self._context.inventory.signing.note(event)
 

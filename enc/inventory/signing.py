@@ -97,7 +97,7 @@ class Signing:
             what=ACCEPTED if verdict.sign else REFUSED,
             who=who,
             at=claim.now,
-            why=verdict.why,
+            why=_why(certname, verdict),
             node=certname,
             role=node.role if node else "",
             launch=node.launch if node else "",
@@ -120,6 +120,11 @@ class Signing:
                 raise CorruptError(key, "has a value of the wrong type")
             case other:
                 raise StoreError(f"verdict.lua answered {other!r}; is another version there?")
+
+
+def _why(certname: str, verdict: Verdict) -> str:
+    """An event says by itself whom it is about."""
+    return verdict.why.removeprefix(f"{certname}: ")
 
 
 def _details(verdict: Verdict) -> Mapping[str, str]:

@@ -113,6 +113,7 @@ def test_a_refusal_leaves_the_node_as_it_was_and_says_why(store: Inventory) -> N
     assert (refused["node"], refused["reason"]) == (NODE, "wrong-password")
     assert store.events.life(NODE)[-1]["reason"] == "wrong-password"
     assert KEY not in str(refused)
+    assert refused["why"].startswith("the password is not")
 
 
 def test_the_time_that_counts_is_the_stores(store: Inventory, redis: Redis) -> None:
