@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,14 @@ from tests.real.test_report_processor import Shipper
 
 MEBIBYTE = 1024 * 1024
 REPORTS = 400
+# Ends when it may not open the file that is there.
+OPENS = """
+  loop do
+    File.open(ARGV.fetch(0), File::WRONLY) { nil }
+  rescue Errno::ENOENT
+    nil
+  end
+"""
 
 
 @pytest.fixture(scope="module", params=[MRI, JRUBY], ids=["ruby", "jruby"])
@@ -119,3 +128,18 @@ def test_root_and_the_owner_at_once_do_not_lose_a_report_while_somebody_ships(
     found = {json.loads(line)["certname"] for line in shipper.lines if line.endswith(b"\n")}
     assert found == {f"{name}-{each}" for name in ("root", "nobody") for each in range(REPORTS)}
     assert not list(spool.iterdir())
+
+
+def test_a_file_that_root_makes_is_not_for_a_moment_closed_to_the_owner(
+    root: ReportDriver, spool: Path
+) -> None:
+    opens = [*NOBODY, *MRI, "-e", OPENS, str(spool / "incoming")]
+    owner = subprocess.Popen(opens, stderr=subprocess.PIPE)
+    try:
+        for _ in range(3):
+            with Shipper(spool).at_work():
+                assert root.save([report("changed")] * REPORTS, spool=spool) == ALL_WELL
+        assert owner.poll() is None
+    finally:
+        owner.kill()
+        owner.communicate()
