@@ -218,9 +218,10 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Type", reply.type)
-        if length is None:
+        if length is None or self.close_connection:
+            # Unannounced, the next request could meet the end of the connection.
             self.send_header("Connection", "close")
-        elif reply.status != 204:
+        if length is not None and reply.status != 204:
             self.send_header("Content-Length", str(length))
         self.end_headers()
 
