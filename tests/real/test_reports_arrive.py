@@ -131,15 +131,19 @@ def test_a_days_reports_that_met_a_dead_service_all_arrive_in_their_order_when_i
 
     # As with a service: the role's class says something in each run.
     assert [run.code for run in later] == [CHANGED, CHANGED], later[0].said
-    kept = waiting(ring)
+    lines = waiting(ring)
+    # One that was written while the shipper took the file away may lie there twice.
+    kept = list(dict.fromkeys(lines))
+    assert len(kept) == len(sent) + len(later)
     assert kept[:-2] == [(found["host"], found["transaction_uuid"]) for found in sent]
     assert [certname for certname, _ in kept[-2:]] == [busy, busy]
 
     site.service.start()
 
     wait_until("all is shipped", lambda: not waiting(ring))
-    # None was "old": each came after the one before it.
-    assert counted(site) == {"taken": len(kept)}
+    # None else was "old": each came after the one before it.
+    twice = len(lines) - len(kept)
+    assert counted(site) == {"taken": len(kept)} | ({"old": twice} if twice else {})
     for node in idle:
         uuids = [uuid for certname, uuid in kept if certname == node]
         assert runs(site, node) == uuids[-KEPT:]
