@@ -20,9 +20,9 @@ $(STAMP): setup.cfg pyproject.toml
 run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
-# Two processes: the service ring waits as much as it computes.
+# Three processes on two cores: the service ring waits as much as it computes.
 check: lint types imports  ## lint, types, import rules, unit and service rings: under a minute
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit tests/service
+	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/service
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
