@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from enc.inventory import ConflictError
 from enc.model import ArchivedNode, Node
+from provisioner.account import check_account
 from provisioner.context import Context
-from provisioner.domain.retirement import Step, step_of
+from provisioner.domain.retirement import Step, has_machine, spared_because, step_of
 from provisioner.ledger import Ledger, advised
 from provisioner.patience import patiently
 from provisioner.ports import CA, PuppetDB, PuppetError, Refusal
@@ -116,16 +117,27 @@ class Forgetting:
 def clean_ended(context: Context, ended: ArchivedNode) -> bool:
     """Revoke what was left of a node that ended without a CA; whether there was anything to do.
 
-    Raises PuppetError.
+    Not where EC2 lists its machine alive after all, nor what is spared. Raises PuppetError,
+    CloudError, WrongAccountError, StoreError; may be repeated.
     """
     certname, ca = ended.node.certname, context.ca
-    whats = [entry["what"] for entry in context.inventory.events.life(certname)]
+    whats = {entry["what"] for entry in context.inventory.events.life(certname)}
     if ca is None or NOT_REVOKED not in whats or REVOKED in whats:
+        return False
+    if spared_because(certname, context.spared()) or _lives(context, ended.node):
         return False
     ca.clean([certname])
     why = "it had ended without a CA"
     context.inventory.signing.note(context.event(REVOKED, node=certname, why=why))
     return True
+
+
+def _lives(context: Context, node: Node) -> bool:
+    if not has_machine(node):
+        return False
+    check_account(context)
+    found = context.cloud.describe(node.region, [node.instance_id]).get(node.instance_id)
+    return found is not None and found.alive
 
 
 def _life(node: Node) -> tuple[object, ...]:
@@ -145,11 +157,11 @@ class _Door:
         if self.closed is not None:
             return self.closed
         clock, span = self._context.clock, self._context.spans.patience
-        began = clock.now()
+        began = clock.monotonic()
         try:
-            patiently(self._context, act, began + max(span - self._spent, timedelta(0)))
+            patiently(self._context, act, clock.now() + max(span - self._spent, timedelta(0)))
         except PuppetError as error:
-            self._spent += clock.now() - began
+            self._spent += timedelta(seconds=clock.monotonic() - began)
             if error.refusal in _FOR_ALL or self._spent > 2 * span:
                 self.closed = error
             return error

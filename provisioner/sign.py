@@ -17,6 +17,7 @@ from enc.model import ANSWERED, State
 from enc.trust import Verdict
 from provisioner.context import Context
 from provisioner.domain.retirement import spared_because
+from provisioner.ledger import advised
 from provisioner.ports import CA, PuppetError, Refusal
 
 # The CA has no such request any more, or has made a certificate of it: somebody was faster.
@@ -68,7 +69,7 @@ def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[J
         try:
             judged = signer.judge(certname)
         except PuppetError as error:
-            judged = _failed(certname, _advised(error))
+            judged = _failed(certname, advised(error))
             stopped = error.passing or error.refusal is Refusal.DENIED
         except (CorruptError, ConflictError) as error:
             judged = _failed(certname, str(error))
@@ -84,7 +85,7 @@ def _pending(context: Context, ca: CA) -> Iterable[str]:
         if error.refusal is not Refusal.UNEXPECTED:
             raise
         context.reporter.say(
-            f"warning: {_advised(error)}; so only the requests of nodes that are not ready are "
+            f"warning: {advised(error)}; so only the requests of nodes that are not ready are "
             "looked at: 'puppetserver ca list' shows what else is pending"
         )
         every = context.inventory.queries.every(Query())
@@ -146,7 +147,7 @@ class _Signer:
         try:
             certificate = self._ca.certificate(certname)
         except PuppetError as error:
-            return _failed(certname, f"signed, but not seen to be of its key: {_advised(error)}")
+            return _failed(certname, f"signed, but not seen to be of its key: {advised(error)}")
         key = _key(certificate)
         if key is None:
             return _failed(certname, "signed, but the CA does not show the certificate")
@@ -192,7 +193,3 @@ def _key(certificate: bytes | None) -> str | None:
         return key_of_certificate(certificate) if certificate else None
     except UnreadableError:
         return None
-
-
-def _advised(error: PuppetError) -> str:
-    return f"{error}; {error.hint}" if error.hint else str(error)

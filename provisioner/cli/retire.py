@@ -119,7 +119,7 @@ def _make_up_for(context: Context, ended: ArchivedNode) -> None:
     from provisioner.forgetting import clean_ended
 
     certname = ended.node.certname
-    if certname not in context.spared() and clean_ended(context, ended):
+    if clean_ended(context, ended):
         context.reporter.say(f"{certname} had ended without a CA; its certificate is revoked now")
     else:
         context.reporter.say(f"nothing to do for {how_it_ended(ended)}")

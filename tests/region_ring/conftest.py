@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.ca_server import PuppetServer
 from tests.region.handle import Region, World
+from tests.region_ring.cli import Operator
+from tests.region_ring.operators import Operators
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +42,25 @@ def world(region: Region) -> World:
 def ec2(region: Region, region_client: Any) -> Any:
     """A client that does not retry."""
     return region_client
+
+
+@pytest.fixture(scope="module")
+def operators(
+    region_server: Region, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operators]:
+    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
+        yield found
+
+
+@pytest.fixture
+def puppet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PuppetServer]:
+    """A CA and a PuppetDB over HTTPS, before which ``operator`` works."""
+    with PuppetServer(tmp_path_factory.mktemp("puppet")) as found:
+        yield found
+
+
+@pytest.fixture
+def operator(operators: Operators, puppet: PuppetServer) -> Operator:
+    made = operators.new()
+    made.env |= puppet.env()
+    return made

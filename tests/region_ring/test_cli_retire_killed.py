@@ -6,16 +6,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
 from provisioner.domain.retirement import Step
 from tests.builders import event, foreign
 from tests.fakes.ca_server import PuppetServer
-from tests.region.handle import ROOT, Region
+from tests.region.handle import ROOT
 from tests.region_ring.cli import PATIENCE_S, Operator
-from tests.region_ring.operators import Operators
 from tests.servers import wait_until
 
 FOREIGN = "db1.example.com"
@@ -26,27 +24,6 @@ CALLS = [
     *("clean", "certificate revoked", "deactivate", "deactivated in PuppetDB", "archived"),
 ]
 HANGS = [("clean", False), ("clean", True), ("deactivate", False), ("deactivate", True)]
-
-
-@pytest.fixture(scope="module")
-def operators(
-    region_server: Region, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
-        yield found
-
-
-@pytest.fixture
-def puppet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PuppetServer]:
-    with PuppetServer(tmp_path_factory.mktemp("puppet")) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(operators: Operators, puppet: PuppetServer) -> Operator:
-    made = operators.new()
-    made.env |= puppet.env()
-    return made
 
 
 def living(operator: Operator, puppet: PuppetServer) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,33 +10,11 @@ from enc.model import State
 from tests.builders import event, foreign
 from tests.fakes.ca_server import PuppetServer
 from tests.fakes.https_server import How
-from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
 from tests.region_ring.operators import Operators, at_once
 from tests.servers import wait_until
 
 FOREIGN = "db1.example.com"
-
-
-@pytest.fixture(scope="module")
-def operators(
-    region_server: Region, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
-        yield found
-
-
-@pytest.fixture
-def puppet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PuppetServer]:
-    with PuppetServer(tmp_path_factory.mktemp("puppet")) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(operators: Operators, puppet: PuppetServer) -> Operator:
-    made = operators.new()
-    made.env |= puppet.env()
-    return made
 
 
 def with_certificates(operator: Operator, puppet: PuppetServer, *names: str) -> None:

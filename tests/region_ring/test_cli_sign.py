@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from enc.trust import password
 from tests.csrs import ec_key, request
 from tests.fakes.ca_server import PuppetServer
-from tests.region.handle import Region
 from tests.region_ring.cli import Operator
-from tests.region_ring.operators import Operators
 
 STRANGER = "laptop.example.com"
-
-
-@pytest.fixture(scope="module")
-def operators(
-    region_server: Region, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
-        yield found
-
-
-@pytest.fixture
-def puppet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PuppetServer]:
-    with PuppetServer(tmp_path_factory.mktemp("puppet")) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(operators: Operators, puppet: PuppetServer) -> Operator:
-    made = operators.new()
-    made.env |= puppet.env()
-    return made
 
 
 def launched(operator: Operator, count: int = 1) -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from enc.inventory import Inventory
-from enc.model import Node, State
+from enc.model import ArchivedNode, Node, State
 from provisioner.forgetting import NO_CA, NO_PUPPETDB, clean_ended
 from provisioner.launch import launch
-from provisioner.ports import Refusal
+from provisioner.ports import PuppetError, Refusal
 from tests.builders import event, foreign
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
@@ -295,6 +296,45 @@ def test_what_ended_without_a_ca_is_revoked_later_and_once(stage: Stage) -> None
     assert not clean_ended(stage.bench.context, ended)
     assert stage.ca.revoked == [machine.certname]
     assert stage.life(machine.certname)[-1] == "certificate revoked"
+
+
+def ended_without_a_ca(stage: Stage) -> ArchivedNode:
+    [machine] = stage.launched()
+    stage.bench.ca = None
+    stage.end([machine])
+    stage.bench.ca = stage.ca
+    ended = stage.bench.inventory.nodes.archived(machine.certname)
+    assert ended is not None
+    return ended
+
+
+def test_what_ended_without_a_ca_and_lives_after_all_keeps_its_certificate(stage: Stage) -> None:
+    ended = ended_without_a_ca(stage)
+    alive = replace(ended.node, instance_id=stage.launched()[0].certname)
+
+    assert not clean_ended(stage.bench.context, replace(ended, node=alive))
+    assert stage.ca.revoked == []
+
+
+def test_what_ended_without_a_ca_and_is_spared_keeps_its_certificate(stage: Stage) -> None:
+    ended = ended_without_a_ca(stage)
+    stage.bench.spared = {ended.node.certname: "it is our own"}
+
+    assert not clean_ended(stage.bench.context, ended)
+    assert stage.ca.revoked == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_revocation_that_is_made_up_for_and_fails_is_repeated(
+    stage: Stage, *, after: bool
+) -> None:
+    ended = ended_without_a_ca(stage)
+    stage.ca.fail("clean", Refusal.AWAY, after=after)
+
+    with pytest.raises(PuppetError):
+        clean_ended(stage.bench.context, ended)
+    assert clean_ended(stage.bench.context, ended)
+    assert stage.ca.revoked == [ended.node.certname]
 
 
 def test_what_ended_with_its_certificate_is_left(stage: Stage) -> None:
