@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The Python that the service will run on: what it needs differs between versions.
+WHEEL_PYTHON ?= /usr/bin/python3
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
+.PHONY: wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -43,8 +46,21 @@ service: $(STAMP)  ## the inventory, the service and the ENC script on a real Re
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q tests/region_ring
 
-real: $(STAMP) debs  ## a real puppetserver, agent and cloud-init
+real: $(STAMP) debs wheel module  ## a real puppetserver, agent and cloud-init
 	$(BIN)/pytest -q tests/real
+
+wheel:  ## dist/: the wheel, and in dist/wheelhouse all that it depends on
+	rm -rf build dist/wheelhouse dist/*.whl
+	$(WHEEL_PYTHON) -m venv build/venv
+	build/venv/bin/pip wheel --quiet --disable-pip-version-check --wheel-dir dist/wheelhouse .
+	mv dist/wheelhouse/rolecall-*.whl dist/
+	rm -rf build
+
+module: reference  ## dist/: the Puppet module, as the Forge takes it
+	$(PYTHON) puppet/archive.py dist
+
+reference:  ## the module's REFERENCE.md, from its manifests
+	$(PYTHON) puppet/reference.py
 
 debs:  ## the Debian packages that the real ring needs
 	@sh tests/real/debs.sh

@@ -1,0 +1,83 @@
+# frozen_string_literal: true
+
+require 'tempfile'
+require 'puppet/util/ini_file'
+
+module PuppetX
+  module Rolecall
+    module Conf
+      # The text of a puppet.conf. Values are text, as they stand there.
+      class Ini
+        # A file from before Puppet 6.25 calls the server's section so, and may have no other.
+        FORMERLY = { 'server' => 'master' }.freeze
+
+        def initialize(text)
+          @text = text
+        end
+
+        attr_reader :text
+
+        def get(section, setting)
+          read { |ini| ini.get_value(actual(ini, section), setting) }
+        end
+
+        def same?(one, other)
+          one == other
+        end
+
+        def set(section, setting, value)
+          change { |ini| ini.set_value(actual(ini, section), setting, value) }
+        end
+
+        def remove(section, setting)
+          change do |ini|
+            found = actual(ini, section)
+            ini.remove_setting(found, setting) if ini.section?(found)
+          end
+        end
+
+        # As in `reports`.
+        def with(value, item)
+          list(value).push(item).join(',')
+        end
+
+        def without(value, item)
+          list(value).reject { |each| each == item }.join(',')
+        end
+
+        def include?(value, item)
+          list(value).include?(item)
+        end
+
+        private
+
+        def list(value)
+          (value || '').split(',').map(&:strip).reject { |item| item.empty? || item == 'none' }
+        end
+
+        def actual(ini, section)
+          former = FORMERLY[section]
+          former && !ini.section?(section) && ini.section?(former) ? former : section
+        end
+
+        # The library works on files, and its own way to write one is not atomic.
+        def read
+          Tempfile.create('rolecall') do |file|
+            file.binmode
+            file.write(@text)
+            file.flush
+            yield Puppet::Util::IniFile.new(file.path), file
+          end
+        end
+
+        def change
+          read do |ini, file|
+            yield ini
+            ini.save
+            @text = File.binread(file.path).force_encoding(Encoding::UTF_8)
+          end
+        end
+      end
+    end
+  end
+end

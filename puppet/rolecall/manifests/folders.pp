@@ -1,0 +1,13 @@
+# @summary The folders that several classes put something into.
+#
+# @api private
+class rolecall::folders {
+  assert_private()
+
+  file { ['/etc/rolecall', '/opt/rolecall', '/opt/rolecall/bin']:
+    ensure => directory,
+    owner  => 'root',
+    group  => 'root',
+    mode   => '0755',
+  }
+}

@@ -1,0 +1,69 @@
+# @summary The user and the virtual environment of rolecall's programs.
+#
+# @api private
+class rolecall::install {
+  assert_private()
+  include rolecall::folders
+
+  $venv = '/opt/rolecall/venv'
+  # What is installed. It is written last: a run that died half-way is made up for by the next one.
+  $stamp = "${venv}/installed"
+  $what = shell_escape($rolecall::wheel)
+  $index = $rolecall::wheelhouse ? {
+    undef   => '',
+    default => "--no-index --find-links ${shell_escape($rolecall::wheelhouse)} ",
+  }
+  $pip = "${venv}/bin/pip install --quiet --disable-pip-version-check ${index}"
+  # A wheel of this machine is told by what is in it, even where its version is the old one.
+  [$current, $install] = $rolecall::wheel ? {
+    Stdlib::Absolutepath => ["sha256sum ${what}", "${pip}${what} && ${pip}--no-deps --force-reinstall ${what}"],
+    default              => ["echo ${what}", "${pip}--upgrade ${what}"],
+  }
+
+  if $rolecall::ensure == 'present' {
+    ensure_packages($rolecall::python_packages)
+
+    group { 'rolecall':
+      ensure => present,
+      system => true,
+    }
+    -> user { 'rolecall':
+      ensure     => present,
+      comment    => 'rolecall',
+      gid        => 'rolecall',
+      home       => '/nonexistent',
+      managehome => false,
+      shell      => '/usr/sbin/nologin',
+      system     => true,
+    }
+
+    # Made anew where it is broken, as after an upgrade of the system's Python.
+    exec { 'rolecall: virtual environment':
+      command  => "${rolecall::python} -m venv --clear ${venv}",
+      unless   => "test -x ${venv}/bin/python && ${venv}/bin/python -c 'import pip'",
+      path     => ['/usr/bin', '/bin'],
+      provider => shell,
+      require  => [Package[$rolecall::python_packages], File['/opt/rolecall']],
+    }
+    -> exec { 'rolecall: install':
+      command  => "${install} && ${current} > ${stamp}",
+      unless   => "${current} | cmp --silent - ${stamp}",
+      path     => ['/usr/bin', '/bin'],
+      provider => shell,
+      timeout  => 900,
+      require  => User['rolecall'],
+    }
+  } else {
+    file { $venv:
+      ensure  => absent,
+      recurse => true,
+      force   => true,
+    }
+    -> user { 'rolecall':
+      ensure => absent,
+    }
+    -> group { 'rolecall':
+      ensure => absent,
+    }
+  }
+}

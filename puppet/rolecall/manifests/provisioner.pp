@@ -1,0 +1,85 @@
+# @summary The provisioner: its command for people, and its loop as a systemd unit.
+#
+# The command is `/usr/local/bin/provisioner`, for root, who alone may read the settings. Redis' URL
+# and the site are parameters of the class `rolecall`.
+#
+# @example With Puppet's CA and PuppetDB
+#   class { 'rolecall::provisioner':
+#     ca_url       => 'https://puppet.example:8140',
+#     puppetdb_url => 'https://puppetdb.example:8081',
+#     environment  => { 'AWS_DEFAULT_REGION' => 'eu-west-1' },
+#   }
+#
+# @param ensure
+#   `absent` stops the loop and takes command, unit and settings away.
+# @param loop
+#   Whether the loop runs: `provisioner run`.
+# @param interval
+#   How long the loop waits between two passes.
+# @param ca_url
+#   Puppet's CA; left out, certificates are neither signed nor revoked.
+# @param puppetdb_url
+#   PuppetDB; left out, it is told of no machine's end.
+# @param cert
+#   The provisioner's certificate for both. Left out: where `puppetserver ca generate --certname
+#   provisioner` puts it, on the CA's machine.
+# @param key
+#   The certificate's key, without a passphrase.
+# @param ca
+#   The certificate of Puppet's CA.
+# @param environment
+#   Further environment variables, such as `AWS_PROFILE`; secrets as `Sensitive`.
+class rolecall::provisioner (
+  Boolean                        $loop,
+  Rolecall::Duration             $interval,
+  Rolecall::Variables            $environment,
+  Optional[Stdlib::HTTPSUrl]     $ca_url       = undef,
+  Optional[Stdlib::HTTPUrl]      $puppetdb_url = undef,
+  Optional[Stdlib::Absolutepath] $cert         = undef,
+  Optional[Stdlib::Absolutepath] $key          = undef,
+  Optional[Stdlib::Absolutepath] $ca           = undef,
+  Rolecall::Ensure               $ensure       = 'present',
+) {
+  include rolecall
+
+  $unit = 'rolecall-provisioner.service'
+  $asked = { 'PUPPET_CA_URL' => $ca_url, 'PUPPETDB_URL' => $puppetdb_url }.filter |$entry| { $entry[1] =~ NotUndef }
+  $ssl = rolecall::layout()['ssldir']
+  $papers = $asked.empty ? {
+    true    => {},
+    default => {
+      'PUPPET_CERT' => pick($cert, "${ssl}/certs/provisioner.pem"),
+      'PUPPET_KEY'  => pick($key, "${ssl}/private_keys/provisioner.pem"),
+      'PUPPET_CA'   => pick($ca, "${ssl}/certs/ca.pem"),
+    },
+  }
+
+  rolecall::environment { 'provisioner':
+    ensure    => $ensure,
+    password  => $rolecall::provisioner_password,
+    variables => { 'ROLECALL_SITE' => $rolecall::site } + $asked + $papers + $environment,
+  }
+  file { '/usr/local/bin/provisioner':
+    ensure  => stdlib::ensure($ensure, 'file'),
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0755',
+    content => epp('rolecall/provisioner.sh.epp'),
+  }
+  rolecall::unit { $unit:
+    ensure  => $ensure,
+    content => epp('rolecall/provisioner.service.epp', { 'interval' => $interval }),
+  }
+
+  $running = $ensure == 'present' and $loop
+  service { $unit:
+    ensure => stdlib::ensure($running, 'service'),
+    enable => $running,
+  }
+  if $ensure == 'present' {
+    Exec['rolecall: systemctl daemon-reload'] -> Service[$unit]
+    [Class['rolecall::install'], Rolecall::Environment['provisioner'], Rolecall::Unit[$unit]] ~> Service[$unit]
+  } else {
+    Service[$unit] -> Rolecall::Unit[$unit]
+  }
+}

@@ -1,0 +1,110 @@
+# @summary Lets the puppetserver of this machine ask rolecall who a node is, which certificate requests
+#   are ours, and tell it of each run.
+#
+# What the site has in puppet.conf, puppetserver.conf, webserver.conf and auth.conf stays, but for the
+# settings that are needed; with `ensure => absent` those are what they were before.
+#
+# @example The puppetserver, the service and a Redis on one machine
+#   include rolecall::redis
+#   include rolecall::service
+#   include rolecall::puppetserver
+#
+# @example A further puppetserver, which asks the front of another machine
+#   class { 'rolecall::puppetserver':
+#     url => ['https://puppet.example:8141'],
+#   }
+#
+# @param ensure
+#   `absent` puts the puppetserver's settings back to what the site had.
+# @param classifier
+#   How nodes are classified: by `terminus`, in the puppetserver's own process, by the `script` enc, which
+#   is started for each look-up, or not at all (`none`).
+# @param signing
+#   Whether rolecall says which certificate requests are signed.
+# @param reports
+#   Whether rolecall is told of each run, beside the report processors that the site has.
+# @param url
+#   Where the service is: tried in this order.
+# @param cert
+#   For `https://`: the certificate to show; left out, the one that the agent of this machine has.
+# @param key
+#   The certificate's key, without a passphrase, which the puppetserver's user can read.
+# @param ca
+#   The certificate of the authority that signed the service's.
+# @param timeout
+#   How many seconds a look-up takes at most, whatever the service does.
+# @param cache
+#   The folder for the last right answers, which are given while there is no service.
+# @param cache_max_age
+#   Older answers are not given.
+# @param spool
+#   The folder in which reports wait for the service.
+# @param spool_limit
+#   How many MiB of reports wait at most; then the oldest are deleted.
+# @param manage_auth
+#   Whether auth.conf is to keep the CA's routes and pending requests for the provisioner.
+# @param provisioner
+#   The name in the provisioner's certificate.
+# @param ca_clients
+#   Who else may use the CA's routes, beside those whom the site's own rules let in.
+# @param behind_balancer
+#   Whether `rolecall::balancer` on this machine takes the connections, and this puppetserver listens on
+#   loopback alone.
+# @param port
+#   Behind the balancer: where this puppetserver listens, on loopback.
+# @param package
+#   The puppetserver's package: `puppetserver` or `openvox-server`.
+# @param service
+#   The puppetserver's service.
+# @param user
+#   The user and group that the puppetserver runs as.
+class rolecall::puppetserver (
+  Enum['terminus', 'script', 'none'] $classifier,
+  Boolean                            $signing,
+  Boolean                            $reports,
+  Array[Rolecall::Url, 1]            $url,
+  Float[0.1, 300]                    $timeout,
+  Stdlib::Absolutepath               $cache,
+  Rolecall::Duration                 $cache_max_age,
+  Stdlib::Absolutepath               $spool,
+  Integer[1, 9999999]                $spool_limit,
+  Boolean                            $manage_auth,
+  Rolecall::Certname                 $provisioner,
+  Array[Rolecall::Certname]          $ca_clients,
+  Boolean                            $behind_balancer,
+  Stdlib::Port::Unprivileged         $port,
+  Enum['puppetserver', 'openvox-server'] $package,
+  String[1]                          $service,
+  String[1]                          $user,
+  Optional[Stdlib::Absolutepath]     $cert   = undef,
+  Optional[Stdlib::Absolutepath]     $key    = undef,
+  Optional[Stdlib::Absolutepath]     $ca     = undef,
+  Rolecall::Ensure                   $ensure = 'present',
+) {
+  $layout = rolecall::layout()
+
+  contain rolecall::puppetserver::files
+  contain rolecall::puppetserver::shipper
+  contain rolecall::puppetserver::config
+  if $behind_balancer and $ensure == 'present' {
+    contain rolecall::puppetserver::backend
+  }
+
+  ensure_packages([$package])
+  # A restart, not a reload: the web server's settings are read once.
+  service { $service:
+    ensure => running,
+    enable => true,
+  }
+  Package[$package] -> Class['rolecall::puppetserver::config']
+
+  if $ensure == 'present' {
+    Package[$package] -> Class['rolecall::puppetserver::files']
+    -> Class['rolecall::puppetserver::config'] ~> Service[$service]
+    Class['rolecall::puppetserver::files'] ~> [Service[$service], Class['rolecall::puppetserver::shipper']]
+  } else {
+    # The puppetserver asks nobody any more before what it asked with is gone.
+    Class['rolecall::puppetserver::config'] ~> Service[$service]
+    -> Class['rolecall::puppetserver::shipper'] -> Class['rolecall::puppetserver::files']
+  }
+}

@@ -1,0 +1,81 @@
+# @summary A Redis of rolecall's own on this machine.
+#
+# It listens on loopback, evicts nothing, keeps an append-only file, and knows one user for each
+# program, which may do what the program does and nothing else. The system's own Redis is left alone:
+# this one has a port, a folder and a unit of its own, `rolecall-redis.service`.
+#
+# The passwords are parameters of the class `rolecall`; left out, the machine makes them for itself, in
+# `/etc/rolecall/secrets`.
+#
+# @example
+#   include rolecall::redis
+#
+# @param ensure
+#   `absent` stops it and takes unit and settings away. Its data stay, in `folder`.
+# @param port
+#   Where it listens, on loopback. `rolecall::redis_url` says the same to the programs.
+# @param package
+#   The package that brings `redis-server`.
+# @param module_stream
+#   On EL: the stream of the package's module.
+# @param version
+#   The version that the package has, at least: `6.2` is needed, and with `7.0` the service cannot change
+#   what it only reads.
+# @param server
+#   The program.
+# @param user
+#   Who it runs as.
+# @param folder
+#   Where the data lie, below `/var/lib`.
+# @param rules
+#   Of each user, what it may do, from Redis 7.0 on.
+# @param rules_before_7
+#   The same for Redis 6.2, which cannot tell reading a key from changing it.
+# @param reader_password
+#   For people with `redis-cli --user rolecall-reader`, who see nodes, roles and events. Left out: one
+#   that the machine makes for itself.
+class rolecall::redis (
+  Stdlib::Port                   $port,
+  String[1]                      $package,
+  Pattern[/\A[0-9]+\.[0-9]+/]    $version,
+  Stdlib::Absolutepath           $server,
+  String[1]                      $user,
+  Pattern[/\A\/var\/lib\/[A-Za-z0-9_.-]+\z/] $folder,
+  Hash[String[1], Array[String[1], 1]] $rules,
+  Hash[String[1], Array[String[1], 1]] $rules_before_7,
+  Optional[String[1]]            $module_stream   = undef,
+  Optional[Sensitive[String[1]]] $reader_password = undef,
+  Rolecall::Ensure               $ensure          = 'present',
+) {
+  include rolecall::folders
+
+  $unit = 'rolecall-redis.service'
+  if $ensure == 'present' and versioncmp($version, '6.2') < 0 {
+    fail("rolecall::redis: Redis 6.2 or later is needed, and the package ${package} of ${facts['os']['name']} ${facts['os']['release']['major']} has ${version}. Add a repository that has a later one, for instance packages.redis.io, and say so in rolecall::redis::version") # lint:ignore:140chars
+  }
+  rolecall::unit { $unit:
+    ensure  => $ensure,
+    content => epp('rolecall/redis.service.epp', { 'server' => $server, 'user' => $user, 'folder' => $folder }),
+  }
+
+  if $ensure == 'present' {
+    contain rolecall::redis::settings
+    Class['rolecall::redis::settings'] ~> Service[$unit]
+    service { $unit:
+      ensure    => running,
+      enable    => true,
+      subscribe => Rolecall::Unit[$unit],
+      require   => Exec['rolecall: systemctl daemon-reload'],
+    }
+    Service[$unit] -> Service <| title == 'rolecall-enc.service' or title == 'rolecall-provisioner.service' |>
+  } else {
+    service { $unit:
+      ensure => stopped,
+      enable => false,
+      before => Rolecall::Unit[$unit],
+    }
+    -> file { ['/etc/rolecall/redis.conf', '/etc/rolecall/redis.acl']:
+      ensure => absent,
+    }
+  }
+}

@@ -1,0 +1,48 @@
+# @summary What Redis of rolecall's own is installed from and told.
+#
+# @api private
+class rolecall::redis::settings {
+  assert_private()
+  include rolecall
+
+  if $rolecall::redis::module_stream {
+    package { "${rolecall::redis::package} ${rolecall::redis::module_stream}":
+      ensure      => $rolecall::redis::module_stream,
+      name        => $rolecall::redis::package,
+      enable_only => true,
+      provider    => 'dnfmodule',
+      before      => Package[$rolecall::redis::package],
+    }
+  }
+  ensure_packages([$rolecall::redis::package])
+
+  $rules = versioncmp($rolecall::redis::version, '7') ? {
+    -1      => $rolecall::redis::rules_before_7,
+    default => $rolecall::redis::rules,
+  }
+  $passwords = {
+    'rolecall-service'     => $rolecall::service_password,
+    'rolecall-provisioner' => $rolecall::provisioner_password,
+    'rolecall-reader'      => $rolecall::redis::reader_password,
+  }
+  file { '/etc/rolecall/redis.acl':
+    ensure    => file,
+    owner     => 'root',
+    group     => $rolecall::redis::user,
+    mode      => '0640',
+    show_diff => false,
+    content   => Deferred('rolecall::acl', [$rules, $passwords]),
+    require   => Package[$rolecall::redis::package],
+  }
+  file { '/etc/rolecall/redis.conf':
+    ensure  => file,
+    owner   => 'root',
+    group   => $rolecall::redis::user,
+    mode    => '0640',
+    content => epp('rolecall/redis.conf.epp', {
+        'port'   => $rolecall::redis::port,
+        'folder' => $rolecall::redis::folder,
+    }),
+    require => Package[$rolecall::redis::package],
+  }
+}

@@ -1,0 +1,41 @@
+# @summary A unix socket of the ENC service, for one group.
+#
+# systemd listens at it, so that a look-up waits while the service restarts, and is not refused.
+#
+# @api private
+#
+# @param group
+#   Who may use it.
+# @param ensure
+#   Whether there is one.
+define rolecall::socket (
+  String[1]        $group,
+  Rolecall::Ensure $ensure = 'present',
+) {
+  assert_private()
+  include rolecall::sockets
+
+  $unit = "rolecall-${name}.socket"
+  rolecall::unit { $unit:
+    ensure  => $ensure,
+    content => epp('rolecall/socket.epp', { 'name' => $name, 'group' => $group }),
+  }
+
+  if $ensure == 'present' {
+    service { $unit:
+      ensure  => running,
+      enable  => true,
+      require => Exec['rolecall: make way for sockets'],
+    }
+    Rolecall::Unit[$unit]
+    ~> Exec['rolecall: make way for sockets']
+    Service[$unit]
+    -> Service <| title == 'rolecall-enc.service' |>
+  } else {
+    service { $unit:
+      ensure => stopped,
+      enable => false,
+      before => Rolecall::Unit[$unit],
+    }
+  }
+}

@@ -1,0 +1,44 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'rolecall::provisioner' do
+  each_system { it { is_expected.to compile.with_all_deps } }
+
+  it 'is a command for people, with settings that are root’s alone' do
+    is_expected.to contain_file('/usr/local/bin/provisioner').with(mode: '0755')
+    is_expected.to contain_file('/etc/rolecall/provisioner.env').with(mode: '0600', owner: 'root', show_diff: false)
+  end
+
+  it { is_expected.to contain_service('rolecall-provisioner.service').with(ensure: 'stopped', enable: false) }
+
+  context 'with its loop' do
+    let(:params) { { loop: true, interval: '5m' } }
+
+    it { is_expected.to contain_service('rolecall-provisioner.service').with(ensure: 'running', enable: true) }
+
+    it 'waits as long as it is told between two passes' do
+      is_expected.to contain_file('/etc/systemd/system/rolecall-provisioner.service')
+        .with_content(%r{^ExecStart=/opt/rolecall/venv/bin/provisioner run --interval 5m$})
+    end
+  end
+
+  context 'with a Redis on another machine' do
+    let(:pre_condition) { "class { 'rolecall': redis_url => 'rediss://redis.example:6380/0' }" }
+
+    it 'asks for the password, by its parameter' do
+      is_expected.to compile.and_raise_error(/rolecall::provisioner_password is not set.*its user rolecall-provisioner/m)
+    end
+  end
+
+  context 'that is taken back' do
+    let(:params) { { ensure: 'absent', loop: true } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_service('rolecall-provisioner.service').with(ensure: 'stopped', enable: false) }
+    it { is_expected.to contain_file('/usr/local/bin/provisioner').with_ensure('absent') }
+  end
+
+  refuses(loop: 'yes', interval: 60, ca_url: 'http://puppet:8140', puppetdb_url: 'puppetdb', cert: 'cert.pem',
+          key: 'key.pem', ca: 'ca.pem', environment: { 'AWS_PROFILE' => true }, ensure: 'running')
+end

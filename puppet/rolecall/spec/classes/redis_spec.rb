@@ -1,0 +1,57 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'rolecall::redis' do
+  each_system do |name|
+    if name.start_with?('ubuntu-22')
+      it 'says that the Redis of this system is too old, and what to do' do
+        is_expected.to compile.and_raise_error(/Redis 6\.2 or later is needed.*Ubuntu 22\.04 has 6\.0.*rolecall::redis::version/)
+      end
+    else
+      it { is_expected.to compile.with_all_deps }
+    end
+  end
+
+  it 'evicts nothing, keeps a log, and is reached on this machine alone' do
+    is_expected.to contain_file('/etc/rolecall/redis.conf')
+      .with_content(/^bind 127\.0\.0\.1 -::1$/).with_content(/^maxmemory-policy noeviction$/)
+      .with_content(/^appendonly yes$/).with_content(%r{^aclfile /etc/rolecall/redis\.acl$})
+  end
+
+  it 'keeps its users to itself' do
+    is_expected.to contain_file('/etc/rolecall/redis.acl').with(group: 'redis', mode: '0640', show_diff: false)
+  end
+
+  context 'on a system whose Redis comes in streams' do
+    let(:facts) { el }
+
+    it { is_expected.to contain_package('redis 7').with(ensure: '7', provider: 'dnfmodule', enable_only: true) }
+  end
+
+  context 'with a later version than the system has' do
+    let(:facts) { SYSTEMS.fetch('ubuntu-22.04') }
+    let(:params) { { version: '7.2' } }
+
+    it { is_expected.to compile.with_all_deps }
+  end
+
+  context 'before the service' do
+    let(:pre_condition) { 'include rolecall::service' }
+
+    it { is_expected.to contain_service('rolecall-redis.service').that_comes_before('Service[rolecall-enc.service]') }
+  end
+
+  context 'that is taken back' do
+    let(:params) { { ensure: 'absent' } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_service('rolecall-redis.service').with(ensure: 'stopped', enable: false) }
+    it { is_expected.to contain_file('/etc/rolecall/redis.acl').with_ensure('absent') }
+    it { is_expected.not_to contain_file('/var/lib/rolecall-redis') }
+  end
+
+  refuses(port: 0, version: 'seven', server: 'redis-server', folder: '/tmp/redis', user: '', package: '',
+          module_stream: '', rules: { 'rolecall-service' => [] }, rules_before_7: [], reader_password: 'plain',
+          ensure: true)
+end

@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'rolecall' do
+  each_system { it { is_expected.to compile.with_all_deps } }
+
+  it 'installs again only what is not what it installed last' do
+    is_expected.to contain_exec('rolecall: install')
+      .with(unless: 'echo rolecall | cmp --silent - /opt/rolecall/venv/installed')
+  end
+
+  context 'with a wheel and a wheelhouse of this machine' do
+    let(:params) { { wheel: '/srv/rolecall-0.1.0-py3-none-any.whl', wheelhouse: '/srv/wheelhouse' } }
+
+    it 'asks no index, and tells wheels by what is in them' do
+      is_expected.to contain_exec('rolecall: install')
+        .with_command(%r{--no-index --find-links /srv/wheelhouse /srv/rolecall-0\.1\.0})
+        .with_unless(/\Asha256sum /)
+    end
+  end
+
+  context 'with a wheel whose name tries to be a command' do
+    let(:params) { { wheel: 'rolecall; rm -rf /' } }
+
+    it { is_expected.to contain_exec('rolecall: install').with_command(/--upgrade rolecall\\;\\ rm\\ -rf\\ \//) }
+  end
+
+  context 'that is taken back' do
+    let(:params) { { ensure: 'absent' } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_user('rolecall').with_ensure('absent') }
+    it { is_expected.to contain_file('/opt/rolecall/venv').with(ensure: 'absent', force: true) }
+  end
+
+  refuses(ensure: 'there', site: 'a b', wheel: '', wheelhouse: 'here', python: 'python3',
+          python_packages: 'python3', service_password: 'not sensitive', provisioner_password: 1)
+  refuses(redis_url: 'redis://redis.example:6379/0')
+  refuses(redis_url: 'redis://:password@127.0.0.1:6379/0')
+  refuses(redis_url: 'http://127.0.0.1')
+end

@@ -1,0 +1,2 @@
+# @summary There, or taken back.
+type Rolecall::Ensure = Enum['present', 'absent']
