@@ -75,11 +75,13 @@ class RedisServer:
     binary: str = field(default_factory=lambda: system_redis() or embedded_redis())
     port: int = field(default_factory=free_port)
     options: Sequence[str] = ()
+    # "user:password@", where an ACL file knows no default user.
+    login: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.login}127.0.0.1:{self.port}/0"
 
     def start(self) -> RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from enc.inventory.errors import (
     NotAllRecordedError,
     StoreError,
     StoreLostError,
+    StoreRefusedError,
     StoreUnavailableError,
 )
 from enc.inventory.events import Event, Events
@@ -50,6 +51,7 @@ __all__ = [
     "SchemaError",
     "StoreError",
     "StoreLostError",
+    "StoreRefusedError",
     "StoreUnavailableError",
     "connect",
 ]

@@ -22,6 +22,10 @@ class StoreUnavailableError(StoreError):
     """
 
 
+class StoreRefusedError(StoreUnavailableError):
+    """Redis is there and refuses us, our login or a right: it will, until somebody mends it."""
+
+
 class StoreLostError(StoreError):
     """There is no ``meta``: the store is new, or it lost what it held."""
 
@@ -119,12 +123,15 @@ def as_ours(error: BaseException, key: str) -> StoreError:
             return CorruptError(key, "is not UTF-8 text")
         case exceptions.AuthenticationError() | exceptions.AuthenticationWrongNumberOfArgsError():
             msg = f"Redis refuses our login ({_said(error)}); check user and password in REDIS_URL"
+            return StoreRefusedError(msg)
         case exceptions.BusyLoadingError():
             msg = "Redis is loading its data after a start; try again in a minute"
         case exceptions.ResponseError() if _WRONG_TYPE in str(error):
             return CorruptError(key, "has a value of the wrong type")
         case exceptions.ResponseError():
             msg = f"Redis says: {_said(error)}{_remedy(error)}"
+            if isinstance(error, exceptions.NoPermissionError) or "NOPERM" in msg:
+                return StoreRefusedError(msg)
         case exceptions.TimeoutError():
             msg = "Redis did not answer in time; is it overloaded, stopped, or behind a firewall?"
         case _:

@@ -81,7 +81,7 @@ class LookUps:
         return LookUp(Found.NODE, node, answer["sha"], answer["site"])
 
     def _ask(self, *asked: str) -> Any:
-        command = (str(len(asked)), *asked, str(SCHEMA))
+        command = ("0", *asked, str(SCHEMA))
         try:
             return self._line.ask(packed("EVALSHA", self._sha, *command))
         except NoScriptError:

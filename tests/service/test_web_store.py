@@ -24,6 +24,7 @@ from enc.web.answers import Answers
 from tests.builders import event, foreign, node, role
 from tests.conftest import begin, on_both_redis
 from tests.servers import RedisServer, free_port, stop, system_redis, wait_until
+from tests.service.acl import SERVICE, rules
 from tests.service.relay import Relay
 from tests.service.web import app_on, client_of, problem, slug
 
@@ -210,9 +211,10 @@ def test_a_replica_that_became_the_primary_is_believed(replica: RedisServer) -> 
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that wants a password, and knows a user who may do little, and one as documented."""
+    """A Redis that wants a password, and knows a user who may do little, and the service's own."""
     weak = ["--user", "weak", "on", ">pw", "~*", "+get", "+client"]
-    named = ["--user", "rolecall", "on", ">pw", *documented_permissions()]
+    ours = rules(before_7=system_redis() is None)[SERVICE]
+    named = ["--user", SERVICE, "on", ">pw", *ours]
     options = ["--requirepass", "letmein", *weak, *named]
     server = RedisServer(tmp_path / "guarded", options=options)
     server.folder.mkdir()
@@ -226,12 +228,6 @@ def guarded(tmp_path: Path) -> Iterator[RedisServer]:
     yield server
     client.close()
     stop(process)
-
-
-def documented_permissions() -> list[str]:
-    text = Path("docs/redis.md").read_text(encoding="utf-8")
-    (line,) = [each for each in text.splitlines() if each.startswith("ACL SETUSER rolecall ")]
-    return line.split(">PASSWORD ")[1].split()
 
 
 def answers_ping(client: Redis) -> bool:
@@ -249,7 +245,7 @@ def test_a_redis_that_refuses_us_is_not_guessed_at(guarded: RedisServer, login: 
         assert "letmein" not in json.dumps(found), path
 
 
-@pytest.mark.parametrize("login", [":letmein@", "rolecall:pw@"])
+@pytest.mark.parametrize("login", [":letmein@", f"{SERVICE}:pw@"])
 def test_a_redis_that_knows_us_is_asked(guarded: RedisServer, login: str) -> None:
     client = client_of(f"redis://{login}127.0.0.1:{guarded.port}/0")
     for path in PATHS:

@@ -10,4 +10,13 @@ class rolecall::folders {
     group  => 'root',
     mode   => '0755',
   }
+
+  # What units run before they start something.
+  file { '/opt/rolecall/bin/check-start':
+    ensure => file,
+    owner  => 'root',
+    group  => 'root',
+    mode   => '0755',
+    source => 'puppet:///modules/rolecall/check-start',
+  }
 }

@@ -28,21 +28,19 @@
 # @param folder
 #   Where the data lie, below `/var/lib`.
 # @param rules
-#   Of each user, what it may do, from Redis 7.0 on.
-# @param rules_before_7
-#   The same for Redis 6.2, which cannot tell reading a key from changing it.
+#   Of each user, what it may do. Redis 6.2 cannot tell reading a key (`%R~`) from changing it: there it may
+#   do both.
 # @param reader_password
 #   For people with `redis-cli --user rolecall-reader`, who see nodes, roles and events. Left out: one
 #   that the machine makes for itself.
 class rolecall::redis (
-  Stdlib::Port                   $port,
+  Integer[1, 65535]              $port,
   String[1]                      $package,
   Pattern[/\A[0-9]+\.[0-9]+/]    $version,
   Stdlib::Absolutepath           $server,
   String[1]                      $user,
   Pattern[/\A\/var\/lib\/[A-Za-z0-9_.-]+\z/] $folder,
-  Hash[String[1], Array[String[1], 1]] $rules,
-  Hash[String[1], Array[String[1], 1]] $rules_before_7,
+  Hash[String[1], Array[String[1], 1]]       $rules,
   Optional[String[1]]            $module_stream   = undef,
   Optional[Sensitive[String[1]]] $reader_password = undef,
   Rolecall::Ensure               $ensure          = 'present',
@@ -55,7 +53,12 @@ class rolecall::redis (
   }
   rolecall::unit { $unit:
     ensure  => $ensure,
-    content => epp('rolecall/redis.service.epp', { 'server' => $server, 'user' => $user, 'folder' => $folder }),
+    content => epp('rolecall/redis.service.epp', {
+        'server' => $server,
+        'user'   => $user,
+        'folder' => $folder,
+        'port'   => $port,
+    }),
   }
 
   if $ensure == 'present' {

@@ -16,8 +16,9 @@ class rolecall::redis::settings {
   }
   ensure_packages([$rolecall::redis::package])
 
+  # Before 7.0 there is no %R~.
   $rules = versioncmp($rolecall::redis::version, '7') ? {
-    -1      => $rolecall::redis::rules_before_7,
+    -1      => $rolecall::redis::rules.map |$user, $words| { [$user, $words.regsubst('\A%R~', '~')] }.convert_to(Hash),
     default => $rolecall::redis::rules,
   }
   $passwords = {

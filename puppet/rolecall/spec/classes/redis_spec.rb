@@ -52,6 +52,6 @@ describe 'rolecall::redis' do
   end
 
   refuses(port: 0, version: 'seven', server: 'redis-server', folder: '/tmp/redis', user: '', package: '',
-          module_stream: '', rules: { 'rolecall-service' => [] }, rules_before_7: [], reader_password: 'plain',
+          module_stream: '', rules: { 'rolecall-service' => [] }, reader_password: 'plain',
           ensure: true)
 end

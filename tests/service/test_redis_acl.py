@@ -1,0 +1,274 @@
+"""Each program is a user of Redis' ACL that may do what the program does, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from enc.inventory import COMMAND_TIMEOUT, Inventory, Query, connect
+from enc.inventory.clock import redis_now
+from enc.model import State
+from enc.trust import password as challenge
+from tests.builders import event, launch, node, role
+from tests.conftest import begin
+from tests.csrs import ec_key, request
+from tests.servers import RedisServer, embedded_redis, system_redis
+from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login, url
+from tests.service.broken import reads, writes
+from tests.service.invariants import dump
+from tests.service.web import client_of
+from tests.summaries import body
+
+NODE = "i-00000000000000001"
+KEY = "5e" * 32
+REFUSED = 403
+# What Redis says for want of a right, of a command and of a script's, 7 and 6.2.
+REFUSAL = "has no permissions|executing the script can't|NOPERM"
+# Keys that only others write, and how somebody would.
+NOT_THE_SERVICES = [
+    ("HSET", "meta", "site", "mine"),
+    ("DEL", "meta"),
+    ("SADD", "roles", "mine"),
+    ("HSET", "role:web", "definition", "{}"),
+    ("DEL", "role:web"),
+    ("HSET", "launch:l-00000000000000aa", "key", "mine"),
+    ("ZADD", "launches", "1", "l-mine"),
+    ("HSET", "archive:i-0dead", "role", "web"),
+    ("ZREM", "archived", "i-0dead"),
+    ("HSET", "drought:spot:c5.large:us-east-1a", "until", "never"),
+    ("SET", "hold:web", "mine"),
+    ("SET", "pause", "mine"),
+    ("DEL", "lease:converge"),
+    ("SET", "suspect:node:i-0dead", "1"),
+    ("SET", "anything", "else"),
+]
+NOBODYS = [
+    ("FLUSHALL",),
+    ("FLUSHDB",),
+    ("KEYS", "*"),
+    ("CONFIG", "GET", "*"),
+    ("ACL", "LIST"),
+    ("SHUTDOWN", "NOSAVE"),
+    ("SCRIPT", "FLUSH"),
+    ("CLIENT", "KILL", "TYPE", "normal"),
+    ("REPLICAOF", "NO", "ONE"),
+    ("SAVE",),
+    ("MONITOR",),
+    ("SWAPDB", "0", "1"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    binary = system_redis() or pytest.skip("no Redis 7 here: rights for reading alone need it")
+    yield from started(tmp_path_factory.mktemp("acl"), binary, before_7=False)
+
+
+@pytest.fixture(scope="module")
+def old_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    yield from started(tmp_path_factory.mktemp("acl"), embedded_redis(), before_7=True)
+
+
+def started(folder: Path, binary: str, *, before_7: bool) -> Iterator[RedisServer]:
+    path = aclfile(folder, before_7=before_7)
+    options = ("--aclfile", str(path))
+    running = RedisServer(folder, binary=binary, options=options, login=login(ROOT))
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def root(server: RedisServer) -> Iterator[Redis]:
+    """May do everything; the store is new for each test."""
+    yield from filled(server)
+
+
+def filled(server: RedisServer) -> Iterator[Redis]:
+    redis = connect(url(server, ROOT), timeout=COMMAND_TIMEOUT)
+    redis.flushall()
+    store = Inventory.on(redis)
+    begin(store)
+    now = redis_now(redis)
+    store.roles.apply([role("web")], event())
+    store.launches.open(
+        launch(key=KEY, opened_at=now, key_expires=now + timedelta(hours=1)), event()
+    )
+    store.nodes.create(node(NODE, launch="l-00000000000000aa", state=State.PENDING), event())
+    yield redis
+    redis.close()
+
+
+def as_user(server: RedisServer, user: str) -> Inventory:
+    return Inventory.on(connect(url(server, user), timeout=COMMAND_TIMEOUT))
+
+
+def ask_everything(server: RedisServer) -> None:
+    """The service at its work, as one of its users."""
+    client = client_of(url(server, SERVICE))
+    for path in (
+        *("/readyz", f"/v1/enc/{NODE}", "/v1/nodes", "/v1/nodes?role=web&state=pending&q=i-"),
+        *(f"/v1/nodes/{NODE}", "/v1/roles"),
+    ):
+        assert client.get(path).status_code == 200, path
+    good = request(NODE, challenge(KEY, NODE), key=ec_key())
+    assert client.post(f"/v1/autosign/{NODE}", data=good).status_code == 200
+    stranger = request("i-0feed", "0" * 64, key=ec_key())
+    assert client.post("/v1/autosign/i-0feed", data=stranger).status_code == REFUSED
+    taken = client.post("/v1/reports", data=body(NODE), content_type="application/json")
+    assert taken.status_code == 204, taken.text
+    assert client.get(f"/v1/nodes/{NODE}").get_json()["state"] == "ready"
+
+
+class TestTheService:
+    def test_may_do_all_that_it_does(self, server: RedisServer, root: Redis) -> None:
+        ask_everything(server)
+
+    def test_may_read_all_that_there_is(self, server: RedisServer, root: Redis) -> None:
+        for read in reads(as_user(server, SERVICE)):
+            read()
+
+    @pytest.mark.parametrize("command", NOT_THE_SERVICES, ids=" ".join)
+    def test_may_not_change_what_it_only_reads(
+        self, server: RedisServer, root: Redis, command: tuple[str, ...]
+    ) -> None:
+        assert_refused(server, root, SERVICE, command)
+
+    @pytest.mark.parametrize("command", NOT_THE_SERVICES, ids=" ".join)
+    def test_may_not_change_it_by_a_script_either(
+        self, server: RedisServer, root: Redis, command: tuple[str, ...]
+    ) -> None:
+        script = "return redis.call(unpack(ARGV))"
+        assert_refused(server, root, SERVICE, ("EVAL", script, "0", *command))
+
+    @pytest.mark.parametrize("command", NOBODYS, ids=" ".join)
+    def test_may_not_touch_the_server(
+        self, server: RedisServer, root: Redis, command: tuple[str, ...]
+    ) -> None:
+        assert_refused(server, root, SERVICE, command)
+
+
+class TestTheProvisioner:
+    def test_may_do_all_that_it_does(self, server: RedisServer, root: Redis) -> None:
+        """Each write that the inventory knows, on a store as it finds it, and each read."""
+        root.flushall()
+        store = as_user(server, PROVISIONER)
+        begin(store)
+        store.roles.apply([role("web")], event())
+        store.launches.open(launch(), event())
+        known = store.nodes.create(node(NODE, held="x"), event())
+
+        for write in writes(store):
+            done_or_conflict(write)
+        for read in reads(store):
+            read()
+        store.nodes.archive(retiring(store, known.certname), event())
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("SET", "hold:web", "why"),
+            ("SET", "pause", "why"),
+            ("SET", "lease:converge", "me", "NX", "PX", "1000"),
+            ("SET", "suspect:node:i-0dead", "1", "EX", "86400"),
+        ],
+        ids=" ".join,
+    )
+    def test_may_hold_pause_suspect_and_lease(
+        self, server: RedisServer, root: Redis, command: tuple[str, ...]
+    ) -> None:
+        assert as_user(server, PROVISIONER).redis.execute_command(*command)
+
+    @pytest.mark.parametrize("command", [*NOBODYS, ("SET", "anything", "else")], ids=" ".join)
+    def test_may_not_touch_the_server_or_what_is_not_ours(
+        self, server: RedisServer, root: Redis, command: tuple[str, ...]
+    ) -> None:
+        assert_refused(server, root, PROVISIONER, command)
+
+
+class TestAReader:
+    def test_sees_nodes_roles_and_events(self, server: RedisServer, root: Redis) -> None:
+        reader = as_user(server, READER)
+
+        assert reader.redis.hget(f"node:{NODE}", "role") == "web"
+        assert reader.redis.zrange("nodes", 0, -1) == [NODE]
+        assert reader.redis.xrange("events", count=1)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("HGET", "launch:l-00000000000000aa", "key"),
+            ("HSET", f"node:{NODE}", "role", "mine"),
+            ("DEL", f"node:{NODE}"),
+            ("EVAL", "return 1", "0"),
+            *NOBODYS,
+        ],
+        ids=" ".join,
+    )
+    def test_sees_no_secret_and_changes_nothing(
+        self, server: RedisServer, root: Redis, command: tuple[str, ...]
+    ) -> None:
+        assert_refused(server, root, READER, command)
+
+
+class TestNobody:
+    @pytest.mark.parametrize("user", ["", "default", "rolecall-service", "somebody"])
+    def test_is_let_in_without_the_right_password(
+        self, server: RedisServer, root: Redis, user: str
+    ) -> None:
+        words = f"{user}:wrong@" if user else ""
+        redis = connect(f"redis://{words}127.0.0.1:{server.port}/0", timeout=COMMAND_TIMEOUT)
+
+        with pytest.raises(RedisError):
+            redis.get("meta")
+
+
+class TestRedisBefore7:
+    def test_the_service_may_do_all_that_it_does(self, old_server: RedisServer) -> None:
+        for _ in filled(old_server):
+            ask_everything(old_server)
+
+    @pytest.mark.parametrize("command", [*NOBODYS, ("SET", "anything", "else")], ids=" ".join)
+    def test_the_service_may_not_touch_the_server_or_what_is_not_ours(
+        self, old_server: RedisServer, command: tuple[str, ...]
+    ) -> None:
+        for root in filled(old_server):
+            assert_refused(old_server, root, SERVICE, command)
+
+
+def assert_refused(server: RedisServer, root: Redis, user: str, command: tuple[str, ...]) -> None:
+    """By Redis, for want of a right, and nothing has changed."""
+    before = dump(root)
+    redis = as_user(server, user).redis
+    with pytest.raises(RedisError, match=REFUSAL):
+        redis.execute_command(*command)
+    redis.close()
+    assert dump(root) == before
+
+
+def done_or_conflict(write: Callable[[], object]) -> None:
+    """A write may meet what is there already; a right that is missing is no conflict."""
+    from enc.inventory import StoreRefusedError
+    from enc.inventory.errors import StoreError
+
+    try:
+        write()
+    except StoreRefusedError:
+        raise
+    except StoreError:
+        pass
+
+
+def retiring(store: Inventory, certname: str) -> object:
+    known = store.nodes.get(certname)
+    assert known
+    return store.nodes.change(known, event(), state=State.RETIRING)
+
+
+def test_a_query_is_answered_for_the_service(server: RedisServer, root: Redis) -> None:
+    assert as_user(server, SERVICE).queries.count(Query(role="web", state=State.PENDING)) == 1
