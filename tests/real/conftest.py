@@ -15,6 +15,7 @@ from tests.real.agent import Agent, machine
 from tests.real.puppetdb import PuppetDB
 from tests.real.ring import Ring, image
 from tests.real.site import Site
+from tests.real.terminusdriver import RUBIES, TerminusDriver
 from tests.region.boots import Booter
 from tests.region.handle import Region, World
 
@@ -69,6 +70,13 @@ def ring(tools: None, folder: Path) -> Iterator[Ring]:
 @pytest.fixture(scope="session")
 def puppetdb(ring: Ring) -> PuppetDB:
     return ring.puppetdb
+
+
+@pytest.fixture(scope="session", params=RUBIES)
+def puppet(request: pytest.FixtureRequest) -> Iterator[TerminusDriver]:
+    """The node terminus in C Ruby, then in JRuby: one process each."""
+    with TerminusDriver.start(RUBIES[request.param]) as puppet:
+        yield puppet
 
 
 @pytest.fixture(scope="session")

@@ -60,14 +60,18 @@ class PuppetHost(SystemdHost):
         (archive,) = DIST.glob("rolecall-rolecall-*.tar.gz")
         self.copy(archive, f"{WHEELS}/{archive.name}")
         self.copy(DIST / "wheelhouse", f"{WHEELS}/wheelhouse")
-        (wheel,) = DIST.glob("rolecall-*.whl")
+        wheel = self.wheel
         self.copy(wheel, f"{WHEELS}/{wheel.name}")
         install = ["puppet", "module", "install", f"{WHEELS}/{archive.name}"]
         # The others are packages of Debian's: the Forge is not asked.
         self.run([*install, "--ignore-dependencies", "--target-dir", MODULES])
-        self.hiera(
-            f"rolecall::wheel: {WHEELS}/{wheel.name}\nrolecall::wheelhouse: {WHEELS}/wheelhouse\n"
-        )
+        self.hiera("")
+
+    @property
+    def wheel(self) -> Path:
+        """The one that `make wheel` has built."""
+        (found,) = DIST.glob("rolecall-*.whl")
+        return found
 
     def copy(self, source: Path, target: str) -> None:
         """A file or a folder of this machine, which need not lie on the disk that it sees."""
@@ -78,11 +82,19 @@ class PuppetHost(SystemdHost):
         subprocess.run(command, input=content.getvalue(), check=True, env=self._environment())
 
     def hiera(self, data: str) -> None:
-        """What the site says of the module's parameters."""
+        """What the site says of the module's parameters, for good."""
+        self.data = data
+        self.hiera_adds("")
+
+    def hiera_adds(self, data: str) -> None:
+        """Over that, until the next time."""
         environment = "/etc/puppet/code/environments/production"
-        layers = 'hierarchy: [{name: Site, path: "site.yaml"}]'
+        layers = "hierarchy: [{name: Site, paths: [test.yaml, site.yaml]}]"
         self.write(f"{environment}/hiera.yaml", f"version: 5\n{layers}\n")
-        self.write(f"{environment}/data/site.yaml", f"---\n{data}")
+        wheel = f"{WHEELS}/{self.wheel.name}"
+        own = f"rolecall::wheel: {wheel}\nrolecall::wheelhouse: {WHEELS}/wheelhouse\n"
+        self.write(f"{environment}/data/site.yaml", f"---\n{own}{self.data}")
+        self.write(f"{environment}/data/test.yaml", f"---\n{data or '{}'}")
 
     def apply(self, manifest: str, *options: str, seconds: float = APPLY_SECONDS) -> Applied:
         """As an administrator does."""

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from puppet import archive as archiving
 from puppet import reference
@@ -49,6 +50,20 @@ class TestTheArchive:
 
     def test_is_the_same_when_it_is_built_again(self, archive: Path, tmp_path: Path) -> None:
         assert archiving.build(tmp_path).read_bytes() == archive.read_bytes()
+
+
+def test_the_puppetserver_gets_all_of_our_ruby_that_it_loads() -> None:
+    """What only the agent's side loads is left out: resource types and functions."""
+    data = yaml.safe_load((MODULE / "data/layouts.yaml").read_text())
+    lib = MODULE / "lib"
+    folders = ("puppet/indirector", "puppet/reports", "puppet_x/rolecall")
+    there = {
+        str(path.relative_to(lib))
+        for folder in folders
+        for path in (lib / folder).rglob("*.rb")
+        if "conf" not in path.parts and path.name != "secrets.rb"
+    }
+    assert set(data["rolecall::puppetserver::ruby"]) == there
 
 
 class TestTheMetadata:

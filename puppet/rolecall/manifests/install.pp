@@ -54,10 +54,11 @@ class rolecall::install {
       require  => User['rolecall'],
     }
   } else {
-    file { $venv:
-      ensure  => absent,
-      recurse => true,
-      force   => true,
+    # Thousands of files: Puppet would look at each.
+    exec { 'rolecall: remove the virtual environment':
+      command => "rm -rf ${venv}",
+      onlyif  => "test -e ${venv}",
+      path    => ['/usr/bin', '/bin'],
     }
     -> user { 'rolecall':
       ensure => absent,

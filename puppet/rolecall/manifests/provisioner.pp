@@ -80,6 +80,6 @@ class rolecall::provisioner (
     Exec['rolecall: systemctl daemon-reload'] -> Service[$unit]
     [Class['rolecall::install'], Rolecall::Environment['provisioner'], Rolecall::Unit[$unit]] ~> Service[$unit]
   } else {
-    Service[$unit] -> Rolecall::Unit[$unit]
+    Service[$unit] -> [Rolecall::Unit[$unit], Class['rolecall::install']]
   }
 }

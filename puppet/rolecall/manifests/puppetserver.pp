@@ -87,7 +87,10 @@ class rolecall::puppetserver (
   contain rolecall::puppetserver::shipper
   contain rolecall::puppetserver::config
   if $behind_balancer and $ensure == 'present' {
-    contain rolecall::puppetserver::backend
+    rolecall::puppetserver::backend { 'puppetserver':
+      port => $port,
+      what => 'rolecall::puppetserver',
+    }
   }
 
   ensure_packages([$package])

@@ -77,6 +77,8 @@ class rolecall::redis (
       enable => false,
       before => Rolecall::Unit[$unit],
     }
+    Service <| title == 'rolecall-enc.service' or title == 'rolecall-provisioner.service' |> -> Service[$unit]
+    Service[$unit]
     -> file { ['/etc/rolecall/redis.conf', '/etc/rolecall/redis.acl']:
       ensure => absent,
     }

@@ -57,7 +57,7 @@ class rolecall::service (
     service { $unit:
       ensure => stopped,
       enable => false,
-      before => [Rolecall::Socket['enc'], Rolecall::Unit[$unit]],
+      before => [Rolecall::Unit[$unit], Class['rolecall::install']],
     }
   }
 }

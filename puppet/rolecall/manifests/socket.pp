@@ -37,5 +37,7 @@ define rolecall::socket (
       enable => false,
       before => Rolecall::Unit[$unit],
     }
+    # A look-up at the socket would start the service again.
+    Service[$unit] -> Service <| title == 'rolecall-enc.service' |>
   }
 }

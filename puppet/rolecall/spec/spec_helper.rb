@@ -36,9 +36,9 @@ end
 def refuses(values)
   values.each do |name, value|
     context "with #{value.inspect} as #{name}" do
-      let(:params) { { name => value } }
+      let(:params) { (super() rescue {}).merge(name => value) }
 
-      it { is_expected.to compile.and_raise_error(/#{name}/) }
+      it { is_expected.to compile.and_raise_error(/parameter '#{name}'/) }
     end
   end
 end

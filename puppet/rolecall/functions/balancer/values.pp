@@ -25,6 +25,12 @@ function rolecall::balancer::values() >> Hash[String[1], Any] {
     'socket'        => '/run/rolecall/front.sock',
     'name'          => $facts['networking']['fqdn'],
     'address'       => '',
+    # What the service takes from puppetservers of other machines, as it writes the paths itself.
+    'routes'        => {
+      '^/v1/enc/[a-z0-9][a-z0-9._-]*$'      => 'GET',
+      '^/v1/autosign/[a-z0-9][a-z0-9._-]*$' => 'POST',
+      '^/v1/reports$'                       => 'POST',
+    },
   }
   $values
 }

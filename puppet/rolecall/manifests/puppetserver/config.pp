@@ -88,12 +88,19 @@ class rolecall::puppetserver::config {
       ;
   }
 
-  # Safe only on loopback: whoever reaches the port could say who they are.
+  # Safe only on loopback: whoever reaches the port could say who they are. So it is
+  # the last to come, if all of the others did, and the first to go.
   rolecall_setting { 'auth.conf allow-header-cert-info':
     ensure  => rolecall::ensure($wanted and $front),
     path    => "${conf_d}/auth.conf",
     setting => 'authorization.allow-header-cert-info',
     value   => 'true',
+  }
+  $listens = ['host', 'port', 'ssl-host', 'ssl-port'].map |$name| { Rolecall_setting["webserver.conf ${name}"] }
+  if $wanted and $front {
+    $listens -> Rolecall_setting['auth.conf allow-header-cert-info']
+  } else {
+    Rolecall_setting['auth.conf allow-header-cert-info'] -> $listens
   }
 
   rolecall_auth_rules { "${conf_d}/auth.conf":

@@ -30,7 +30,10 @@ class rolecall::puppetserver::files {
 
   # Apart from the agent's own copy, which goes with the environment that the agent is in. One by one:
   # the mount point plugins has the files of all modules.
-  $folders = ['', '/puppet', '/puppet/indirector', '/puppet/indirector/node', '/puppet/reports', '/puppet_x', '/puppet_x/rolecall']
+  $folders = [
+    '', '/puppet', '/puppet/indirector', '/puppet/indirector/node', '/puppet/reports',
+    '/puppet_x', '/puppet_x/rolecall', '/puppet_x/rolecall/lookup',
+  ]
   $below = $folders.map |$name| { "/opt/rolecall/ruby${name}" }
   file { $below:
     ensure => $folder,

@@ -45,8 +45,14 @@ define rolecall::puppetserver::instance (
     'java_args' => $java_args,
   }
 
-  if $ensure == 'present' and $port == $rolecall::puppetserver::port {
-    fail("rolecall::puppetserver::instance ${name}: port ${port} is the machine's own puppetserver's: choose another one")
+  if $ensure == 'present' {
+    if $port == $rolecall::puppetserver::port {
+      fail("rolecall::puppetserver::instance ${name}: port ${port} is the machine's own puppetserver's: choose another one")
+    }
+    rolecall::puppetserver::backend { "instance ${name}":
+      port => $port,
+      what => "rolecall::puppetserver::instance ${name}",
+    }
   }
   file { [$folder, "${folder}/conf.d", "${folder}/services.d"]:
     ensure => stdlib::ensure($ensure, 'directory'),

@@ -13,7 +13,7 @@ class rolecall::puppetserver::instances {
   }
 
   rolecall::unit { 'rolecall-puppetserver@.service':
-    ensure  => present,
+    ensure  => $rolecall::puppetserver::ensure,
     content => epp('rolecall/instance/unit.epp', {
         'user'   => $user,
         'layout' => $layout,
@@ -21,7 +21,8 @@ class rolecall::puppetserver::instances {
     }),
   }
   file { '/etc/rolecall/puppetserver':
-    ensure => directory,
+    ensure => stdlib::ensure($rolecall::puppetserver::ensure, 'directory'),
+    force  => true,
     owner  => 'root',
     group  => $user,
     mode   => '0750',

@@ -31,7 +31,7 @@ describe 'rolecall' do
 
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_user('rolecall').with_ensure('absent') }
-    it { is_expected.to contain_file('/opt/rolecall/venv').with(ensure: 'absent', force: true) }
+    it { is_expected.to contain_exec('rolecall: remove the virtual environment').with_command('rm -rf /opt/rolecall/venv') }
   end
 
   refuses(ensure: 'there', site: 'a b', wheel: '', wheelhouse: 'here', python: 'python3',

@@ -16,11 +16,13 @@ Puppet::Type.newtype(:rolecall_auth_rules) do
     defaultto :present
 
     def retrieve
-      provider.current ? :present : :absent
+      provider.there? && provider.current ? :present : :absent
     end
 
     def insync?(is)
-      should == :present ? provider.satisfied? : is == :absent
+      return is == :absent if should == :absent
+
+      (provider.there? || !resource.noop?) && provider.satisfied?
     end
 
     def change_to_s(_is, should)

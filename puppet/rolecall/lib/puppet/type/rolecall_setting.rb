@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require 'puppet/parameter/boolean'
+
 Puppet::Type.newtype(:rolecall_setting) do
   @doc = <<-DOC
     A setting in one of the puppetserver's own files, which is the site's: puppet.conf, or one of HOCON.
@@ -8,8 +10,6 @@ Puppet::Type.newtype(:rolecall_setting) do
     that already is what it should be is the site's, and stays. One that was changed after us, too.
   DOC
 
-  STORE = '/etc/rolecall/before.json'
-
   newproperty(:ensure) do
     desc 'Whether the setting is ours, or what the site had.'
     newvalue(:present) { provider.put }
@@ -17,11 +17,18 @@ Puppet::Type.newtype(:rolecall_setting) do
     defaultto :present
 
     def retrieve
-      provider.current || 'nothing'
+      provider.there? && provider.current || 'nothing'
     end
 
+    # Before its package is installed there is no file: nothing to put back, and no error of a dry run.
     def insync?(_is)
-      should == :present ? provider.satisfied? : !provider.remembered?
+      return !provider.there? || !provider.ours? if should == :absent
+
+      (provider.there? || !resource.noop?) && provider.satisfied?
+    end
+
+    def should_to_s(_value)
+      should == :present ? (provider.there? && provider.wanted || 'nothing') : 'what the site had'
     end
 
     def change_to_s(is, should)
@@ -44,7 +51,10 @@ Puppet::Type.newtype(:rolecall_setting) do
 
   newparam(:setting) { desc 'Its name; in HOCON its path, as `webserver.ssl-port`.' }
 
-  newparam(:value) { desc 'What it should be: text, or in HOCON a value as HOCON writes it.' }
+  newparam(:value) do
+    desc 'What it should be: text, or in HOCON a value as HOCON writes it.'
+    validate { |value| raise ArgumentError, 'value: not a text' unless value.is_a?(String) }
+  end
 
   newparam(:item) { desc 'What should be among others in its list.' }
 
@@ -57,7 +67,7 @@ Puppet::Type.newtype(:rolecall_setting) do
 
   newparam(:store) do
     desc 'Where what the site had is remembered.'
-    defaultto STORE
+    defaultto '/etc/rolecall/before.json'
   end
 
   validate do

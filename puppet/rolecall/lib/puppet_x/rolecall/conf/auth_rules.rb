@@ -2,6 +2,7 @@
 
 require 'hocon'
 require 'json'
+require_relative 'unfit'
 
 module PuppetX
   module Rolecall
@@ -9,32 +10,38 @@ module PuppetX
       # The text of auth.conf, with a block of rules of ours or without.
       #
       # A request meets the first rule that matches it, by sort-order and then by name
-      # (https://github.com/puppetlabs/trapperkeeper-authorization). Ours come before the packages' own,
-      # which have 500, and so hide them: who is let in by those for the same is let in by ours, too.
+      # (https://github.com/puppetlabs/trapperkeeper-authorization). Ours come before all others and so
+      # hide them: who is let in by those for the same is let in by ours, too.
       class AuthRules
         BEGUN = '# rolecall: begin, kept by Puppet'
         ENDED = '# rolecall: end'
         BLOCK = /^[ \t]*#{Regexp.escape(BEGUN)}$.*?^[ \t]*#{Regexp.escape(ENDED)}$\r?\n/m.freeze
-        PLACE = /^[ \t]*rules[ \t]*[:=]?[ \t]*\[[ \t]*\r?\n/.freeze
-        ORDER = 400
+        PLACE = %r{^[ \t]*"?rules"?[ \t]*[:=]?[ \t]*\[[ \t]*(?:(?:#|//).*)?\r?\n}.freeze
+        # A site's own have 1 to 399, as the docs advise, and others' modules 200.
+        ORDER = 1
         CA = '/puppet-ca/v1'
         CLI = { 'extensions' => { 'pp_cli_auth' => 'true' } }.freeze
+        NO_PLACE = "found no line 'rules: [' in authorization to put rules behind: begin its list of rules " \
+                   'with such a line, or set rolecall::puppetserver::manage_auth to false and add what ' \
+                   "puppet/example/auth.conf says 'rolecall' at"
+        # A path matches whatever begins with it: the list comes before the single certificates.
+        #
         # A pending request carries the machine's password: by default everybody may read it. To delete a
         # request is to refuse it. To delete a certificate without revoking it is not the provisioner's.
         ROUTES = [
           ["#{CA}/certificate_request", %w[get delete], 'pending requests'],
-          ["#{CA}/certificate_status", %w[get put], 'certificates'],
           ["#{CA}/certificate_statuses", %w[get], 'list of certificates'],
+          ["#{CA}/certificate_status", %w[get put], 'certificates'],
           ["#{CA}/clean", %w[put], 'clean']
         ].freeze
 
-        # No place for them was found.
-        class NoPlace < StandardError; end
-
-        attr_reader :text
-
         def initialize(text)
-          @text = text
+          @valid = text.valid_encoding?
+          @text = @valid ? text : Ascii.from(text)
+        end
+
+        def text
+          @valid ? @text : Ascii.back(@text)
         end
 
         # The block that is there, or nil.
@@ -46,17 +53,18 @@ module PuppetX
           @text.sub(BLOCK, '')
         end
 
-        # Of those names, besides whom the site lets in. Raises NoPlace.
+        # Of those names, besides whom the site lets in. Raises Unfit.
         def block(names)
           indent = place[/^[ \t]*/] * 2
-          rules = ROUTES.map { |path, methods, name| "#{JSON.generate(rule(path, methods, name, names))}," }
-          [BEGUN, *rules, ENDED].map { |line| "#{indent}#{line}\n" }.join
+          lines = ours(names).map { |rule| "#{JSON.generate(rule)}," }
+          [BEGUN, *lines, ENDED].map { |line| "#{indent}#{line}\n" }.join
         end
 
         def put(names)
           found = block(names)
           @text = without.sub(PLACE) { |line| line + found }
-          Hocon.parse(@text)
+          # What looks like the list may be another one.
+          raise Unfit, NO_PLACE unless rules(@text).first(ROUTES.size) == ours(names)
         end
 
         def remove
@@ -66,14 +74,16 @@ module PuppetX
         private
 
         def place
-          without[PLACE] or raise NoPlace
+          without[PLACE] or raise Unfit, NO_PLACE
         end
 
-        def rule(path, methods, name, names)
-          {
-            'match-request' => { 'path' => path, 'type' => 'path', 'method' => methods },
-            'allow' => allowed(path, methods, names), 'sort-order' => ORDER, 'name' => "rolecall #{name}"
-          }
+        def ours(names)
+          ROUTES.each_with_index.map do |(path, methods, name), index|
+            {
+              'match-request' => { 'path' => path, 'type' => 'path', 'method' => methods },
+              'allow' => allowed(path, methods, names), 'sort-order' => ORDER + index, 'name' => "rolecall #{name}"
+            }
+          end
         end
 
         # Whoever may read all pending requests is the hole that is closed here.
@@ -82,22 +92,46 @@ module PuppetX
           (own + others(path, methods)).uniq
         end
 
+        # Whom the site lets in. What a pattern has captured means nothing in a rule of ours.
         def others(path, methods)
-          rules = Hocon.parse(without).fetch('authorization', {}).fetch('rules', [])
-          hidden = rules.select { |rule| hides?(rule, path, methods) }
-          hidden.flat_map { |rule| entries(rule['allow']) }.reject { |entry| entry == '*' }
+          met = methods.map { |method| sites.find { |rule| meets?(rule, "#{path}/name", method) } }
+          met.compact.flat_map { |rule| [rule['allow']].flatten.compact }
+             .reject { |entry| entry == '*' || entry.to_s.include?('$') }
         end
 
-        # A rule of the same path, as far as a pattern tells, and of one of the methods.
-        def hides?(rule, path, methods)
+        # In the order in which they are tried.
+        def sites
+          found = rules(without)
+          left = found.map { |rule| rule['name'].to_s } & ROUTES.map { |route| "rolecall #{route.last}" }
+          raise Unfit, "it has rules of ours without the lines around them: remove #{left}" if left.any?
+
+          found.sort_by { |rule| [rule['sort-order'].to_i, rule['name'].to_s] }
+        end
+
+        def meets?(rule, path, method)
           match = rule.fetch('match-request', {})
-          bare = match['path'].to_s.delete('^$').chomp('?').chomp('/')
-          of = [match['method'] || methods].flatten.map(&:downcase)
-          bare == path && (of & methods).any? && rule.fetch('sort-order', 0) >= ORDER
+          methods = [match['method'] || method].flatten.map(&:downcase)
+          methods.include?(method) && match['query-params'].nil? && covers?(match, path)
         end
 
-        def entries(allow)
-          allow.is_a?(Array) ? allow : [allow].compact
+        def covers?(match, path)
+          found = match['path'].to_s
+          match['type'] == 'regex' ? Regexp.new(found).match?(path) : path.start_with?(found)
+        rescue RegexpError
+          false
+        end
+
+        # Remembered: some 0.1 s for a file of the packages'.
+        def rules(text)
+          @rules ||= {}
+          @rules[text] ||= parsed(text)
+        end
+
+        def parsed(text)
+          found = Hocon.parse(text).dig('authorization', 'rules')
+          found.is_a?(Array) ? found : []
+        rescue Hocon::ConfigError => e
+          raise Unfit, "it cannot be read: #{e.message}"
         end
       end
     end

@@ -2,6 +2,7 @@
 
 require 'tempfile'
 require 'puppet/util/ini_file'
+require_relative 'unfit'
 
 module PuppetX
   module Rolecall
@@ -11,14 +12,30 @@ module PuppetX
         # A file from before Puppet 6.25 calls the server's section so, and may have no other.
         FORMERLY = { 'server' => 'master' }.freeze
 
+        # Where Puppet looks for a setting of the server's that [server] does not have.
+        INHERITED = %w[master main].freeze
+
+        # The library would drop one of two sections of a name.
         def initialize(text)
-          @text = text
+          @text = Ascii.from(text)
+          names = @text.scan(/^\s*\[(.*)\]\s*$/).flatten
+          twice = names.find { |name| names.count(name) > 1 }
+          raise Unfit, "it has [#{twice}] twice: make one of the two" if twice
         end
 
-        attr_reader :text
+        def text
+          Ascii.back(@text)
+        end
 
         def get(section, setting)
-          read { |ini| ini.get_value(actual(ini, section), setting) }
+          found = read { |ini| ini.get_value(actual(ini, section), setting) }
+          found && Ascii.back(found)
+        end
+
+        def inherited(section, setting)
+          return unless FORMERLY.key?(section)
+
+          INHERITED.map { |each| get(each, setting) }.compact.first
         end
 
         def same?(one, other)
@@ -26,7 +43,8 @@ module PuppetX
         end
 
         def set(section, setting, value)
-          change { |ini| ini.set_value(actual(ini, section), setting, value) }
+          # With the separator: without one it writes none next to a comment that has the setting's name.
+          change { |ini| ini.set_value(actual(ini, section), setting, ' = ', Ascii.from(value)) }
         end
 
         def remove(section, setting)

@@ -10,8 +10,9 @@ module PuppetX
       # What the site had, of one of its files: in a file of ours that outlives us.
       #
       # Of each setting: what it was before our first change, and what we made of it. Of the whole file:
-      # its text before our first change, and the SHA-256 of what we wrote last. As long as nobody else
-      # writes to it, the file can be put back to the last byte.
+      # its text before our first change, and the SHA-256 of what we wrote last and of what that replaced:
+      # we may have died between. As long as nobody else writes to it, the file can be put back to the last
+      # byte.
       class Memory
         def initialize(store, path)
           @store = store
@@ -38,7 +39,7 @@ module PuppetX
         def save(before, after)
           @file['original'] = before && pack(before) unless @file.key?('original')
           @file['original'] = nil if foreign?(before)
-          @file['written'] = digest(after)
+          @file['written'] = [before, after].map { |text| digest(text) }
           write
         end
 
@@ -60,7 +61,7 @@ module PuppetX
 
         # What we wrote, or what we were about to replace when we died.
         def foreign?(text)
-          @file['written'] && @file['written'] != digest(text) && @file['original'] != pack(text)
+          @file['written'] && !@file['written'].include?(digest(text))
         end
 
         def digest(text)
@@ -79,12 +80,16 @@ module PuppetX
         def load
           text = Disk.read(@store)
           found = text ? JSON.parse(text) : {}
-          return found if found.is_a?(Hash)
+          return found if found.is_a?(Hash) && found.values.all? { |file| whole?(file) }
 
           raise JSON::ParserError
         rescue JSON::ParserError
           raise Puppet::Error, "#{@store}, which says what the site had, cannot be read; nothing was " \
                                'changed. Put it back from a backup, or remove it: then nothing can be put back'
+        end
+
+        def whole?(file)
+          file.is_a?(Hash) && file['settings'].is_a?(Hash) && file['settings'].values.all?(Hash)
         end
 
         def write

@@ -2,6 +2,7 @@
 
 require_relative 'disk'
 require_relative 'memory'
+require_relative 'unfit'
 
 module PuppetX
   module Rolecall
@@ -18,8 +19,19 @@ module PuppetX
           @before = Disk.read(path)
           raise Puppet::Error, "#{path}: there is no such file: install what brings it first" unless @before
 
-          @document = kind.new(@before)
+          @document = ask { kind.new(@before) }
           @memory = Memory.new(store, path)
+        end
+
+        # Puppet::Error, with the file's name, where the document cannot do what is asked for.
+        def ask
+          yield
+        rescue Unfit => e
+          raise Puppet::Error, "#{@path}: #{e.message}"
+        end
+
+        def satisfies?
+          ask { yield @document }
         end
 
         # [what the site had, what we made of it], or nil.
@@ -29,7 +41,7 @@ module PuppetX
 
         # Yields the document, for the change.
         def put(key, was, ours)
-          yield @document
+          ask { yield @document }
           @memory.remember(key, was, ours)
           @memory.save(@before, @document.text)
           write(@document.text)
@@ -40,7 +52,7 @@ module PuppetX
         #
         # The file first: who dies then is told, the next time, that the setting is not ours any more.
         def put_back(key)
-          yield @document
+          ask { yield @document }
           original = @memory.original(@before)
           @memory.forget(key)
           after = @memory.empty? && original ? original : @document.text

@@ -1,0 +1,101 @@
+# frozen_string_literal: true
+
+require 'ipaddr'
+require_relative 'errors'
+
+module PuppetX
+  module Rolecall
+    class Lookup
+      # What makes TLS of a connection: who is trusted, and who we are.
+      module Tls
+        FILES = %i[ca cert key].freeze
+        CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/m.freeze
+        # Without a passphrase given, OpenSSL would ask for one on the terminal and wait.
+        NO_PASSPHRASE = ''
+
+        # It reads others, and then sends no certificate (jruby-openssl 0.14).
+        UNABLE = "the key is no RSA key, as Puppet's own are, and JRuby can show no other"
+
+        # An SSLSocket that has yet to connect; NoAnswer if the files are no use.
+        def self.stream(socket, host, settings)
+          # Most have no need of it.
+          require 'openssl'
+          stream = OpenSSL::SSL::SSLSocket.new(socket, context(settings))
+          # An address is no name that could be asked for.
+          stream.hostname = host unless address?(host)
+          stream
+        end
+
+        # OpenSSL::SSL::SSLError unless the certificate is for that name or address.
+        def self.check(stream, host)
+          stream.post_connection_check(host)
+        end
+
+        # Many end a connection without TLS's farewell. That an answer is all there is is told by
+        # its length or its JSON.
+        def self.over?(error)
+          error.is_a?(OpenSSL::SSL::SSLError) && error.message.include?('unexpected eof')
+        end
+
+        # Tells one set of files from another, and from itself after a change.
+        def self.fingerprint(settings)
+          FILES.map do |key|
+            path = settings[key]
+            state = File.stat(path)
+            [path, state.ino, state.size, state.mtime.to_r]
+          rescue SystemCallError, ArgumentError
+            [path]
+          end
+        end
+
+        def self.context(settings)
+          context = OpenSSL::SSL::SSLContext.new
+          context.verify_mode = OpenSSL::SSL::VERIFY_PEER
+          context.min_version = OpenSSL::SSL::TLS1_2_VERSION
+          context.cert_store = trusted(settings.ca)
+          identify(context, settings) unless settings.cert.empty?
+          # Where the key is of another certificate, C Ruby says so here; to JRuby the service does.
+          context.setup
+          context
+        rescue SystemCallError, IOError, ArgumentError, OpenSSL::OpenSSLError => e
+          files = FILES.map { |key| "#{key} = '#{settings[key]}'" }.join(' ')
+          reason = e.is_a?(SystemCallError) ? e.class.new.message : e.message
+          raise NoAnswer, "cannot use #{files} as PEM files: #{reason}"
+        end
+
+        def self.trusted(file)
+          certificates(file).each_with_object(OpenSSL::X509::Store.new) do |certificate, store|
+            store.add_cert(certificate)
+          end
+        end
+
+        def self.identify(context, settings)
+          file = settings.key.empty? ? settings.cert : settings.key
+          key = OpenSSL::PKey.read(File.binread(file), NO_PASSPHRASE)
+          raise ArgumentError, UNABLE if RUBY_ENGINE == 'jruby' && !key.is_a?(OpenSSL::PKey::RSA)
+
+          own, *others = certificates(settings.cert)
+          context.cert = own
+          context.key = key
+          context.extra_chain_cert = others unless others.empty?
+        end
+
+        # At least one.
+        def self.certificates(file)
+          found = File.binread(file).scan(CERTIFICATE)
+          raise ArgumentError, "no certificate is in #{file}" if found.empty?
+
+          found.map { |text| OpenSSL::X509::Certificate.new(text) }
+        end
+
+        def self.address?(host)
+          !IPAddr.new(host).nil?
+        rescue IPAddr::Error
+          false
+        end
+
+        private_class_method :context, :trusted, :identify, :certificates, :address?
+      end
+    end
+  end
+end

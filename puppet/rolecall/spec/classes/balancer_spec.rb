@@ -1,0 +1,84 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'rolecall::balancer' do
+  each_system { it { is_expected.to compile.with_all_deps } }
+
+  def conf
+    contain_file('/etc/rolecall/balancer.conf')
+  end
+
+  it { is_expected.to contain_file('/etc/rolecall/balancer.conf').with(owner: 'root', mode: '0600') }
+
+  it 'lets nobody ask the service who is not named' do
+    is_expected.to conf.with_content(%r{LocationMatch "\^/v1/enc/.*?Require all denied}m)
+  end
+
+  it 'has a socket of the service for Apache’s workers' do
+    is_expected.to contain_file('/etc/systemd/system/rolecall-front.socket').with_content(/SocketGroup=www-data/)
+  end
+
+  it 'says before its start which file or port keeps it from starting' do
+    is_expected.to contain_file('/etc/systemd/system/rolecall-balancer.service')
+      .with_content(%r{check-start .*file rolecall::balancer::crl /etc/puppet/puppetserver/ca/ca_crl\.pem}m)
+      .with_content(/port rolecall::balancer::puppet_port \[::\]:8140/)
+  end
+
+  context 'on EL' do
+    let(:facts) { el }
+
+    it { is_expected.to contain_package('mod_ssl') }
+    it { is_expected.to conf.with_content(%r{/usr/lib64/httpd/modules/mod_ssl\.so}).with_content(/^User apache$/) }
+  end
+
+  context 'with named puppetservers' do
+    let(:params) { { puppetservers: ['puppet2.example', 'puppet3.example'] } }
+
+    it { is_expected.to conf.with_content(/SSL_CLIENT_S_DN_CN} in { 'puppet2\.example', 'puppet3\.example' }/) }
+  end
+
+  context 'with a password file' do
+    let(:params) { { login: { 'htpasswd' => '/etc/rolecall/people' } } }
+
+    it { is_expected.to conf.with_content(%r{AuthUserFile /etc/rolecall/people\n    Require valid-user}) }
+    it { is_expected.to contain_file('/etc/systemd/system/rolecall-balancer.service').with_content(%r{login /etc/rolecall/people}) }
+  end
+
+  context 'with a login of the site’s own' do
+    let(:params) { { login: { 'config' => "AuthType openid-connect\nRequire valid-user", 'modules' => 'LoadModule x x.so' } } }
+
+    it { is_expected.to conf.with_content(/^LoadModule x x\.so$/).with_content(/^    AuthType openid-connect\n    Require valid-user$/) }
+  end
+
+  context 'before no puppetserver' do
+    let(:params) { { backends: [] } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.not_to conf.with_content(/8140/) }
+  end
+
+  context 'with a CA that is none of the puppetservers' do
+    let(:params) { { ca_backend: '127.0.0.1:9999' } }
+
+    it { is_expected.to compile.and_raise_error(/ca_backend is 127\.0\.0\.1:9999, which is none of/) }
+  end
+
+  context 'with one port for both' do
+    let(:params) { { enc_port: 8140 } }
+
+    it { is_expected.to compile.and_raise_error(/both 8140: choose two/) }
+  end
+
+  context 'that is taken back' do
+    let(:params) { { ensure: 'absent' } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_service('rolecall-balancer.service').with(ensure: 'stopped', enable: false) }
+    it { is_expected.to conf.with_ensure('absent') }
+  end
+
+  refuses(ensure: 1, puppet_port: 0, enc_port: 65_536, backends: ['10.0.0.1:8150'], ca_backend: 'puppet', puppetservers: ["x'"],
+          login: { 'password' => 'x' }, certificate: 'x', key: 'x', ca: 'x', crl: 'x', reload_every: 0, packages: [],
+          program: 'apache2', modules: 'modules', user: '')
+end

@@ -1,0 +1,126 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'rolecall::puppetserver' do
+  each_system do |name|
+    it { is_expected.to compile.with_all_deps }
+
+    it 'changes the files of the packages that this system has' do
+      folder = %w[debian-12 ubuntu-24.04].include?(name) ? '/etc/puppet' : '/etc/puppetlabs'
+      conf = folder == '/etc/puppet' ? folder : "#{folder}/puppet"
+      is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with_path("#{conf}/puppet.conf")
+      is_expected.to contain_rolecall_auth_rules("#{folder}/puppetserver/conf.d/auth.conf")
+    end
+  end
+
+  it 'classifies in the puppetserver’s own process' do
+    is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with(ensure: 'present', value: 'rolecall')
+    is_expected.to contain_rolecall_setting('puppet.conf external_nodes').with_ensure('absent')
+    is_expected.to contain_rolecall_setting('puppetserver.conf ruby-load-path').with_item('/opt/rolecall/ruby')
+  end
+
+  it 'keeps the report processors of the site' do
+    is_expected.to contain_rolecall_setting('puppet.conf reports').with(item: 'rolecall', otherwise: 'store')
+  end
+
+  it 'restarts the puppetserver for its settings, and for its Ruby' do
+    is_expected.to contain_service('puppetserver')
+      .that_subscribes_to('Rolecall_setting[puppet.conf node_terminus]')
+      .that_subscribes_to('File[/opt/rolecall/ruby/puppet/indirector/node/rolecall.rb]')
+  end
+
+  it 'speaks TLS 1.2 where it meets agents itself' do
+    is_expected.to contain_rolecall_setting('webserver.conf ssl-protocols').with(ensure: 'present', value: '[TLSv1.2]')
+    is_expected.to contain_rolecall_setting('auth.conf allow-header-cert-info').with_ensure('absent')
+  end
+
+  context 'with the script' do
+    let(:params) { { classifier: 'script' } }
+
+    it { is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with_value('exec') }
+    it { is_expected.to contain_rolecall_setting('puppet.conf external_nodes').with_value('/opt/rolecall/bin/enc') }
+  end
+
+  context 'with nothing but reports' do
+    let(:params) { { classifier: 'none', signing: false, manage_auth: false } }
+
+    it { is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with_ensure('absent') }
+    it { is_expected.to contain_rolecall_setting('puppet.conf autosign').with_ensure('absent') }
+    it { is_expected.to contain_rolecall_setting('puppet.conf reports').with_ensure('present') }
+    it { is_expected.to contain_rolecall_auth_rules('/etc/puppet/puppetserver/conf.d/auth.conf').with_ensure('absent') }
+  end
+
+  context 'without reports' do
+    let(:params) { { reports: false } }
+
+    it { is_expected.to contain_rolecall_setting('puppet.conf reports').with_ensure('absent') }
+    it { is_expected.to contain_service('rolecall-ship-reports.path').with_ensure('stopped') }
+  end
+
+  context 'with a service on another machine' do
+    let(:params) { { url: ['https://puppet1.example:8141'] } }
+
+    it 'shows the certificate that this machine’s agent has' do
+      is_expected.to contain_file('/etc/rolecall/enc.conf')
+        .with_content(%r{^url = https://puppet1\.example:8141$})
+        .with_content(%r{^cert = /var/lib/puppet/ssl/certs/puppet\.example\.pem$})
+        .with_content(%r{^key = /var/lib/puppet/ssl/private_keys/puppet\.example\.pem$})
+    end
+  end
+
+  context 'behind the balancer' do
+    let(:params) { { behind_balancer: true } }
+
+    context 'that is there' do
+      let(:pre_condition) { 'include rolecall::balancer' }
+
+      it { is_expected.to compile.with_all_deps }
+
+      it 'listens on loopback alone, before it believes what is said of clients' do
+        is_expected.to contain_rolecall_setting('webserver.conf host').with_value('"127.0.0.1"')
+        is_expected.to contain_rolecall_setting('webserver.conf ssl-port').with_gone(true)
+        is_expected.to contain_rolecall_setting('auth.conf allow-header-cert-info').with_ensure('present')
+      end
+    end
+
+    it 'says that there is none' do
+      is_expected.to compile.and_raise_error(/declare the class rolecall::balancer/)
+    end
+
+    context 'that does not know it' do
+      let(:pre_condition) { "class { 'rolecall::balancer': backends => ['127.0.0.1:9999'] }" }
+
+      it { is_expected.to compile.and_raise_error(/rolecall::balancer::backends has no 127\.0\.0\.1:8150/) }
+    end
+
+    context 'that is declared after it' do
+      let(:post_condition) { "class { 'rolecall::balancer': backends => ['127.0.0.1:8150'] }" }
+
+      it { is_expected.to compile.with_all_deps }
+    end
+  end
+
+  context 'that is taken back' do
+    let(:params) { { ensure: 'absent' } }
+
+    it { is_expected.to compile.with_all_deps }
+
+    it 'puts the settings back before what they name goes' do
+      is_expected.to contain_rolecall_setting('puppet.conf autosign').with_ensure('absent')
+      is_expected.to contain_class('rolecall::puppetserver::config').that_comes_before('Service[puppetserver]')
+      is_expected.to contain_service('puppetserver').that_comes_before('Class[rolecall::puppetserver::shipper]')
+      is_expected.to contain_file('/opt/rolecall/ruby').with_ensure('absent')
+    end
+
+    it { is_expected.not_to contain_file('/var/cache/rolecall') }
+  end
+
+  refuses(ensure: 'running', classifier: 'ldap', signing: 'yes', reports: 'store', cert: 'cert.pem', key: 'key.pem',
+          ca: 'ca.pem', timeout: 0, cache: 'cache', cache_max_age: 24, spool: '../spool', spool_limit: 0,
+          manage_auth: 1, provisioner: 'UPPER', ca_clients: 'foreman', behind_balancer: 'no', port: 80,
+          package: 'puppet', service: '', user: '')
+  refuses(url: 'unix:/run/rolecall/enc.sock')
+  refuses(url: ['http://puppet1.example:8141'])
+  refuses(url: [])
+end

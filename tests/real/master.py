@@ -1,0 +1,165 @@
+"""A machine on which all of rolecall is, set up by its own Puppet module, and an operator at it.
+
+Redis, the service, two puppetservers behind the balancer, and the provisioner's command; its
+machines are the simulated region's, which boot on this machine and reach it at 8140.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.real.instance import PUPPET
+from tests.real.puppethost import Applied, PuppetHost
+from tests.real.ring import ENVIRONMENTS
+from tests.real.roles import add_class, roles
+from tests.region.handle import Region, World
+
+NAME = "puppet.example"
+SITE = "module"
+ENVIRONMENT_FOLDER = "/etc/puppet/code/environments"
+SSL = "/var/lib/puppet/ssl"
+CA = "/etc/puppet/puppetserver/ca/ca_crt.pem"
+LAUNCH_SECONDS = 240
+# What the site had before rolecall came: the catalogue is none of ours, and nor is what is signed.
+PUPPET_CONF = f"""\
+# This site's own.
+[main]
+certname = {NAME}
+server = {NAME}
+dns_alt_names = {NAME},puppet
+keylength = 2048
+
+[server]
+# Nobody is signed unseen.
+autosign = false
+environment_timeout = 0
+# The end."""
+# As the README shows it, with a further puppetserver. What differs from a site's is in Hiera.
+MANIFEST = """\
+include rolecall::redis
+include rolecall::service
+include rolecall::provisioner
+include rolecall::puppetserver
+include rolecall::balancer
+rolecall::puppetserver::instance { 'two':
+  port => 8151,
+}
+"""
+ABSENT = """\
+class { ['rolecall', 'rolecall::redis', 'rolecall::service', 'rolecall::provisioner']:
+  ensure => absent,
+}
+class { ['rolecall::puppetserver', 'rolecall::balancer']:
+  ensure => absent,
+}
+rolecall::puppetserver::instance { 'two':
+  ensure => absent,
+  port   => 8151,
+}
+"""
+
+
+@dataclass
+class Master:
+    """The machine and what `prepare` saw of it."""
+
+    host: PuppetHost
+    region: Region
+    world: World
+    first: Applied
+    second: Applied
+
+    @property
+    def services(self) -> dict[tuple[str, int], tuple[str, int]]:
+        """Where machines of the region reach it, and where it is."""
+        return {(PUPPET, 8140): (self.host.address, 8140)}
+
+    def owns(self, machine: dict[str, Any]) -> bool:
+        return bool(machine["tags"].get("rolecall:site") == SITE)
+
+    def provisioner(self, *words: str, seconds: float = LAUNCH_SECONDS) -> str:
+        return self.host.run(["provisioner", *words], seconds=seconds).stdout
+
+    def launched_ready(self, role: str) -> str:
+        """Launch one machine and wait until Puppet has run well on it; its certname."""
+        words = ("launch", role, "--format", "json", "--wait-until", "ready")
+        (node,) = json.loads(self.provisioner(*words))["nodes"]
+        return str(node["certname"])
+
+    def show(self, name: str) -> dict[str, Any]:
+        return dict(json.loads(self.provisioner("show", name, "--format", "json")))
+
+    def conf(self) -> dict[str, str]:
+        """The text of the puppetserver's own files."""
+        listing = ["sh", "-c", "ls /etc/puppet/puppet.conf /etc/puppet/puppetserver/conf.d/*"]
+        return {path: self.host.read(path) for path in self.host.run(listing).stdout.split()}
+
+    def curl(self, path: str, *options: str, cert: str = "", port: int = 8141) -> tuple[int, str]:
+        """(HTTP's status or 0, body), as the owner of a certificate, or as nobody."""
+        own = ["--cert", f"{SSL}/certs/{cert}.pem", "--key", f"{SSL}/private_keys/{cert}.pem"]
+        words = ["curl", "--silent", "--max-time", "20", "--path-as-is", "--cacert", CA]
+        url = f"https://{NAME}:{port}{path}"
+        done = self.host.run(
+            [*words, *(own if cert else []), *options, "--write-out", "\n%{http_code}", url],
+            check=False,
+        )
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), body
+
+
+@contextmanager
+def master(region: Region, world: World) -> Iterator[Master]:
+    port = int(region.url.rpartition(":")[2])
+    with PuppetHost(NAME, relays={port: ("127.0.0.1", port)}) as host:
+        prepare(host, region, port)
+        found = Master(host, region, world, host.apply(MANIFEST), host.apply(MANIFEST))
+        if found.first.changed:
+            begin(found)
+        yield found
+
+
+def prepare(host: PuppetHost, region: Region, port: int) -> None:
+    """A puppetserver of a site that has not met rolecall."""
+    host.install()
+    host.write("/etc/puppet/puppet.conf", PUPPET_CONF)
+    with tempfile.TemporaryDirectory() as name:
+        copy_environments(host, Path(name))
+    host.run(["puppetserver", "ca", "setup", "--subject-alt-names", f"{NAME},puppet"])
+    environment = {**region.env(), "AWS_ENDPOINT_URL": f"http://{host.gateway}:{port}"}
+    host.hiera(
+        yaml.safe_dump(
+            {
+                "rolecall::site": SITE,
+                "rolecall::puppetserver::behind_balancer": True,
+                "rolecall::balancer::backends": ["127.0.0.1:8150", "127.0.0.1:8151"],
+                "rolecall::balancer::puppetservers": ["puppet2.example"],
+                "rolecall::balancer::login": {"certificates": ["alice"]},
+                "rolecall::provisioner::ca_url": f"https://{NAME}:8140",
+                "rolecall::provisioner::environment": environment,
+            }
+        )
+    )
+
+
+def copy_environments(host: PuppetHost, folder: Path) -> None:
+    """The example's, with the class that shows what a manifest sees."""
+    shutil.copytree(ENVIRONMENTS, folder / "environments")
+    add_class(folder / "environments")
+    host.copy(folder / "environments", ENVIRONMENT_FOLDER)
+
+
+def begin(found: Master) -> None:
+    """What an operator does once: certificates, the store, the roles."""
+    for name in ("provisioner", "alice", "puppet2.example", "agent.example"):
+        found.host.run(["puppetserver", "ca", "generate", "--certname", name], check=False)
+    found.provisioner("init")
+    server = {"host": NAME, "address": PUPPET, "ca": f"{SSL}/certs/ca.pem"}
+    found.host.write("/root/roles.yaml", yaml.safe_dump(roles(found.world, server, {})))
+    found.provisioner("roles", "apply", "/root/roles.yaml")

@@ -1,0 +1,237 @@
+"""The Puppet module on a machine of its own with a real systemd: from nothing to `ready`, and back.
+
+The tests share the machine, and are in the order of its life; the last one takes rolecall away.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.master import ABSENT, MANIFEST, NAME, PUPPET_CONF, Master, master
+from tests.real.ring import image
+from tests.real.roles import SEEN
+from tests.region.boots import Booter
+from tests.region.handle import Region, World
+
+# Two puppetservers start before the first test, each in half a minute to one and a half.
+pytestmark = [pytest.mark.root, pytest.mark.timeout(900)]
+
+FACTS = Path(__file__).parents[2] / "puppet/rolecall/spec/facts"
+SYSTEMS = sorted(path.stem for path in FACTS.glob("*.yaml"))
+# A puppetserver that starts on a busy machine.
+JVM_SECONDS = 240
+# Thirty between two reloads of the balancer, and what it takes to notice and to reload.
+REVOKED_SECONDS = 35
+FORBIDDEN, UNKNOWN, GOOD, NO_METHOD = 403, 404, 200, 405
+
+
+@pytest.fixture(scope="module")
+def ours(region: Region, world: World) -> Iterator[Master]:
+    with master(region, world) as found:
+        yield found
+
+
+@pytest.fixture
+def booter(ours: Master) -> Iterator[Booter]:
+    with Booter(ours.region, ours.services, image, ours.owns) as booter:
+        yield booter
+
+
+class TestOneApply:
+    def test_sets_everything_up(self, ours: Master) -> None:
+        assert ours.first.changed, ours.first.said
+        units = ("enc", "redis", "balancer", "watch-crl", "puppetserver@two")
+        for unit in (f"rolecall-{name}.service" for name in units):
+            assert ours.host.is_active(unit), ours.host.journal(unit)
+
+    def test_and_the_next_one_changes_nothing(self, ours: Master) -> None:
+        assert ours.second.unchanged, ours.second.said
+
+    def test_shows_no_password(self, ours: Master) -> None:
+        secrets = ours.host.run(["sh", "-c", "cat /etc/rolecall/secrets/*"]).stdout.split()
+        assert len(secrets) == 3
+        cached = ours.host.run(["sh", "-c", "cat /var/cache/puppet/client_data/catalog/* || :"])
+        for secret in secrets:
+            assert secret not in ours.first.said + ours.second.said + cached.stdout
+
+    def test_lets_nobody_but_root_read_what_it_wrote(self, ours: Master) -> None:
+        for path in ("service.env", "provisioner.env", "secrets/rolecall-service"):
+            assert ours.host.mode(f"/etc/rolecall/{path}") == "600 root:root"
+
+    def test_leaves_nothing_open_to_others_but_the_balancer(self, ours: Master) -> None:
+        listing = ours.host.run(["ss", "--listening", "--tcp", "--numeric", "--no-header"]).stdout
+        addresses = {line.split()[3] for line in listing.splitlines()}
+        everywhere = {a for a in addresses if not a.startswith(("127.", "[::1]", "[::ffff:127."))}
+        assert {address.rpartition(":")[2] for address in everywhere} == {"8140", "8141"}
+
+    @pytest.mark.parametrize("system", SYSTEMS)
+    def test_compiles_with_the_facts_of_each_system(self, ours: Master, system: str) -> None:
+        ours.host.write("/etc/facter/facts.d/system.yaml", (FACTS / f"{system}.yaml").read_text())
+        # It is made, and applied to nothing: the machine has neither dnf nor /etc/puppetlabs.
+        applied = ours.host.apply(MANIFEST, "--noop", "--tags", "nothing")
+        ours.host.run(["rm", "/etc/facter/facts.d/system.yaml"])
+
+        if system == "ubuntu-22.04":
+            assert "Redis 6.2 or later is needed" in applied.said
+        else:
+            assert "Compiled catalog for" in applied.said, applied.said
+
+
+class TestAnAgent:
+    def test_elsewhere_is_ready_by_one_command(self, ours: Master, booter: Booter) -> None:
+        node = ours.launched_ready("web")
+
+        assert ours.show(node)["state"] == "ready"
+        assert f"instance_id={node}" in booter.booted(node).read(SEEN)
+
+    def test_runs_on_while_either_puppetserver_is_stopped(
+        self, ours: Master, booter: Booter
+    ) -> None:
+        node = ours.launched_ready("web")
+        agent = booter.booted(node)
+        for unit in ("rolecall-puppetserver@two.service", "puppetserver.service"):
+            ours.host.run(["systemctl", "stop", unit])
+            run = agent.run(["puppet", "agent", "--test"], check=False)
+            ours.host.run(["systemctl", "start", unit], seconds=JVM_SECONDS)
+            assert run.returncode in {0, 2}, run.stdout + run.stderr
+
+        assert ours.show(node)["state"] == "ready"
+
+    def test_whose_certificate_is_revoked_is_out_soon(self, ours: Master) -> None:
+        before, _ = ours.curl("/status/v1/simple", cert="agent.example", port=8140)
+        ours.host.run(["puppetserver", "ca", "revoke", "--certname", "agent.example"])
+
+        begun = time.monotonic()
+        while ours.curl("/status/v1/simple", cert="agent.example", port=8140)[0]:
+            assert time.monotonic() < begun + REVOKED_SECONDS
+            time.sleep(0.5)
+
+        assert before == GOOD
+        assert ours.curl("/status/v1/simple", cert="puppet2.example", port=8140)[0] == GOOD
+
+
+class TestTheFront:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "X-Client-Verify: SUCCESS",
+            f"X-Client-DN: CN={NAME}",
+            f"X-Client-DN: /CN={NAME}",
+            "X-Client-Cert: anything",
+        ],
+    )
+    def test_believes_no_header_about_who_asks(self, ours: Master, header: str) -> None:
+        """The puppetserver's own certificate may read the list of certificates."""
+        path = "/puppet-ca/v1/certificate_statuses/any"
+        spoofed = ("--header", "X-Client-Verify: SUCCESS", "--header", f"X-Client-DN: CN={NAME}")
+
+        assert ours.curl(path, cert=NAME, port=8140)[0] == GOOD
+        assert ours.curl(path, "--header", header, *spoofed, port=8140)[0] == FORBIDDEN
+        asked = ours.curl(path, "--header", header, *spoofed, cert="alice", port=8140)
+        assert asked[0] == FORBIDDEN
+
+    def test_lets_a_puppetserver_ask_who_a_node_is_and_nothing_else(self, ours: Master) -> None:
+        status, text = ours.curl("/v1/enc/i-0nobody", cert="puppet2.example")
+        assert (status, json.loads(text)["status"]) == (UNKNOWN, UNKNOWN)
+
+        for path in ("/v1/nodes", "/", "/metrics", "/v1/roles", "/v1/enc/../nodes"):
+            assert ours.curl(path, cert="puppet2.example")[0] == FORBIDDEN, path
+
+    @pytest.mark.parametrize("who", ["", "provisioner"])
+    def test_lets_agents_and_strangers_ask_nothing(self, ours: Master, who: str) -> None:
+        for path in ("/v1/enc/i-0nobody", "/v1/nodes", "/"):
+            assert ours.curl(path, cert=who)[0] == FORBIDDEN, path
+
+    def test_lets_people_look_and_change_nothing(self, ours: Master) -> None:
+        assert ours.curl("/v1/nodes", cert="alice")[0] == GOOD
+        assert ours.curl("/v1/enc/i-0nobody", cert="alice")[0] == FORBIDDEN
+        posted = ours.curl("/v1/reports", "--data", "{}", cert="alice")
+        assert posted[0] in {FORBIDDEN, NO_METHOD}
+
+
+class TestPendingRequests:
+    def test_are_read_by_the_provisioner_alone(self, ours: Master) -> None:
+        path = "/puppet-ca/v1/certificate_request/i-0nobody"
+
+        assert ours.curl(path, cert="provisioner", port=8140)[0] == UNKNOWN
+        for who in ("", "alice", NAME):
+            assert ours.curl(path, cert=who, port=8140)[0] == FORBIDDEN, who
+
+
+class TestPuppetservers:
+    def test_share_the_work(self, ours: Master) -> None:
+        for _ in range(6):
+            assert ours.curl("/status/v1/simple", cert=NAME, port=8140)[0] == GOOD
+
+        logs = ours.host.run(["cat", "/var/log/rolecall-balancer/access.log"]).stdout
+        for port in ("8150", "8151"):
+            assert f"http://127.0.0.1:{port}" in logs
+
+    def test_are_stopped_and_started_one_by_one(self, ours: Master) -> None:
+        ours.host.run(["systemctl", "stop", "rolecall-puppetserver@two"])
+
+        assert ours.host.is_active("puppetserver")
+        assert not ours.host.is_active("rolecall-puppetserver@two")
+        ours.host.run(["systemctl", "start", "rolecall-puppetserver@two"], seconds=JVM_SECONDS)
+        assert ours.host.is_active("rolecall-puppetserver@two")
+
+
+class TestBadInput:
+    def test_a_port_that_is_taken_is_named_with_who_has_it(self, ours: Master) -> None:
+        three = "rolecall::puppetserver::instance { 'three': port => 6390, ensure => %s }"
+        ours.host.hiera_adds("rolecall::balancer::backends: ['127.0.0.1:8150', '127.0.0.1:6390']\n")
+        manifest = f"include rolecall::balancer\n{three}"
+        applied = ours.host.apply(manifest % "present", "--tags", "three")
+        ours.host.apply(manifest % "absent", "--tags", "three")
+        ours.host.hiera_adds("")
+
+        assert applied.failed, applied.said
+        said = "port of rolecall::puppetserver::instance three is 6390: Address already in use"
+        assert f"{said} by redis-server" in applied.said
+
+    def test_a_list_of_the_revoked_that_is_missing_is_named_with_its_parameter(
+        self, ours: Master
+    ) -> None:
+        manifest = "class { 'rolecall::balancer': crl => '/nonexistent/crl.pem' }"
+        applied = ours.host.apply(manifest)
+        again = ours.host.apply("include rolecall::balancer")
+
+        assert applied.failed, applied.said
+        assert "rolecall::balancer::crl is /nonexistent/crl.pem: No such file" in applied.said
+        assert again.changed, again.said
+
+    def test_a_redis_that_refuses_the_service_is_named(self, ours: Master) -> None:
+        sensitive = "service_password => Sensitive('wrong')"
+        manifest = f"class {{ 'rolecall': {sensitive} }}\ninclude rolecall::service"
+        applied = ours.host.apply(manifest)
+        again = ours.host.apply("include rolecall::service")
+
+        assert applied.failed, applied.said
+        assert "the service cannot start: Redis refuses our login" in applied.said
+        assert again.changed, again.said
+
+    def test_a_value_of_a_wrong_type_makes_no_catalogue(self, ours: Master) -> None:
+        applied = ours.host.apply("class { 'rolecall::balancer': backends => ['10.0.0.1:8150'] }")
+
+        assert applied.refused
+        assert "parameter 'backends'" in applied.said
+
+
+class TestAbsent:
+    def test_puts_everything_back(self, ours: Master) -> None:
+        """To the last byte: what the packages brought, and what the site had written."""
+        packages = Path("/etc/puppet/puppetserver/conf.d")
+        absent = ours.host.apply(ABSENT)
+        again = ours.host.apply(ABSENT)
+
+        assert absent.changed, absent.said
+        assert again.unchanged, again.said
+        for path, text in ours.conf().items():
+            before = PUPPET_CONF if path.endswith("puppet.conf") else (packages / Path(path).name)
+            assert text == (before if isinstance(before, str) else before.read_text()), path
+        listing = ["systemctl", "list-unit-files", "--no-legend", "rolecall-*"]
+        assert ours.host.run(listing, check=False).stdout == ""
+        assert ours.host.is_active("puppetserver")
