@@ -4,9 +4,8 @@
 set -eu
 
 PACKAGES="redis-server puppet-agent puppetserver puppetdb puppet-terminus-puppetdb postgresql
-cloud-init curl iproute2 gpg gpg-agent shellcheck python3-venv apache2 systemd dbus
-puppet-module-puppetlabs-stdlib puppet-module-puppetlabs-inifile puppet-module-puppetlabs-apache
-puppet-module-puppetlabs-concat puppet-lint ruby-rspec-puppet"
+cloud-init curl iproute2 gpg gpg-agent shellcheck python3-venv apache2-bin apache2-utils systemd dbus
+puppet-module-puppetlabs-stdlib puppet-module-puppetlabs-inifile puppet-lint ruby-rspec-puppet"
 POLICY=/usr/sbin/policy-rc.d
 
 missing=
