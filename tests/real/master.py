@@ -52,6 +52,7 @@ rolecall::puppetserver::instance { 'two':
   port => 8151,
 }
 """
+CLASSES = [line.removeprefix("include ") for line in MANIFEST.splitlines() if "include" in line]
 ABSENT = """\
 class { ['rolecall', 'rolecall::redis', 'rolecall::service', 'rolecall::provisioner']:
   ensure => absent,
@@ -161,5 +162,7 @@ def begin(found: Master) -> None:
         found.host.run(["puppetserver", "ca", "generate", "--certname", name], check=False)
     found.provisioner("init")
     server = {"host": NAME, "address": PUPPET, "ca": f"{SSL}/certs/ca.pem"}
-    found.host.write("/root/roles.yaml", yaml.safe_dump(roles(found.world, server, {})))
+    ours = roles(found.world, server, {})
+    ours["roles"]["master"] = {"classes": CLASSES}
+    found.host.write("/root/roles.yaml", yaml.safe_dump(ours))
     found.provisioner("roles", "apply", "/root/roles.yaml")

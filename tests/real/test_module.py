@@ -25,6 +25,7 @@ SYSTEMS = sorted(path.stem for path in FACTS.glob("*.yaml"))
 JVM_SECONDS = 240
 # Thirty between two reloads of the balancer, and what it takes to notice and to reload.
 REVOKED_SECONDS = 35
+CATALOGUE = f"/var/cache/puppet/client_data/catalog/{NAME}.json"
 FORBIDDEN, UNKNOWN, GOOD, NO_METHOD = 403, 404, 200, 405
 
 
@@ -34,10 +35,16 @@ def ours(region: Region, world: World) -> Iterator[Master]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def booter(ours: Master) -> Iterator[Booter]:
     with Booter(ours.region, ours.services, image, ours.owns) as booter:
         yield booter
+
+
+@pytest.fixture(scope="module")
+def node(ours: Master, booter: Booter) -> str:
+    """The certname of a machine that one command has launched and seen ready."""
+    return ours.launched_ready("web")
 
 
 class TestOneApply:
@@ -81,24 +88,34 @@ class TestOneApply:
 
 
 class TestAnAgent:
-    def test_elsewhere_is_ready_by_one_command(self, ours: Master, booter: Booter) -> None:
-        node = ours.launched_ready("web")
-
+    def test_elsewhere_is_ready_by_one_command(
+        self, ours: Master, booter: Booter, node: str
+    ) -> None:
         assert ours.show(node)["state"] == "ready"
         assert f"instance_id={node}" in booter.booted(node).read(SEEN)
 
-    def test_runs_on_while_either_puppetserver_is_stopped(
-        self, ours: Master, booter: Booter
-    ) -> None:
-        node = ours.launched_ready("web")
-        agent = booter.booted(node)
-        for unit in ("rolecall-puppetserver@two.service", "puppetserver.service"):
-            ours.host.run(["systemctl", "stop", unit])
-            run = agent.run(["puppet", "agent", "--test"], check=False)
-            ours.host.run(["systemctl", "start", unit], seconds=JVM_SECONDS)
-            assert run.returncode in {0, 2}, run.stdout + run.stderr
+    def test_of_the_machine_itself_is_told_the_same_and_changes_nothing(self, ours: Master) -> None:
+        """Its catalogue comes from its own puppetserver, which has no hocon, and as JSON."""
+        ours.provisioner("assign", NAME, "master")
 
-        assert ours.show(node)["state"] == "ready"
+        run = ours.host.run(["puppet", "agent", "--test", "--color=false"], check=False)
+
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "Rolecall::Balancer" in ours.host.read(CATALOGUE)
+
+    def test_runs_on_while_either_puppetserver_is_stopped(
+        self, ours: Master, booter: Booter, node: str
+    ) -> None:
+        agent = booter.booted(node)
+        units = ("rolecall-puppetserver@two.service", "puppetserver.service")
+        for stopped, other in (units, units[::-1]):
+            ours.host.run(["systemctl", "stop", stopped])
+            run = agent.run(["puppet", "agent", "--test"], check=False)
+            active = [ours.host.is_active(unit) for unit in (stopped, other)]
+            ours.host.run(["systemctl", "start", stopped], seconds=JVM_SECONDS)
+
+            assert run.returncode in {0, 2}, run.stdout + run.stderr
+            assert active == [False, True]
 
     def test_whose_certificate_is_revoked_is_out_soon(self, ours: Master) -> None:
         before, _ = ours.curl("/status/v1/simple", cert="agent.example", port=8140)
@@ -169,14 +186,6 @@ class TestPuppetservers:
         logs = ours.host.run(["cat", "/var/log/rolecall-balancer/access.log"]).stdout
         for port in ("8150", "8151"):
             assert f"http://127.0.0.1:{port}" in logs
-
-    def test_are_stopped_and_started_one_by_one(self, ours: Master) -> None:
-        ours.host.run(["systemctl", "stop", "rolecall-puppetserver@two"])
-
-        assert ours.host.is_active("puppetserver")
-        assert not ours.host.is_active("rolecall-puppetserver@two")
-        ours.host.run(["systemctl", "start", "rolecall-puppetserver@two"], seconds=JVM_SECONDS)
-        assert ours.host.is_active("rolecall-puppetserver@two")
 
 
 class TestBadInput:

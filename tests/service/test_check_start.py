@@ -40,10 +40,10 @@ def test_a_port_that_is_taken_is_named_with_who_has_it(host: str) -> None:
         code, said = check("port", "rolecall::x::port", f"{host}:{port}")
 
     name = Path("/proc/self/comm").read_text().strip()
+    who, todo = f"{name} (pid {os.getpid()})", "stop that, or choose another port"
     assert code == 1
     assert said == [
-        f"rolecall: rolecall::x::port is {port}: Address already in use by {name} "
-        f"(pid {os.getpid()}); stop that, or choose another port"
+        f"rolecall: rolecall::x::port is {port}: Address already in use by {who}; {todo}"
     ]
 
 

@@ -72,6 +72,8 @@ module PuppetX
         def self.identify(context, settings)
           file = settings.key.empty? ? settings.cert : settings.key
           key = OpenSSL::PKey.read(File.binread(file), NO_PASSPHRASE)
+          # JRuby makes something of one with a passphrase, but no private key.
+          raise ArgumentError, "no private key is in #{file}" unless key.private?
           raise ArgumentError, UNABLE if RUBY_ENGINE == 'jruby' && !key.is_a?(OpenSSL::PKey::RSA)
 
           own, *others = certificates(settings.cert)
