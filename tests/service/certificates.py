@@ -10,11 +10,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PASSPHRASE = b"open sesame"
 
 
@@ -37,9 +38,11 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, *alternatives: str, until: datetime = NOW + DAY) -> Identity:
+    def issue(
+        self, name: str, *alternatives: str, until: datetime = NOW + DAY, key: Key | None = None
+    ) -> Identity:
         """For the host names and addresses in `alternatives`; `name` names the files too."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._certificate(subject, key, until)
         if alternatives:
@@ -55,7 +58,7 @@ class Authority:
         return identity
 
     def _certificate(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, until: datetime
+        self, subject: x509.Name, key: Key, until: datetime
     ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
@@ -88,7 +91,10 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _private(
-    key: ec.EllipticCurvePrivateKey, lock: serialization.KeySerializationEncryption
-) -> bytes:
+def as_puppets_own() -> Key:
+    """RSA: the only one that JRuby can show."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+def _private(key: Key, lock: serialization.KeySerializationEncryption) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)

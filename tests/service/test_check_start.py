@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.revoker import Revoker
+
 SCRIPT = Path(__file__).parents[2] / "puppet/rolecall/files/check-start"
 COMMAND = ["/usr/bin/python3", "-I", "-S", str(SCRIPT)]
 
@@ -61,6 +63,35 @@ def test_a_file_that_is_missing_or_empty_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_good_list_and_a_pair_keep_nothing(tmp_path: Path) -> None:
+    authority = Revoker(tmp_path, "ca")
+    own = authority.issue("puppet")
+
+    done = check("crl", "x::crl", authority.crl, "pair", "x::certificate", f"{own.cert},{own.key}")
+
+    assert done == (0, [])
+
+
+@pytest.mark.parametrize("text", [b"junk", b"-----BEGIN X509 CRL-----\nMIIB\n"])
+def test_a_list_that_apache_could_not_read_is_named(tmp_path: Path, text: bytes) -> None:
+    (crl := tmp_path / "crl.pem").write_bytes(text)
+
+    code, (said,) = check("crl", "x::crl", crl)
+
+    assert code == 1
+    assert said.startswith(f"rolecall: x::crl is {crl}: no list of revoked certificates")
+
+
+def test_a_key_of_another_certificate_is_named_with_it(tmp_path: Path) -> None:
+    authority = Revoker(tmp_path, "ca")
+    one, other = authority.issue("one"), authority.issue("other")
+
+    code, (said,) = check("pair", "x::certificate", f"{one.cert},{other.key}")
+
+    assert code == 1
+    assert said.startswith(f"rolecall: x::certificate is {one.cert} with {other.key}: they are no")
+
+
 @pytest.mark.parametrize(
     "words",
     [(), ("file", "x"), ("socket", "x", "y"), ("file", "x", "y", "port")],
@@ -70,7 +101,7 @@ def test_wrong_usage_checks_nothing(words: tuple[str, ...]) -> None:
     code, said = check(*words)
 
     assert code == 2
-    assert said[0].startswith("rolecall: usage: check-start file NAME PATH")
+    assert said[0].startswith("rolecall: usage: check-start KIND NAME VALUE")
 
 
 @pytest.mark.parametrize("address", ["8140", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:70000", "x:y"])

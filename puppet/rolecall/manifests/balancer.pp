@@ -29,7 +29,7 @@
 #   The names in the certificates of other machines' puppetservers, which may use the ENC service.
 # @param login
 #   How people are known, who may see pages and API: by `certificates`, names in certificates of Puppet's CA;
-#   by `htpasswd`, a file of Apache's; or by `config`, directives of the site's for whatever Apache module it
+#   by `htpasswd`, a file of Apache's, which `user` can read; or by `config`, directives of the site's for whatever Apache module it
 #   uses, with `modules`, the lines that load it. Left out: nobody is.
 # @param certificate
 #   What the balancer shows; left out, the certificate that the agent of this machine has.
@@ -80,6 +80,14 @@ class rolecall::balancer (
     fail("rolecall::balancer::puppet_port and rolecall::balancer::enc_port are both ${enc_port}: choose two")
   }
 
+  if $backends.unique != $backends {
+    fail("rolecall::balancer::backends names one twice: ${backends.join(', ')}")
+  }
+  $own = $backends.filter |$backend| { Integer($backend.split(':')[-1]) in [$puppet_port, $enc_port] }
+  unless $own.empty {
+    fail("rolecall::balancer::backends has ${own[0]}, which is a port of the balancer's: let the puppetserver listen elsewhere")
+  }
+
   rolecall::socket { 'front':
     ensure => $ensure,
     group  => $user,
@@ -102,6 +110,11 @@ class rolecall::balancer (
       mode    => '0600',
       content => epp('rolecall/balancer/apache.epp', { 'values' => $values }),
       ;
+    '/etc/logrotate.d/rolecall-balancer':
+      ensure  => stdlib::ensure($ensure, 'file'),
+      mode    => '0644',
+      content => epp('rolecall/balancer/logrotate.epp', { 'logs' => $values['logs'] }),
+      ;
     '/opt/rolecall/bin/watch-crl':
       ensure => stdlib::ensure($ensure, 'file'),
       mode   => '0755',
@@ -111,10 +124,18 @@ class rolecall::balancer (
 
   if $ensure == 'present' {
     ensure_packages($packages)
-    service { [$balancer, $watcher]:
-      ensure  => running,
-      enable  => true,
-      require => [Exec['rolecall: systemctl daemon-reload'], Package[$packages]],
+    service {
+      default:
+        ensure  => running,
+        enable  => true,
+        require => [Exec['rolecall: systemctl daemon-reload'], Package[$packages]],
+        ;
+      # Requests that run are answered, and the ports stay open.
+      $balancer:
+        restart => "systemctl reload-or-restart ${balancer}",
+        ;
+      $watcher:
+        ;
     }
     [File['/etc/rolecall/balancer.conf'], Rolecall::Unit[$balancer]] ~> Service[$balancer]
     [File['/opt/rolecall/bin/watch-crl'], Rolecall::Unit[$watcher]] ~> Service[$watcher]

@@ -104,7 +104,9 @@ class rolecall::puppetserver (
   if $ensure == 'present' {
     Package[$package] -> Class['rolecall::puppetserver::files']
     -> Class['rolecall::puppetserver::config'] ~> Service[$service]
-    Class['rolecall::puppetserver::files'] ~> [Service[$service], Class['rolecall::puppetserver::shipper']]
+    Class['rolecall::puppetserver::files'] ~> Class['rolecall::puppetserver::shipper']
+    # Scripts and enc.conf are read each time. A restart keeps agents waiting for a minute.
+    File <| tag == 'rolecall_ruby' |> ~> Service[$service]
   } else {
     # The puppetserver asks nobody any more before what it asked with is gone.
     Class['rolecall::puppetserver::config'] ~> Service[$service]

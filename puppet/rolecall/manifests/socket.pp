@@ -22,6 +22,9 @@ define rolecall::socket (
   }
 
   if $ensure == 'present' {
+    unless defined(Class['rolecall::service']) {
+      fail("the socket ${unit} is one of the ENC service, which is not on this machine: declare the class rolecall::service")
+    }
     service { $unit:
       ensure  => running,
       enable  => true,

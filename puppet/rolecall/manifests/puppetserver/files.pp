@@ -48,6 +48,7 @@ class rolecall::puppetserver::files {
       owner  => 'root',
       group  => 'root',
       mode   => '0644',
+      tag    => 'rolecall_ruby',
       source => "puppet:///plugins/${ruby}", # lint:ignore:puppet_url_without_modules
     }
   }

@@ -86,8 +86,8 @@ define rolecall::puppetserver::instance (
   }
   if $ensure == 'present' {
     $files.keys.each |$path| { File["${folder}/${path}"] ~> Service[$unit] }
-    [Class['rolecall::puppetserver::config'], Class['rolecall::puppetserver::files'], Class['rolecall::puppetserver::instances']]
-    ~> Service[$unit]
+    [Class['rolecall::puppetserver::config'], Class['rolecall::puppetserver::instances']] ~> Service[$unit]
+    File <| tag == 'rolecall_ruby' |> ~> Service[$unit]
     # One JVM after the other: each takes all of a core while it starts. And the first makes the CA.
     Service[$rolecall::puppetserver::service] -> Service[$unit]
   } else {

@@ -3,6 +3,8 @@
 require 'spec_helper'
 
 describe 'rolecall::balancer' do
+  let(:pre_condition) { 'include rolecall::service' }
+
   each_system { it { is_expected.to compile.with_all_deps } }
 
   def conf
@@ -21,7 +23,7 @@ describe 'rolecall::balancer' do
 
   it 'says before its start which file or port keeps it from starting' do
     is_expected.to contain_file('/etc/systemd/system/rolecall-balancer.service')
-      .with_content(%r{check-start .*file rolecall::balancer::crl /etc/puppet/puppetserver/ca/ca_crl\.pem}m)
+      .with_content(%r{check-start .*crl rolecall::balancer::crl /etc/puppet/puppetserver/ca/ca_crl\.pem}m)
       .with_content(/port rolecall::balancer::puppet_port \[::\]:8140/)
   end
 
@@ -70,6 +72,24 @@ describe 'rolecall::balancer' do
     it { is_expected.to compile.and_raise_error(/both 8140: choose two/) }
   end
 
+  context 'without the service' do
+    let(:pre_condition) { '' }
+
+    it { is_expected.to compile.and_raise_error(/which is not on this machine: declare the class rolecall::service/) }
+  end
+
+  context 'before itself' do
+    let(:params) { { backends: ['127.0.0.1:8140'] } }
+
+    it { is_expected.to compile.and_raise_error(/127\.0\.0\.1:8140, which is a port of the balancer's/) }
+  end
+
+  context 'before one puppetserver twice' do
+    let(:params) { { backends: ['127.0.0.1:8150', '127.0.0.1:8150'] } }
+
+    it { is_expected.to compile.and_raise_error(/names one twice/) }
+  end
+
   context 'that is taken back' do
     let(:params) { { ensure: 'absent' } }
 
@@ -78,6 +98,8 @@ describe 'rolecall::balancer' do
     it { is_expected.to conf.with_ensure('absent') }
   end
 
+  # In Apache's words this would be whoever asks.
+  refuses(login: { 'certificates' => ['%{SSL_CLIENT_S_DN_CN}'] })
   refuses(ensure: 1, puppet_port: 0, enc_port: 65_536, backends: ['10.0.0.1:8150'], ca_backend: 'puppet', puppetservers: ["x'"],
           login: { 'password' => 'x' }, certificate: 'x', key: 'x', ca: 'x', crl: 'x', reload_every: 0, packages: [],
           program: 'apache2', modules: 'modules', user: '')

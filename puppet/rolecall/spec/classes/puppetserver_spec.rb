@@ -73,7 +73,7 @@ describe 'rolecall::puppetserver' do
     let(:params) { { behind_balancer: true } }
 
     context 'that is there' do
-      let(:pre_condition) { 'include rolecall::balancer' }
+      let(:pre_condition) { "include rolecall::service\ninclude rolecall::balancer" }
 
       it { is_expected.to compile.with_all_deps }
 
@@ -89,13 +89,13 @@ describe 'rolecall::puppetserver' do
     end
 
     context 'that does not know it' do
-      let(:pre_condition) { "class { 'rolecall::balancer': backends => ['127.0.0.1:9999'] }" }
+      let(:pre_condition) { "include rolecall::service\nclass { 'rolecall::balancer': backends => ['127.0.0.1:9999'] }" }
 
       it { is_expected.to compile.and_raise_error(/rolecall::balancer::backends has no 127\.0\.0\.1:8150/) }
     end
 
     context 'that is declared after it' do
-      let(:post_condition) { "class { 'rolecall::balancer': backends => ['127.0.0.1:8150'] }" }
+      let(:post_condition) { "include rolecall::service\nclass { 'rolecall::balancer': backends => ['127.0.0.1:8150'] }" }
 
       it { is_expected.to compile.with_all_deps }
     end

@@ -5,7 +5,7 @@ require 'spec_helper'
 describe 'rolecall::puppetserver::instance' do
   let(:title) { 'two' }
   let(:params) { { port: 8151 } }
-  let(:pre_condition) { "class { 'rolecall::balancer': backends => ['127.0.0.1:8150', '127.0.0.1:8151'] }" }
+  let(:pre_condition) { "include rolecall::service\nclass { 'rolecall::balancer': backends => ['127.0.0.1:8150', '127.0.0.1:8151'] }" }
 
   each_system do |name|
     it { is_expected.to compile.with_all_deps }
