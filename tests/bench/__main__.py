@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tests.bench.table import Row, show
 
-PARTS = ("enc_script", "service", "policy", "report_processor", "launch", "cli")
+PARTS = ("enc_script", "service", "policy", "report_processor", "terminus", "launch", "cli")
 
 
 def main(names: list[str]) -> int:

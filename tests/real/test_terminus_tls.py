@@ -1,0 +1,195 @@
+"""The terminus over https: it trusts one authority, checks names, and shows its certificate."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.real.terminusdriver import Found, TerminusDriver, answers, is_warning
+from tests.service.certificates import (
+    DAY,
+    NOW,
+    Authority,
+    Identity,
+    as_puppets_own,
+    server_context,
+)
+from tests.service.enc_script import is_one_line, keep
+from tests.service.misbehaving import Act, read, send, serve, stay, trickle
+from tests.service.misbehaviours import NODE, WHOLE, response
+
+GOOD: tuple[Act, ...] = (read, send(response(WHOLE)))
+TIMEOUT = 0.5
+SLACK = 0.5
+# The header of a TLS record of 80 bytes, and none of them.
+RECORD = b"\x16\x03\x03\x00\x50"
+
+
+@dataclass(frozen=True)
+class Parties:
+    folder: Path
+    authority: Authority
+    stranger: Authority
+    server: Identity
+    client: Identity
+
+    def context(self) -> ssl.SSLContext:
+        return server_context(self.server, self.authority)
+
+    def settings(self, **others: object) -> dict[str, object]:
+        ours = {"ca": self.authority.file, "cert": self.client.cert, "key": self.client.key}
+        return ours | others
+
+
+@pytest.fixture(scope="module")
+def parties(puppet: TerminusDriver, tmp_path_factory: pytest.TempPathFactory) -> Parties:
+    """Some for each Ruby."""
+    folder = tmp_path_factory.mktemp(puppet.greeting["ruby"])
+    authority, stranger = Authority(folder, "authority"), Authority(folder, "stranger")
+    server = authority.issue("server", "localhost", "127.0.0.1")
+    client = authority.issue("client", key=as_puppets_own())
+    return Parties(folder, authority, stranger, server, client)
+
+
+def ask(
+    puppet: TerminusDriver,
+    parties: Parties,
+    folder: Path,
+    context: ssl.SSLContext | None = None,
+    **settings: object,
+) -> Found:
+    """Asserts as well that a service that we do not accept is not asked either."""
+    with serve(GOOD, "https", folder, context or parties.context()) as server:
+        found = puppet.look_up(NODE, url=server.url, **parties.settings(**settings))
+    assert len(server.requests) == (found.node is not None)
+    assert is_one_line(f"{found.raised}\n")
+    return found
+
+
+class TestTheService:
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_is_believed_when_the_authority_signed_it(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path, version: ssl.TLSVersion
+    ) -> None:
+        context = parties.context()
+        context.minimum_version = context.maximum_version = version
+
+        assert answers(ask(puppet, parties, tmp_path, context), WHOLE)
+
+    def test_may_be_named_by_an_address_of_its_certificate(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        with serve(GOOD, "https", tmp_path, parties.context()) as server:
+            url = server.url.replace("localhost", "127.0.0.1")
+            found = puppet.look_up(NODE, url=url, **parties.settings())
+
+        assert answers(found, WHOLE)
+
+    def test_may_have_its_name_as_common_name_alone_as_puppets_own_have(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        nameless = server_context(parties.authority.issue("localhost"), parties.authority)
+
+        assert answers(ask(puppet, parties, tmp_path, nameless), WHOLE)
+
+    def test_is_not_believed_when_a_stranger_signed_it(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        strange = Authority(tmp_path, "strange").issue("server", "localhost")
+        context = server_context(strange, parties.authority)
+
+        assert ask(puppet, parties, tmp_path, context).node is None
+
+    def test_is_not_believed_with_another_name(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        other = parties.authority.issue("other", "enc.example.com", "127.0.0.1")
+        context = server_context(other, parties.authority)
+
+        assert ask(puppet, parties, tmp_path, context).node is None
+
+    def test_is_not_believed_when_it_has_expired(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        old = parties.authority.issue("old", "localhost", until=NOW - DAY)
+        context = server_context(old, parties.authority)
+
+        assert ask(puppet, parties, tmp_path, context).node is None
+
+    @pytest.mark.parametrize(
+        "acts",
+        [
+            pytest.param((stay,), id="silent"),
+            pytest.param((send(RECORD), stay), id="half-a-record"),
+            pytest.param((send(RECORD), trickle(b"x" * 80, 1)), id="a-byte-a-second"),
+        ],
+    )
+    def test_a_handshake_that_never_ends_is_late(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path, acts: tuple[Act, ...]
+    ) -> None:
+        keep(tmp_path, NODE, WHOLE)
+        settings = parties.settings(timeout=TIMEOUT, cache=tmp_path)
+        with serve(acts, "https", tmp_path) as server:
+            found = puppet.look_up(NODE, url=server.url, **settings)
+
+        assert is_warning(found)
+        assert "no answer in time" in found.logs[0]
+        assert found.seconds < TIMEOUT + SLACK
+
+
+class TestTheClient:
+    def test_is_refused_without_a_certificate(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        assert ask(puppet, parties, tmp_path, cert="", key="").node is None
+
+    def test_is_refused_with_a_certificate_of_a_stranger(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        strange = Authority(tmp_path, "strange").issue("client", key=as_puppets_own())
+
+        assert ask(puppet, parties, tmp_path, cert=strange.cert, key=strange.key).node is None
+
+    def test_a_key_of_another_certificate_is_an_error(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        other = Authority(tmp_path, "other").issue("client", key=as_puppets_own())
+
+        assert ask(puppet, parties, tmp_path, key=other.key).node is None
+
+    @pytest.mark.parametrize("key", ["ca", "cert", "key"])
+    def test_names_the_file_that_is_missing(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path, key: str
+    ) -> None:
+        found = ask(puppet, parties, tmp_path, **{key: "/nonexistent/x.pem"})
+
+        assert f"{key} = '/nonexistent/x.pem'" in found.raised
+        assert "No such file" in found.raised
+
+    def test_trusts_nobody_without_an_authority(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        assert "ca = ''" in ask(puppet, parties, tmp_path, ca="").raised
+
+    def test_a_key_with_a_passphrase_is_an_error_and_no_question(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        found = ask(puppet, parties, tmp_path, key=parties.client.locked)
+
+        assert str(parties.client.locked) in found.raised
+        assert found.seconds < 2
+
+    def test_never_shows_its_key(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    ) -> None:
+        secret = parties.client.key.read_text().split("\n")[1]
+        for wrong in (
+            {"key": parties.client.cert},
+            {"ca": parties.client.key},
+            {"cert": parties.client.key},
+            {"conf": parties.client.key},
+        ):
+            assert secret[:16] not in ask(puppet, parties, tmp_path, **wrong).raised
