@@ -189,9 +189,8 @@ def _server(folder: Path, service: Service) -> PuppetServer:
 
 
 def _pairs(sides: _Sides) -> list[Row]:
-    for _ in range(WARM_UP // LOOK_UPS):
-        sides.call(_many(pause=0))
-    sides.call(f"bench::pairs('{NAMES[0]}', {ROUNDS})")
+    for _ in range(WARM_UP // ROUNDS):
+        sides.call(f"bench::pairs('{NAMES[0]}', {ROUNDS})")
     pairs = sides.call(f"bench::pairs('{NAMES[0]}', {ROUNDS})")
     ours, theirs = (median(times) for times in zip(*pairs, strict=True))
     ratio = median(one / other for one, other in pairs)

@@ -27,8 +27,8 @@ module PuppetX
         # somebody's private key.
         WORD = /\A[a-z_]{1,19}\z/i.freeze
 
-        # Read for each look-up: that takes some 20 us, and whatever kept it would have to know
-        # when it is out of date.
+        # Read for each look-up: it is a page long, and whatever kept it would have to know when it
+        # is out of date.
         def self.read(environment)
           path = environment.fetch('ENC_CONF', Rolecall::Settings::FILE)
           values = DEFAULTS.dup
