@@ -21,13 +21,22 @@ module PuppetX
         # Each URL gets the remaining time divided by the URLs that are left.
         def self.ask(node, settings, deadline)
           urls = settings.url.split
-          problems = urls.each_with_index.map do |url, number|
-            now = Deadline.now
-            return fetch(node, url, settings, now + (deadline - now) / (urls.size - number))
-          rescue StandardError => e # (whatever it is, there is no answer)
-            "#{Url.shown(url)}: #{e.message}"
+          problems = []
+          until urls.empty?
+            verdict = attempt(node, urls, settings, deadline, problems)
+            return verdict if verdict
           end
           raise NoAnswer, problems.empty? ? 'url is empty' : problems.join('; ')
+        end
+
+        # Takes the first URL away.
+        def self.attempt(node, urls, settings, deadline, problems)
+          now = Deadline.now
+          share = (deadline - now) / urls.size
+          fetch(node, url = urls.shift, settings, now + share)
+        rescue StandardError => e # (whatever it is, there is no answer)
+          problems << "#{Url.shown(url)}: #{e.message}"
+          nil
         end
 
         # A connection from earlier is believed when it brings a whole answer, which names the node.
@@ -63,7 +72,7 @@ module PuppetX
           keep ? @pool.give(key, wire) : wire.close
         end
 
-        private_class_method :fetch, :again, :exchange
+        private_class_method :attempt, :fetch, :again, :exchange
       end
     end
   end

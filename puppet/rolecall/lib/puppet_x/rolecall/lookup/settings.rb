@@ -19,6 +19,7 @@ module PuppetX
           'spool' => '/var/lib/rolecall/spool', 'spool_limit' => '64'
         }.freeze
         OURS = %w[url cert key ca timeout cache cache_max_age].freeze
+        VARIABLES = OURS.map { |key| [key, "ENC_#{key.upcase}".freeze] }.to_h.freeze
         UNITS = { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86_400 }.freeze
         MAX_SECONDS = 10 * 365 * 86_400
         LAWFUL_TIME = /\A\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\z/i.freeze
@@ -33,7 +34,7 @@ module PuppetX
           path = environment.fetch('ENC_CONF', Rolecall::Settings::FILE)
           values = DEFAULTS.dup
           problem = from_file(values, path)
-          OURS.each { |key| values[key] = environment.fetch("ENC_#{key.upcase}", values[key]) }
+          VARIABLES.each { |key, name| values[key] = environment.fetch(name, values[key]) }
           timeout = duration(time(values['timeout']))
           age = duration(age(values['cache_max_age']))
           problem = senseless('timeout', values, path) if timeout.zero?

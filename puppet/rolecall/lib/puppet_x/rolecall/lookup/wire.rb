@@ -13,6 +13,7 @@ module PuppetX
       # A connection. Nothing here waits but in `wait`, and there no longer than to a deadline.
       class Wire
         PIECE = 16 * 1024
+        WAITS = %i[wait_readable wait_writable].freeze
         # Before a unix socket whose queue is full is tried again.
         PAUSE = 0.01
         # What a full queue is called: JRuby loses the number of the error.
@@ -111,13 +112,12 @@ module PuppetX
 
         private
 
+        # No `return` from a block: that is an exception in JRuby, and this is done for each piece.
         def patiently(deadline)
-          loop do
-            done = yield
-            return done unless %i[wait_readable wait_writable].include?(done)
-
+          while WAITS.include?(done = yield)
             self.class.wait(@socket, done, deadline)
           end
+          done
         end
       end
     end
