@@ -192,7 +192,7 @@ class TestBadInput:
     def test_a_port_that_is_taken_is_named_with_who_has_it(self, ours: Master) -> None:
         three = "rolecall::puppetserver::instance { 'three': port => 6390, ensure => %s }"
         ours.host.hiera_adds("rolecall::balancer::backends: ['127.0.0.1:8150', '127.0.0.1:6390']\n")
-        manifest = f"include rolecall::balancer\n{three}"
+        manifest = f"include rolecall::service\ninclude rolecall::balancer\n{three}"
         applied = ours.host.apply(manifest % "present", "--tags", "three")
         ours.host.apply(manifest % "absent", "--tags", "three")
         ours.host.hiera_adds("")
@@ -204,12 +204,14 @@ class TestBadInput:
     def test_a_list_of_the_revoked_that_is_missing_is_named_with_its_parameter(
         self, ours: Master
     ) -> None:
-        manifest = "class { 'rolecall::balancer': crl => '/nonexistent/crl.pem' }"
-        applied = ours.host.apply(manifest)
-        again = ours.host.apply("include rolecall::balancer")
+        service, missing = "include rolecall::service\n", "crl => '/nonexistent/crl.pem'"
+        applied = ours.host.apply(f"{service}class {{ 'rolecall::balancer': {missing} }}")
+        again = ours.host.apply(f"{service}include rolecall::balancer")
 
         assert applied.failed, applied.said
         assert "rolecall::balancer::crl is /nonexistent/crl.pem: No such file" in applied.said
+        # The old one goes on.
+        assert ours.host.is_active("rolecall-balancer")
         assert again.changed, again.said
 
     def test_a_redis_that_refuses_the_service_is_named(self, ours: Master) -> None:

@@ -124,6 +124,7 @@ class rolecall::balancer (
 
   if $ensure == 'present' {
     ensure_packages($packages)
+    $why = "journalctl --unit=${balancer} --no-pager --output=cat --lines=10"
     service {
       default:
         ensure  => running,
@@ -132,7 +133,7 @@ class rolecall::balancer (
         ;
       # Requests that run are answered, and the ports stay open.
       $balancer:
-        restart => "systemctl reload-or-restart ${balancer}",
+        restart => "systemctl reload-or-restart ${balancer} || { ${why}; false; }",
         ;
       $watcher:
         ;
