@@ -23,7 +23,9 @@ module PuppetX
         REFUSED = [404, 410, 422].freeze
         SILENT = 'it does not say why'
         # Below `classes:` these would begin a comment or an empty collection: an empty catalogue.
-        NO_CLASS = ['', '#', '{', '[', '~'].freeze
+        NO_CLASS = [nil, '#', '{', '[', '~'].freeze
+        # The space: what is below is indented.
+        BEGUN = "---\nclasses:\n "
 
         def self.judge(node, response)
           status = response.status
@@ -71,15 +73,15 @@ module PuppetX
 
         def self.whole?(node, text)
           return false if !text.valid_encoding? || text.include?("\0")
+          return false unless text.start_with?(BEGUN) && text.chomp("\n").end_with?("\n# end #{node}")
 
-          lines = text.split("\n", -1)
-          lines.pop if lines.last == ''
-          framed = lines[0, 2] == ['---', 'classes:'] && lines.last == "# end #{node}"
-          framed && lines[2].start_with?(' ') && !NO_CLASS.include?(first_of(lines[2]))
+          !NO_CLASS.include?(first_class(text))
         end
 
-        def self.first_of(line)
-          line.gsub(/\A[[:space:]]+/, '')[0, 1]
+        # The first character of the first line below `classes:`, or nil.
+        def self.first_class(text)
+          start = BEGUN.size
+          text[start...text.index("\n", start)][/[^[:space:]]/]
         end
 
         def self.of(found)
@@ -92,7 +94,7 @@ module PuppetX
           new(classes, parameters, environment) if [String, NilClass].include?(environment.class)
         end
 
-        private_class_method :refuse, :problem, :whole?, :first_of, :of
+        private_class_method :refuse, :problem, :whole?, :first_class, :of
       end
     end
   end
