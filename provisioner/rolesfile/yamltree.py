@@ -117,7 +117,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> Problem:
     line = mark.line + 1 if mark else None
     if line and _TAB.match("".join(text.split("\n")[line - 1 : line])):
         return Problem((), line, "a tab in the indentation", "indent with spaces")
-    # Newer versions of libyaml count by themselves, and stop before we do where nothing is read yet.
+    # Newer versions of libyaml count by themselves, and stop before we have read anything.
     if "nesting depth" in (error.problem or ""):
         return Problem((), line, f"nested more than {MAX_DEPTH} deep")
     since = error.context_mark
