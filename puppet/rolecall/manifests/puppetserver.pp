@@ -93,6 +93,13 @@ class rolecall::puppetserver (
     }
   }
 
+  # Both want agents' port, one after the other: who leaves it goes first.
+  if $behind_balancer and $ensure == 'present' {
+    Service[$service] -> Service <| title == 'rolecall-balancer.service' |>
+  } else {
+    Service <| title == 'rolecall-balancer.service' |> -> Service[$service]
+  }
+
   ensure_packages([$package])
   # A restart, not a reload: the web server's settings are read once.
   service { $service:

@@ -77,6 +77,8 @@ describe 'rolecall::puppetserver' do
 
       it { is_expected.to compile.with_all_deps }
 
+      it { is_expected.to contain_service('puppetserver').that_comes_before('Service[rolecall-balancer.service]') }
+
       it 'listens on loopback alone, before it believes what is said of clients' do
         is_expected.to contain_rolecall_setting('webserver.conf host').with_value('"127.0.0.1"')
         is_expected.to contain_rolecall_setting('webserver.conf ssl-port').with_gone(true)
@@ -114,6 +116,13 @@ describe 'rolecall::puppetserver' do
     end
 
     it { is_expected.not_to contain_file('/var/cache/rolecall') }
+
+    context 'with its balancer' do
+      let(:pre_condition) { "class { 'rolecall::balancer': ensure => absent }" }
+
+      it { is_expected.to compile.with_all_deps }
+      it { is_expected.to contain_service('puppetserver').that_requires('Service[rolecall-balancer.service]') }
+    end
   end
 
   refuses(ensure: 'running', classifier: 'ldap', signing: 'yes', reports: 'store', cert: 'cert.pem', key: 'key.pem',
