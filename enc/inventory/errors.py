@@ -84,11 +84,15 @@ _BY_CLASS: Mapping[type[exceptions.RedisError], str] = {
     exceptions.NoPermissionError: "NOPERM",
     exceptions.MasterDownError: "MASTERDOWN",
 }
+_RIGHTS = "give this user the rights that docs/redis.md names"
+# NOPERM, as Redis says it of a command in a script.
+_IN_A_SCRIPT = "The user executing the script can't"
 _REMEDIES: Mapping[str, str] = {
     "READONLY": "it is a replica: point REDIS_URL at the primary",
     "OOM": "it is full: raise its maxmemory",
     "MISCONF": "it cannot save to its disk: make space there, see its log",
-    "NOPERM": "give this user the rights that docs/redis.md names",
+    "NOPERM": _RIGHTS,
+    _IN_A_SCRIPT: _RIGHTS,
     "MASTERDOWN": "it is a replica without its primary: point REDIS_URL at the primary",
     "BUSY": "somebody else's script blocks it: see SCRIPT KILL",
 }
@@ -130,7 +134,7 @@ def as_ours(error: BaseException, key: str) -> StoreError:
             return CorruptError(key, "has a value of the wrong type")
         case exceptions.ResponseError():
             msg = f"Redis says: {_said(error)}{_remedy(error)}"
-            if isinstance(error, exceptions.NoPermissionError) or "NOPERM" in msg:
+            if _RIGHTS in msg:
                 return StoreRefusedError(msg)
         case exceptions.TimeoutError():
             msg = "Redis did not answer in time; is it overloaded, stopped, or behind a firewall?"

@@ -252,6 +252,25 @@ local key, what = first_wrong(old, new)
 if key then return { 'wrong', key, what } end
 if command.born and has_ended(new) then return { 'archived' } end
 
+-- Redis 7 looks at rights command by command, and takes nothing back: what not everybody may do who may
+-- change a node is asked for before. 6.2 cannot be asked.
+local function needed()
+  if command.ending then
+    return { { 'HSET', archive_key, 'x', 'x' }, { 'ZADD', 'archived', '1', certname } }
+  end
+  local launch = command.born and new.launch and 'launch:' .. new.launch
+  if launch and redis.call('EXISTS', launch) == 1 then return { { 'HINCRBY', launch, 'got', '1' } } end
+  return {}
+end
+
+if redis.acl_check_cmd then
+  for _, arguments in ipairs(needed()) do
+    if not redis.acl_check_cmd(unpack(arguments)) then
+      return redis.error_reply('NOPERM no right to ' .. arguments[1] .. ' ' .. arguments[2])
+    end
+  end
+end
+
 -- The event first, or the run: it is what Redis may refuse, for want of memory or of a stream id.
 if command.event then append_event(certname, command.event) end
 if command.run then add_run(command.run) end

@@ -10,9 +10,16 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from enc.inventory import COMMAND_TIMEOUT, Inventory, Query, connect
+from enc.inventory import (
+    COMMAND_TIMEOUT,
+    Inventory,
+    Query,
+    StoreError,
+    StoreRefusedError,
+    connect,
+)
 from enc.inventory.clock import redis_now
-from enc.model import State
+from enc.model import Node, State
 from enc.trust import password as challenge
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
@@ -152,6 +159,31 @@ class TestTheService:
     ) -> None:
         assert_refused(server, root, SERVICE, command)
 
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda store: store.roles.apply([role("new")], event()),
+            lambda store: store.launches.open(launch("l-new"), event()),
+            lambda store: store.nodes.create(
+                node("i-0000000000000000f", launch="l-00000000000000aa"), event()
+            ),
+            lambda store: store.nodes.archive(retiring(store, NODE), event()),
+        ],
+        ids=["apply", "open", "create", "archive"],
+    )
+    def test_leaves_nothing_half_done_of_what_is_the_provisioners(
+        self, server: RedisServer, root: Redis, write: Callable[[Inventory], object]
+    ) -> None:
+        """It has no business with these; whoever takes its URL for the provisioner's might."""
+        store = as_user(server, SERVICE)
+        retiring(store, NODE)
+        before = dump(root)
+
+        with pytest.raises(StoreRefusedError, match=r"rights that docs/redis\.md names"):
+            write(store)
+
+        assert dump(root) == before
+
 
 class TestTheProvisioner:
     def test_may_do_all_that_it_does(self, server: RedisServer, root: Redis) -> None:
@@ -253,9 +285,6 @@ def assert_refused(server: RedisServer, root: Redis, user: str, command: tuple[s
 
 def done_or_conflict(write: Callable[[], object]) -> None:
     """A write may meet what is there already; a right that is missing is no conflict."""
-    from enc.inventory import StoreRefusedError
-    from enc.inventory.errors import StoreError
-
     try:
         write()
     except StoreRefusedError:
@@ -264,9 +293,11 @@ def done_or_conflict(write: Callable[[], object]) -> None:
         pass
 
 
-def retiring(store: Inventory, certname: str) -> object:
+def retiring(store: Inventory, certname: str) -> Node:
     known = store.nodes.get(certname)
     assert known
+    if known.state is State.RETIRING:
+        return known
     return store.nodes.change(known, event(), state=State.RETIRING)
 
 
