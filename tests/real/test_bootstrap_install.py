@@ -1,5 +1,6 @@
 """Each way to install an agent, by real apt from a repository of the test's own."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from tests.real.newborn import LOG, PLAIN, SOON, boot, wait_bootstrapped
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("tools")]
 
 AIO = "/opt/puppetlabs/bin/puppet"
-# Of tests/real/debs.sh: apt would want Debian's agent for them, and no other.
-NEED_AN_AGENT = ("puppetserver", "puppet-terminus-puppetdb")
+# What is installed here of which apt would say: it needs Debian's agent, and no other.
+NEEDS_AN_AGENT = r"[ ,]puppet(-agent)?( \(|,|$)"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,14 @@ def bare(repo: AptRepo, bootstrap: Bootstrap) -> Iterator[Host]:
         host.run(["sh", "-c", "rm -rf /etc/apt/sources.list* /var/lib/apt/lists/*"])
         host.run(["rm", "/usr/bin/puppet"])
         yield host
+
+
+def forget_the_agent(host: Host) -> None:
+    """What is installed here would be upgraded rather than installed."""
+    listed = ["dpkg-query", "-W", "-f", "${Package}\t ${Depends}\n"]
+    needs = [line.split("\t") for line in host.run(listed).stdout.splitlines()]
+    named = [package for package, of in needs if re.search(NEEDS_AN_AGENT, of)]
+    host.run(["dpkg", "--purge", "--force-depends", *named, "puppet-agent"])
 
 
 def version_of(host: Host, package: str) -> str:
@@ -68,8 +77,7 @@ WAYS = (
 def test_installs_the_agent_and_runs_it(repo: AptRepo, way: Way) -> None:
     repo.asked.clear()
     with bare(repo, replace(PLAIN, install=way.install, repository=apt_repo.URL)) as host:
-        # what is installed here would be upgraded rather than installed
-        host.run(["dpkg", "--purge", "--force-depends", *NEED_AN_AGENT, "puppet-agent"])
+        forget_the_agent(host)
         give_distribution(host, repo)
         boot(host)
         wait_bootstrapped(host)
