@@ -109,6 +109,8 @@ class Node(_Timed):
     """A machine that Puppet knows by its certname. Empty text means: not known, or has none.
 
     Times are aware, and become UTC in whole milliseconds. ``market`` is None for foreign nodes.
+    ``held``: why converge leaves it alone. ``replace_because``: why converge is to replace it
+    though neither its age nor its role says so.
     """
 
     certname: str
@@ -137,6 +139,7 @@ class Node(_Timed):
     report_at: datetime | None = None
     retire_step: str = ""
     held: str = ""
+    replace_because: str = ""
     rev: int = 0
 
     @property
@@ -184,7 +187,8 @@ class Attempt(_Timed):
     """One CreateFleet call of a launch, as EC2 answered it.
 
     ``answers`` maps each pool that refused (``market:type:zone``, or ``*`` for the whole call)
-    to EC2's code and message.
+    to EC2's code and message. ``hopeless``: every pool of the market refused for what waiting does
+    not change. ``barred``: why nothing more is to be asked at all.
     """
 
     number: int
@@ -193,11 +197,17 @@ class Attempt(_Timed):
     wanted: int
     got: tuple[str, ...] = ()
     answers: tuple[tuple[str, str, str], ...] = ()
+    hopeless: bool = False
+    barred: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch(_Timed):
-    """One act of asking EC2 for machines. ``key`` is a secret: it makes the challenge passwords."""
+    """One act of asking EC2 for machines. ``key`` is a secret: it makes the challenge passwords.
+
+    ``market`` is the one asked first. ``asked`` counts the requests that were about to be sent,
+    the last one at ``asked_at``: one that has no attempt lost its answer, or who asked died.
+    """
 
     id: str
     role: str
@@ -213,5 +223,51 @@ class Launch(_Timed):
     state: LaunchState = LaunchState.OPEN
     heartbeat: datetime | None = None
     template: str = ""
+    spec_hash: str = ""
+    market: Market | None = None
+    asked: int = 0
+    asked_at: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
     why: str = ""
+
+
+class HoldCause(StrEnum):
+    """Who stopped a role: a person, the breaker, or launches that never became ready."""
+
+    ASKED = "asked"
+    BREAKER = "breaker"
+    FAILURES = "failures"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold(_Timed):
+    """Why converge leaves a role alone; ``role`` is "" for all of them.
+
+    ``nodes`` are those that the breaker kept from being ended. ``spec_hash`` is that of the
+    launches that failed: another one lifts the hold.
+    """
+
+    role: str = ""
+    why: str
+    since: datetime
+    by: str
+    cause: HoldCause = HoldCause.ASKED
+    nodes: tuple[str, ...] = ()
+    spec_hash: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff(_Timed):
+    """How often in a row the launches of a role failed, and until when none is opened.
+
+    ``launches`` are those counted. Of these ``unready`` had machines, none of which became ready.
+    ``pardoned`` are earlier ones, whose failed machines may still be there: they count no more.
+    """
+
+    role: str
+    spec_hash: str
+    at: datetime
+    until: datetime
+    launches: tuple[str, ...] = ()
+    unready: tuple[str, ...] = ()
+    pardoned: tuple[str, ...] = ()

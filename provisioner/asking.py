@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from enc.inventory import NotAllRecordedError, StoreError
-from enc.model import Attempt, Launch, LaunchState, Node
+from enc.model import Attempt, Launch, LaunchState, Market, Node
 from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
@@ -44,13 +44,21 @@ class Terms:
 
 
 class Asking:
-    """One launch's dialogue with EC2. ``nodes`` are recorded; ``left`` is what could not be."""
+    """One launch's dialogue with EC2. ``nodes`` are recorded; ``left`` is what could not be.
 
-    def __init__(self, context: Context, launch: Launch, terms: Terms) -> None:
+    ``patience`` is how long one request is repeated while its trouble may pass; None: as long as
+    the launch may go on.
+    """
+
+    def __init__(
+        self, context: Context, launch: Launch, terms: Terms, patience: timedelta | None = None
+    ) -> None:
         self._context, self._launch, self._terms = context, launch, terms
         self._course, self._offer = terms.course, terms.offer
         self._progress = launching.begin(terms.course)
-        self._attempt = 0
+        self._attempt, self._before = launch.asked, launch.got
+        self._patience = patience
+        self._shared = False
         self._refused: dict[Pool, Trouble] = {}
         self._asked: set[Pool] = set()
         self._lost_an_answer = False
@@ -79,6 +87,21 @@ class Asking:
                         return closed
                     self._ask(step)
 
+    def once(self, market: Market, reason: str) -> Progress:
+        """A single request, for what is missing. Raises StoreError when it cannot be recorded.
+
+        For a launch of which others have asked before, and may ask next.
+        """
+        self._progress = replace(self._progress, market=market)
+        self._shared = True
+        self._ask(Ask(market=market, count=self._course.want - self._got, reason=reason))
+        self.settle(timedelta(0))
+        return self._progress
+
+    @property
+    def _got(self) -> int:
+        return self._before + len(self.nodes)
+
     def _closed_by_others(self) -> End | None:
         """A command that was asleep for longer than a dead launch is silent must not go on."""
         there = stubbornly(
@@ -98,7 +121,7 @@ class Asking:
 
     def _wait(self, wait: Wait) -> None:
         seconds = wait.span.total_seconds()
-        got = f"{len(self.nodes)} of {self._course.want}"
+        got = f"{self._got} of {self._course.want}"
         self._context.reporter.status(f"{got}; {wait.reason}; asking again in {seconds:.0f} s")
         self._context.clock.sleep(seconds)
         self._progress = launching.waited(self._progress)
@@ -154,6 +177,8 @@ class Asking:
         return self._with_what_was_made(request, answer) if lost else answer
 
     def _until(self) -> datetime:
+        if self._patience is not None:
+            return self._context.clock.now() + self._patience
         phase = self._progress.fallback_until or self._course.deadline
         return max(phase, self._context.clock.now() + _REPEAT_SPAN)
 
@@ -191,20 +216,27 @@ class Asking:
                 made = patiently(self._context, self._unrecorded, until)
                 self._record(self._without_surplus(made))
         except CloudError as error:
-            missing = self._course.want - len(self.nodes)
+            missing = self._course.want - self._got
             self.left.append(
                 f"perhaps {missing} machine(s) of a call whose answer was lost: EC2 cannot be "
                 f"listed now ({error})"
             )
-        self._progress = replace(self._progress, got=len(self.nodes))
+        self._progress = replace(self._progress, got=self._got)
 
     def _unrecorded(self) -> list[FleetInstance]:
         known = {node.certname for node in self.nodes}
-        return unrecorded(self._context, self._launch, self._offer, known)
+        found = unrecorded(self._context, self._launch, self._offer, known)
+        return self._not_of_others(found) if self._shared else found
+
+    def _not_of_others(self, found: list[FleetInstance]) -> list[FleetInstance]:
+        """Earlier requests of this launch have made machines, too, and recorded them."""
+        nodes, ids = self._context.inventory.nodes, [one.id for one in found]
+        there = {node.certname for node in nodes.many(ids)} | nodes.ended(ids)
+        return [one for one in found if one.id not in there]
 
     def _without_surplus(self, named: list[FleetInstance]) -> list[FleetInstance]:
         """Machines over the want were never told to anyone: they end at once."""
-        room = self._course.want - len(self.nodes)
+        room = self._course.want - self._got
         surplus = [instance.id for instance in named[room:]]
         if surplus:
             self._context.reporter.say(f"more than was wanted; terminating {', '.join(surplus)}")
@@ -261,6 +293,8 @@ class Asking:
             wanted=ask.count,
             got=tuple(node.certname for node in got),
             answers=told_by_pool(answer, self._offer),
+            hopeless=self._progress.hopeless,
+            barred=self._progress.barred,
         )
         event = self._context.event("asked EC2", role=self._launch.role, why=ask.reason)
         launches = self._context.inventory.launches
@@ -272,7 +306,7 @@ class Asking:
         barring = [r for r in answer.refusals if r.trouble not in PASSING]
         return replace(
             self._progress,
-            got=len(self.nodes),
+            got=self._got,
             tries=self._progress.tries + (0 if untried else 1),
             untried=untried,
             hopeless=all(self._refused.get(pool) in HOPELESS for pool in every),
@@ -283,4 +317,4 @@ class Asking:
     def _came(self, got: list[Node], ask: Ask) -> str:
         ids = ", ".join(node.certname for node in got[:_SHOWN])
         more = f" and {len(got) - _SHOWN} more" if len(got) > _SHOWN else ""
-        return f"{len(self.nodes)} of {self._course.want}: {ids}{more} ({ask.market})"
+        return f"{self._got} of {self._course.want}: {ids}{more} ({ask.market})"

@@ -81,15 +81,14 @@ def launch(context: Context, order: Order) -> Outcome:
 
     Once the intent is written it always ends in an Outcome, or in LaunchCutShortError.
     """
-    spec = order.launch_spec
     check_account(context)
-    ground = context.cloud.ground(ground_request(spec))
-    intent = _intent(context, order)
-    user_data = render(_bootstrap(order, intent))
+    ground = context.cloud.ground(ground_request(order.launch_spec))
+    intent = intended(context, order)
+    prepared = prepare(context, order, intent, ground)
     try:
-        context.inventory.launches.open(intent, context.event("launch opened", why=_asked(order)))
-        context.reporter.say(f"launch {intent.id}: {_asked(order)}")
-        return _run(context, order, intent, _template(context, order, intent, ground, user_data))
+        context.inventory.launches.open(intent, context.event("launch opened", why=asked(order)))
+        context.reporter.say(f"launch {intent.id}: {asked(order)}")
+        return _run(context, order, intent, prepared)
     except KeyboardInterrupt as error:
         raise LaunchCutShortError(intent.id) from error
 
@@ -105,13 +104,15 @@ def ground_request(spec: LaunchSpec) -> GroundRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Prepared:
+class Prepared:
+    """What EC2 is asked with: the launch's template, and what it stands on."""
+
     request: TemplateRequest
     ground: Ground
 
 
-def _run(context: Context, order: Order, intent: Launch, prepared: _Prepared) -> Outcome:
-    asking = _asking(context, order, intent, prepared)
+def _run(context: Context, order: Order, intent: Launch, prepared: Prepared) -> Outcome:
+    asking = Asking(context, intent, terms(context, order, intent, prepared.ground))
     end, error = End(state=LaunchState.FAILED, reason="it died"), None
     try:
         with Heart(lambda: _beat(context, intent), context.spans.heartbeat.total_seconds()):
@@ -175,7 +176,8 @@ def _beat(context: Context, intent: Launch) -> None:
     context.inventory.launches.beat(intent.id, context.clock.now())
 
 
-def _intent(context: Context, order: Order) -> Launch:
+def intended(context: Context, order: Order, owner: str = "") -> Launch:
+    """The launch as it is written down before EC2 hears of it; ``owner``: default, who asks."""
     now = context.clock.now()
     launch_id = f"l-{context.token(8)}"
     deadline = now + order.deadline
@@ -186,10 +188,12 @@ def _intent(context: Context, order: Order) -> Launch:
         want=order.count,
         deadline=deadline,
         key_expires=deadline + order.spec.fleet.ready_timeout + KEY_GRACE,
-        owner=context.who,
+        owner=owner or context.who,
         opened_at=now,
-        heartbeat=now,
+        heartbeat=None if owner else now,
         region=order.launch_spec.region,
+        spec_hash=order.role.spec_hash,
+        market=order.market,
         key=context.token(32),
         template=f"rolecall-{launch_id}",
     )
@@ -216,10 +220,10 @@ def _bootstrap(order: Order, intent: Launch) -> Bootstrap:
     )
 
 
-def _template(
-    context: Context, order: Order, intent: Launch, ground: Ground, user_data: str
-) -> _Prepared:
+def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> Prepared:
+    """The same for the same launch and role, whoever asks. Raises UserDataTooLarge."""
     spec = order.launch_spec
+    user_data = render(_bootstrap(order, intent))
     ours = {SITE_TAG: context.site, LAUNCH_TAG: intent.id, ROLE_TAG: intent.role}
     request = TemplateRequest(
         region=spec.region,
@@ -237,11 +241,12 @@ def _template(
         ),
         tags={**spec.tags, **ours},
     )
-    return _Prepared(request=request, ground=ground)
+    return Prepared(request=request, ground=ground)
 
 
-def _asking(context: Context, order: Order, intent: Launch, prepared: _Prepared) -> Asking:
-    spec, ground = order.launch_spec, prepared.ground
+def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Terms:
+    """What every request of the launch has in common."""
+    spec = order.launch_spec
     pattern = Node(
         certname="",
         role=intent.role,
@@ -266,11 +271,10 @@ def _asking(context: Context, order: Order, intent: Launch, prepared: _Prepared)
     )
     offer = Offer(tuple(spec.instance_types), one_subnet_per_zone(ground.subnets))
     price = str(spec.max_price) if spec.max_price is not None else None
-    terms = Terms(course=course, offer=offer, pattern=pattern, tags=tags, max_price=price)
-    return Asking(context, intent, terms)
+    return Terms(course=course, offer=offer, pattern=pattern, tags=tags, max_price=price)
 
 
-def _asked(order: Order) -> str:
+def asked(order: Order) -> str:
     spot = order.market is Market.SPOT
     then = ", then on-demand" if spot and order.launch_spec.fallback == "on-demand" else ""
     span = f"up to {for_people(order.deadline)}"

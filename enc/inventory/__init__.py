@@ -14,6 +14,8 @@ from enc.inventory.errors import (
     BadCursorError,
     ConflictError,
     CorruptError,
+    LeaseHeldError,
+    LeaseLostError,
     NotAllRecordedError,
     StoreError,
     StoreLostError,
@@ -21,7 +23,9 @@ from enc.inventory.errors import (
     StoreUnavailableError,
 )
 from enc.inventory.events import Event, Events
+from enc.inventory.holds import Approval, Backoffs, Holds, Suspects, Sweeps
 from enc.inventory.launches import Launches
+from enc.inventory.leases import Lease, Leases
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.nodes import Nodes
@@ -35,6 +39,7 @@ __all__ = [
     "SERVICE_TIMEOUT",
     "AlreadyThereError",
     "Applied",
+    "Approval",
     "ArchivedError",
     "BadCursorError",
     "ConflictError",
@@ -42,6 +47,9 @@ __all__ = [
     "Event",
     "Found",
     "Inventory",
+    "Lease",
+    "LeaseHeldError",
+    "LeaseLostError",
     "LookUp",
     "Meta",
     "NotAllRecordedError",
@@ -72,10 +80,20 @@ class Inventory:
     droughts: Droughts
     signing: Signing
     reports: Reports
+    leases: Leases
+    holds: Holds
+    backoffs: Backoffs
+    suspects: Suspects
+    sweeps: Sweeps
 
     @classmethod
-    def on(cls, redis: Redis) -> Inventory:
-        nodes, launches, lookups = Nodes(redis), Launches(redis), LookUps(redis)
+    def on(cls, redis: Redis, fence: str = "") -> Inventory:
+        """``fence`` is a lease's value: nothing is written but while that lease holds.
+
+        Not roles and reports, which are other programs' to write.
+        """
+        nodes, launches = Nodes(redis, fence=fence), Launches(redis, fence)
+        lookups = LookUps(redis)
         return cls(
             redis=redis,
             meta=MetaStore(redis),
@@ -85,7 +103,16 @@ class Inventory:
             roles=Roles(redis),
             launches=launches,
             events=Events(redis),
-            droughts=Droughts(redis),
-            signing=Signing(redis, nodes, launches),
+            droughts=Droughts(redis, fence),
+            signing=Signing(redis, nodes, launches, fence),
             reports=Reports(redis, nodes, lookups),
+            leases=Leases(redis),
+            holds=Holds(redis, fence),
+            backoffs=Backoffs(redis, fence),
+            suspects=Suspects(redis, fence),
+            sweeps=Sweeps(redis, fence),
         )
+
+    def under(self, lease: Lease) -> Inventory:
+        """The same store; whatever is written raises LeaseLostError once the lease is over."""
+        return Inventory.on(self.redis, lease.value)

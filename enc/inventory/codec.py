@@ -31,7 +31,7 @@ _TIMES = frozenset(
     name for kind in (Node, ArchivedNode, Role, Launch, Attempt) for name in time_fields(kind)
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBERS = frozenset({"rev", "want", "got"})
+_NUMBERS = frozenset({"rev", "want", "got", "asked"})
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
 _ENUMS: Mapping[str, type[Any]] = {"kind": Kind, "market": Market}
 _NODE_FIELDS = tuple(f.name for f in fields(Node) if f.name != "certname")
@@ -135,6 +135,8 @@ def attempt_to_text(attempt: Attempt) -> str:
             "got": attempt.got,
             "answers": attempt.answers,
         }
+        | ({"hopeless": True} if attempt.hopeless else {})
+        | ({"barred": attempt.barred} if attempt.barred else {})
     )
 
 
@@ -165,6 +167,8 @@ def _attempt_from(key: str, found: Any) -> Attempt:
             wanted=int(found["wanted"]),
             got=tuple(map(str, _list(found["got"]))),
             answers=tuple((str(p), str(c), str(said)) for p, c, said in _list(found["answers"])),
+            hopeless=found.get("hopeless") is True,
+            barred=str(found.get("barred", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptError(key, f"has an attempt that is none: {str(found)[:80]}") from error

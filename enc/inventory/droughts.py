@@ -23,9 +23,9 @@ _SPANS = tuple(min(FIRST_SPAN * 2**step, LONGEST_SPAN) for step in range(6))
 
 
 class Droughts:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, fence: str = "") -> None:
         self._redis = redis
-        self._script = Script(redis, "drought.lua")
+        self._script = Script(redis, "drought.lua", fence)
 
     def note(self, pools: Iterable[str], now: datetime) -> None:
         """These pools (``market:type:zone``) had nothing: dry for a span from now on.

@@ -36,6 +36,30 @@ class StoreLostError(StoreError):
         )
 
 
+class LeaseHeldError(StoreError):
+    """Somebody else's converge is at work; ``holder`` says whose."""
+
+    def __init__(self, holder: str, left: float) -> None:
+        self.holder = holder
+        super().__init__(
+            f"another converge is at work: {holder} holds the lease, for {left:.0f} s more if it "
+            "is not renewed; wait for its end, or stop it there"
+        )
+
+
+class LeaseLostError(StoreError):
+    """What was to be written came too late: the lease of the one who writes is no longer its own.
+
+    Nothing was changed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the lease ran out before this pass had ended, and another converge may be at work; "
+            "nothing more is changed by this one"
+        )
+
+
 class CorruptError(StoreError):
     """A key holds something that rolecall did not write; ``key`` names it."""
 

@@ -9,8 +9,14 @@ META = "meta"
 NODES = "nodes"
 ROLES = "roles"
 LAUNCHES = "launches"
+LAUNCHES_OPEN = "launches:open"
 EVENTS = "events"
 ARCHIVED = "archived"
+PAUSE = "pause"
+SUSPECTS = "suspects"
+SWEPT = "swept"
+LEASE = "lease:converge"
+EPOCH = "epoch:converge"
 
 
 def node(certname: str) -> str:
@@ -61,3 +67,21 @@ def runs(certname: str) -> str:
 
 def archive(certname: str) -> str:
     return f"archive:{certname}"
+
+
+def hold(role: str) -> str:
+    """``role`` "" means all of them."""
+    return f"hold:{role}" if role else PAUSE
+
+
+def approved(role: str) -> str:
+    return f"approved:{role}"
+
+
+def backoff(role: str) -> str:
+    return f"backoff:{role}"
+
+
+def suspect(what: str) -> str:
+    """``what`` is ``<kind>:<id>``."""
+    return f"suspect:{what}"

@@ -22,15 +22,37 @@ _KEPT = timedelta(days=400)
 
 
 class Launches:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, fence: str = "") -> None:
         self._redis = redis
-        self._writes = Writes(redis)
+        self._writes = Writes(redis, fence)
 
     def get(self, launch_id: str) -> Launch | None:
         [found] = hashes(self._redis, [keys.launch(launch_id)])
         if not found:
             check_begun(self._redis)
         return launch_from_hash(launch_id, found) if found else None
+
+    def many(self, launch_ids: Sequence[str]) -> dict[str, Launch]:
+        """Those that are there, by id."""
+        found = hashes(self._redis, [keys.launch(name) for name in launch_ids])
+        there = {n: launch_from_hash(n, h) for n, h in zip(launch_ids, found, strict=True) if h}
+        if len(there) < len(launch_ids):
+            check_begun(self._redis)
+        return there
+
+    def opened(self) -> list[Launch]:
+        """Those that are open, oldest first."""
+        with translated(keys.LAUNCHES_OPEN):
+            names: Any = self._redis.smembers(keys.LAUNCHES_OPEN)
+        if not names:
+            check_begun(self._redis)
+        found = self.many(sorted(names)).values()
+        return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+    def any_since(self, time: datetime) -> bool:
+        """Whether one was opened since then."""
+        with translated(keys.LAUNCHES):
+            return bool(self._redis.zcount(keys.LAUNCHES, score(time), "+inf"))
 
     def latest(self, count: int) -> list[Launch]:
         """The last ones opened, newest first."""
@@ -49,6 +71,7 @@ class Launches:
         commands = [
             hset(key, launch_to_hash(launch)),
             ["ZADD", keys.LAUNCHES, score(launch.opened_at), launch.id],
+            ["SADD", keys.LAUNCHES_OPEN, launch.id],
         ]
         event = replace(event, launch=launch.id, role=launch.role)
         absent: tuple[Command, str] = (["EXISTS", key], "0")
@@ -58,6 +81,17 @@ class Launches:
     def beat(self, launch_id: str, at: datetime) -> None:
         """The owner is alive. Raises ConflictError for a launch that is not in the store."""
         self._change(launch_id, [hset(keys.launch(launch_id), {"heartbeat": iso(at)})], [])
+
+    def asking(self, launch: Launch, number: int, at: datetime) -> bool:
+        """Attempt ``number`` is about to be sent: whoever dies now, no other one has its token.
+
+        False: the launch is closed, or somebody else has asked meanwhile.
+        """
+        key = keys.launch(launch.id)
+        command = hset(key, {"asked": str(number), "asked_at": iso(at)})
+        before: tuple[Command, str] = (["HGET", key, "asked"], str(launch.asked))
+        is_open: tuple[Command, str] = (["HGET", key, "state"], LaunchState.OPEN.value)
+        return self._change(launch.id, [command], [], before, is_open)
 
     def record_attempt(self, launch_id: str, attempt: Attempt, event: Event) -> None:
         """Also for a launch that is closed: what EC2 has answered is never forgotten."""
@@ -73,6 +107,7 @@ class Launches:
         key = keys.launch(launch_id)
         commands = [
             hset(key, {"state": state.value, "why": event.why}),
+            ["SREM", keys.LAUNCHES_OPEN, launch_id],
             ["EXPIRE", key, str(int(_KEPT.total_seconds()))],
             ["ZREMRANGEBYSCORE", keys.LAUNCHES, "-inf", f"({score(event.at - _KEPT)}"],
         ]

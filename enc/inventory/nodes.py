@@ -12,7 +12,7 @@ from redis import Redis
 
 from enc.certname import check_certname
 from enc.inventory import keys
-from enc.inventory.batch import CHUNK, check_begun, hashes
+from enc.inventory.batch import CHUNK, answers, check_begun, hashes
 from enc.inventory.codec import archived_from_hash, node_from_hash
 from enc.inventory.errors import (
     AlreadyThereError,
@@ -37,10 +37,10 @@ class Nodes:
     Only a store that has its meta answers "there is none"; another, StoreLostError.
     """
 
-    def __init__(self, redis: Redis, limits: Limits | None = None) -> None:
+    def __init__(self, redis: Redis, limits: Limits | None = None, fence: str = "") -> None:
         self._redis = redis
         self.limits = limits or Limits()
-        self._script = Script(redis, "node.lua")
+        self._script = Script(redis, "node.lua", fence)
 
     def get(self, certname: str) -> Node | None:
         return next(iter(self.many([certname])), None)
@@ -78,6 +78,16 @@ class Nodes:
 
     def of_launch(self, launch: str, role: str) -> list[Node]:
         return [node for node in self.of_role(role) if node.launch == launch]
+
+    def ended(self, certnames: Sequence[str]) -> frozenset[str]:
+        """Those of them that are archived."""
+        commands = [("EXISTS", keys.archive(name)) for name in certnames]
+        found: list[Any] = []
+        for start in range(0, len(commands), CHUNK):
+            found += answers(self._redis, commands[start : start + CHUNK], keys.ARCHIVED)
+        if not any(found):
+            check_begun(self._redis)
+        return frozenset(n for n, there in zip(certnames, found, strict=True) if there == 1)
 
     def of_role(self, role: str) -> list[Node]:
         """Oldest launch first."""
@@ -131,19 +141,28 @@ class Nodes:
 
         An error of another kind is raised when all have been tried.
         """
+        found = self.change_each(changes)
+        errors = [one for one in found if isinstance(one, StoreError)]
+        if grave := [error for error in errors if not isinstance(error, ConflictError)]:
+            raise grave[0]
+        return [one for one in found if isinstance(one, Node)]
+
+    def change_each(
+        self, changes: Iterable[tuple[Node, Event, dict[str, Any]]]
+    ) -> list[Node | StoreError]:
+        """Change several in few round trips: each as it is now, or why it is not changed.
+
+        Raises only what holds for all of them: the store is away, or the lease lost.
+        """
         asked = [(node, _changed(node, event.at, ch), event) for node, event, ch in changes]
         commands = [changed(node, new, event, self.limits) for node, new, event in asked]
-        done, errors = [], []
+        found: list[Node | StoreError] = []
         for (node, new, _), answer in zip(asked, self._script.each(commands), strict=True):
             try:
-                done.append(replace(new, rev=rev_of(node, answer)))
-            except ConflictError:
-                continue
+                found.append(replace(new, rev=rev_of(node, answer)))
             except StoreError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-        return done
+                found.append(error)
+        return found
 
     def report(
         self, node: Node, run: str, at: datetime, event: Event | None, **changes: Any

@@ -109,12 +109,29 @@ class Queries:
         for node, _ in self._walk(query, _BEGINNING, CHUNK):
             yield node
 
+    def every_readable(self) -> tuple[dict[str, Node], dict[str, CorruptError]]:
+        """All nodes by certname, and what is wrong with those whose hash is none of a node."""
+        nodes: dict[str, Node] = {}
+        spoilt: dict[str, CorruptError] = {}
+        for certname, _, fields in self._hashes(Query(), _BEGINNING, CHUNK):
+            try:
+                nodes[certname] = node_from_hash(certname, fields)
+            except CorruptError as error:
+                spoilt[certname] = error
+        return nodes, spoilt
+
     def _walk(self, query: Query, place: _Place, want: int) -> Iterator[tuple[Node, _Place]]:
+        for certname, score, fields in self._hashes(query, place, want):
+            yield node_from_hash(certname, fields), _Place(score, certname)
+
+    def _hashes(
+        self, query: Query, place: _Place, want: int
+    ) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """(certname, score, hash) of each."""
         while True:
             place, found = self._step(query, place, min(want, CHUNK))
             for certname, score, flat in found:
-                fields = dict(zip(flat[::2], flat[1::2], strict=True))
-                yield node_from_hash(certname, fields), _Place(score, certname)
+                yield certname, score, dict(zip(flat[::2], flat[1::2], strict=True))
             if place == _BEGINNING:
                 return
 

@@ -11,10 +11,15 @@ from redis import Redis
 from redis.exceptions import NoScriptError
 
 from enc.inventory.batch import CHUNK, answers
-from enc.inventory.errors import as_ours
+from enc.inventory.errors import LeaseLostError, as_ours
 
 # Redis forgets scripts at a restart, at a failover and at SCRIPT FLUSH.
 _UNKNOWN = NoScriptError("not asked yet")
+# In front of the scripts of one who holds the lease. Its value is the last argument: who was asleep
+# for longer than the lease must find that out in the very act of writing.
+_FENCE = (
+    "if redis.call('GET', 'lease:converge') ~= table.remove(ARGV) then return { 'fenced' } end\n"
+)
 
 
 def lua(name: str) -> str:
@@ -22,11 +27,16 @@ def lua(name: str) -> str:
 
 
 class Script:
-    """One script, called by its hash, and by its text whenever Redis does not have it."""
+    """One script, called by its hash, and by its text whenever Redis does not have it.
 
-    def __init__(self, redis: Redis, name: str) -> None:
+    With a ``fence``, the value of a lease, it does nothing and raises LeaseLostError when that is
+    not the value any more.
+    """
+
+    def __init__(self, redis: Redis, name: str, fence: str = "") -> None:
         self._redis, self._name = redis, name
-        self._text = lua(name)
+        self._text = _FENCE + lua(name) if fence else lua(name)
+        self._fence = (fence,) if fence else ()
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def run(self, keys: Sequence[str], *args: str) -> Any:
@@ -50,12 +60,15 @@ class Script:
         return found
 
     def _run(self, calls: Sequence[Sequence[str]], about: str) -> list[Any]:
-        answered = dict.fromkeys(range(len(calls)), _UNKNOWN)
+        answered: dict[int, Any] = dict.fromkeys(range(len(calls)), _UNKNOWN)
         how: tuple[str, str] = ("EVALSHA", self._sha)
         while left := [i for i, answer in answered.items() if isinstance(answer, NoScriptError)]:
             # What Redis knew no script for was not done, so it may be sent again. The text goes
             # with the first, which so is done whatever Redis forgets next: every turn gets on.
             sent = [(*how, *calls[left[0]]), *(("EVALSHA", self._sha, *calls[i]) for i in left[1:])]
+            sent = [(*call, *self._fence) for call in sent]
             answered |= zip(left, answers(self._redis, sent, about), strict=True)
             how = ("EVAL", self._text)
+        if ["fenced"] in answered.values():
+            raise LeaseLostError
         return list(answered.values())

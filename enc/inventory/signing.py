@@ -33,10 +33,10 @@ _KEY_SHOWN = 16
 class Signing:
     """The signing policy over a store. Raises StoreError's kinds: then nothing is judged."""
 
-    def __init__(self, redis: Redis, nodes: Nodes, launches: Launches) -> None:
+    def __init__(self, redis: Redis, nodes: Nodes, launches: Launches, fence: str = "") -> None:
         self._redis, self._nodes, self._launches = redis, nodes, launches
-        self._script = Script(redis, "verdict.lua")
-        self._writes = Writes(redis)
+        self._script = Script(redis, "verdict.lua", fence)
+        self._writes = Writes(redis, fence)
 
     def judge(self, certname: str, pem: bytes, *, site: str, who: str) -> Verdict:
         """The verdict, as it is recorded; ``sign`` only once the key is written down as the node's.

@@ -9,7 +9,7 @@ local command = cjson.decode(ARGV[1])
 
 local TYPES = { HSET = 'hash', HDEL = 'hash', HGET = 'hash', ZADD = 'zset', ZCARD = 'zset',
   ZREMRANGEBYSCORE = 'zset', SADD = 'set', SREM = 'set', XADD = 'stream',
-  RPUSHX = 'list', LTRIM = 'list' }
+  RPUSHX = 'list', LTRIM = 'list', GET = 'string' }
 
 local function wrong_key(commands)
   for _, arguments in ipairs(commands) do

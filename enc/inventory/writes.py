@@ -14,8 +14,8 @@ Command = Sequence[str]
 
 
 class Writes:
-    def __init__(self, redis: Redis) -> None:
-        self._script = Script(redis, "write.lua")
+    def __init__(self, redis: Redis, fence: str = "") -> None:
+        self._script = Script(redis, "write.lua", fence)
 
     def write(
         self,

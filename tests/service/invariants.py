@@ -19,9 +19,14 @@ RUNS_LENGTH = 10
 _NODE_INDEXES = ("nodes", "nodes:role:", "nodes:state:", "nodes:market:")
 _PREFIXES = (
     *("node:", "nodes:", "fleet:", "name:", "claims:", "formerly:", "life:", "runs:", "archive:"),
-    *("role:", "launch:", "drought:"),
+    *("role:", "launch:", "drought:", "hold:", "approved:", "backoff:", "suspect:"),
 )
-_SINGLE = frozenset({"meta", "nodes", "roles", "launches", "events", "archived"})
+_SINGLE = frozenset(
+    {
+        *("meta", "nodes", "roles", "launches", "launches:open", "events", "archived"),
+        *("pause", "suspects", "swept", "lease:converge", "epoch:converge"),
+    }
+)
 
 
 def dump(redis: Redis) -> dict[str, Any]:
@@ -160,3 +165,5 @@ def _check_launches(store: _Store, nodes: Mapping[str, Mapping[str, str]]) -> No
     born = Counter(node["launch"] for node in everyone if "launch" in node)
     for launch_id, launch in store.of("launch:").items():
         assert int(launch["got"]) == born[launch_id]
+    opened = {i for i, launch in store.of("launch:").items() if launch["state"] == "open"}
+    assert set(store.keys.get("launches:open", ())) == opened

@@ -1,0 +1,154 @@
+"""Roles that converge leaves alone, and what a person approved of what the breaker stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from enc.inventory import keys, notes
+from enc.inventory.batch import check_begun
+from enc.inventory.events import Event
+from enc.inventory.writes import Command, Writes
+from enc.model import Backoff, Hold
+
+APPROVED_FOR = timedelta(hours=1)
+# Longer than the longest wait between two launches: then the next failure is a first one again.
+_BACKOFF_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """``nodes`` may be ended though the breaker would not; for an hour."""
+
+    nodes: tuple[str, ...]
+    by: str
+
+
+class Holds:
+    """Only a store that has its meta answers "there is none"; another, StoreLostError."""
+
+    def __init__(self, redis: Redis, fence: str = "") -> None:
+        self._redis = redis
+        self._writes = Writes(redis, fence)
+
+    def all(self, roles: Iterable[str]) -> dict[str, Hold]:
+        """By role; "" is the pause of all of them."""
+        found = notes.read(self._redis, {name: keys.hold(name) for name in ["", *roles]}, Hold)
+        check_begun(self._redis)
+        return found
+
+    def put(self, hold: Hold, event: Event) -> None:
+        """Also over another one: who stops a role that is stopped means it."""
+        told = replace(event, role=hold.role)
+        self._writes.write([["SET", keys.hold(hold.role), notes.to_text(hold)]], [told])
+
+    def lift(self, hold: Hold, event: Event) -> bool:
+        """Take this very hold away; False where another one has taken its place, or none is left.
+
+        What the breaker had stopped may then be done, by the very nodes that it named.
+        """
+        key, told = keys.hold(hold.role), replace(event, role=hold.role)
+        commands: list[Command] = [["DEL", key]]
+        if hold.nodes:
+            approval = notes.to_text(Approval(nodes=hold.nodes, by=event.who))
+            seconds = str(int(APPROVED_FOR.total_seconds()))
+            commands.append(["SET", keys.approved(hold.role), approval, "EX", seconds])
+        same: tuple[Command, str] = (["GET", key], notes.to_text(hold))
+        return self._writes.write(commands, [told], same=[same]) is None
+
+    def approvals(self, roles: Iterable[str]) -> dict[str, Approval]:
+        wanted = {name: keys.approved(name) for name in roles}
+        return notes.read(self._redis, wanted, Approval)
+
+
+class Backoffs:
+    """How often in a row the launches of a role failed."""
+
+    def __init__(self, redis: Redis, fence: str = "") -> None:
+        self._redis = redis
+        self._writes = Writes(redis, fence)
+
+    def all(self, roles: Sequence[str]) -> dict[str, Backoff]:
+        return notes.read(self._redis, {name: keys.backoff(name) for name in roles}, Backoff)
+
+    def put(self, backoff: Backoff, event: Event) -> None:
+        kept = str(int(_BACKOFF_KEPT.total_seconds()))
+        command = ["SET", keys.backoff(backoff.role), notes.to_text(backoff), "EX", kept]
+        self._writes.write([command], [replace(event, role=backoff.role)])
+
+    def forget(self, role: str, event: Event) -> None:
+        self._writes.write([["DEL", keys.backoff(role)]], [replace(event, role=role)])
+
+
+class Suspects:
+    """What one pass has seen, and acts on only when a later one sees it again.
+
+    ``<kind>:<id>`` -> when it was first seen. What is no longer seen is to be cleared: a second
+    sight a day later is a first one.
+    """
+
+    def __init__(self, redis: Redis, fence: str = "") -> None:
+        self._redis = redis
+        self._writes = Writes(redis, fence)
+
+    def all(self) -> dict[str, datetime]:
+        named = notes.members(self._redis, keys.SUSPECTS)
+        wanted = {name: keys.suspect(name) for name in named}
+        found = notes.read(self._redis, wanted, _Seen)
+        return {name: seen.first_seen for name, seen in found.items()}
+
+    def add(self, named: Sequence[str], at: datetime) -> None:
+        text = notes.to_text(_Seen(first_seen=at))
+        self._writes.write(
+            [
+                command
+                for name in named
+                for command in (
+                    ["SET", keys.suspect(name), text, "EX", "86400"],
+                    ["SADD", keys.SUSPECTS, name],
+                )
+            ],
+            [],
+        )
+
+    def clear(self, named: Sequence[str]) -> None:
+        self._writes.write(
+            [
+                command
+                for name in named
+                for command in (
+                    ["DEL", keys.suspect(name)],
+                    ["SREM", keys.SUSPECTS, name],
+                )
+            ],
+            [],
+        )
+
+
+class Sweeps:
+    """When everything was last looked over, and not only where we expect something."""
+
+    def __init__(self, redis: Redis, fence: str = "") -> None:
+        self._redis = redis
+        self._writes = Writes(redis, fence)
+
+    def done(self) -> bool:
+        """Whether it is not long since."""
+        return bool(notes.members(self._redis, keys.SWEPT))
+
+    def note(self, regions: Sequence[str], span: timedelta) -> None:
+        seconds = str(int(span.total_seconds()))
+        commands = [
+            ["DEL", keys.SWEPT],
+            ["SADD", keys.SWEPT, *regions],
+            ["EXPIRE", keys.SWEPT, seconds],
+        ]
+        self._writes.write(commands, [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    first_seen: datetime

@@ -1,0 +1,70 @@
+"""Small values kept as JSON text, one to a key: what converge and people tell the next pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from redis import Redis
+
+from enc.inventory.batch import check_begun
+from enc.inventory.codec import iso, parse_iso, parsed
+from enc.inventory.errors import CorruptError, translated
+from enc.model import time_fields
+
+T = TypeVar("T")
+
+
+def read(redis: Redis, wanted: Mapping[str, str], kind: type[T]) -> dict[str, T]:
+    """What stands at the keys: ``wanted`` maps a name of the caller's to its key."""
+    if not wanted:
+        return {}
+    with translated(next(iter(wanted.values()))):
+        found: Any = redis.mget(list(wanted.values()))
+    pairs = zip(wanted.items(), found, strict=True)
+    return {name: from_text(kind, key, text) for (name, key), text in pairs if text}
+
+
+def members(redis: Redis, key: str) -> list[str]:
+    """Of a set, sorted; StoreLostError where nothing is there for want of an inventory."""
+    with translated(key):
+        found: Any = redis.smembers(key)
+    if not found:
+        check_begun(redis)
+    return sorted(found)
+
+
+def to_text(value: Any) -> str:
+    said = {f.name: getattr(value, f.name) for f in fields(value)}
+    plain = {n: iso(v) if isinstance(v, datetime) else v for n, v in said.items() if v != ""}
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(kind: type[T], key: str, text: str) -> T:
+    """Raises CorruptError."""
+    said = parsed(key, text)
+    if not isinstance(said, dict):
+        raise CorruptError(key, "is not a map")
+    try:
+        return kind(**{f.name: _value(kind, f, said) for f in _given(kind, said)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptError(key, f"lacks or garbles {error}") from error
+
+
+def _given(kind: Any, said: Mapping[str, Any]) -> Sequence[Any]:
+    return [f for f in fields(kind) if f.name in said or f.default is MISSING]
+
+
+def _value(kind: type[Any], field: Any, said: Mapping[str, Any]) -> Any:
+    value = said[field.name]
+    if field.name in time_fields(kind):
+        return parse_iso(value)
+    if isinstance(value, list):
+        return tuple(str(one) for one in value)
+    if not isinstance(value, str):
+        raise TypeError(field.name)
+    # An enumeration's default tells its type.
+    return value if field.default in (MISSING, "") else type(field.default)(value)

@@ -1,0 +1,121 @@
+"""Launches that fail, and those that never become ready: a role is stopped before it burns money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from enc.model import Backoff, Hold, HoldCause, Node, State
+from provisioner.domain.actions import Action, BackOff, Forgive, Resume, Stop
+from provisioner.domain.openlaunches import backoff_span
+from provisioner.domain.world import KnownRole, World
+
+_IN_A_ROW = 2
+_KEPT = 20  # launches named in a record
+
+
+def failures(world: World, known: KnownRole, nodes: Sequence[Node]) -> Iterator[Action]:
+    """``nodes`` are the role's fleet nodes as they will be."""
+    name, backoff = known.role.name, world.backoffs.get(known.role.name)
+    hold = world.holds.get(name)
+    well = _well_since(nodes, backoff, hold)
+    if hold and hold.cause is HoldCause.FAILURES:
+        if hold.spec_hash != known.role.spec_hash:
+            yield Resume(hold=hold, reason="the role's launch section has changed since")
+        elif well:
+            yield Resume(hold=hold, reason=f"{well} became ready after all")
+    if backoff and backoff.spec_hash != known.role.spec_hash:
+        backoff = None
+    elif backoff and backoff.launches and well:
+        yield Forgive(backoff=pardon(backoff, world.now), reason=f"{well} became ready")
+        return
+    yield from _never_ready(world, known, nodes, backoff)
+
+
+def counted(
+    world: World, role: KnownRole, backoff: Backoff | None, launch: str, *, unready: bool
+) -> Backoff:
+    """The record with one more failed launch. Counting the same launch again changes nothing."""
+    if backoff is None or backoff.spec_hash != role.role.spec_hash:
+        backoff = Backoff(
+            role=role.role.name, spec_hash=role.role.spec_hash, at=world.now, until=world.now
+        )
+    launches = _with(backoff.launches, launch)
+    span = backoff_span(len(launches), world)
+    return replace(
+        backoff,
+        at=world.now,
+        until=max(backoff.until, world.now + span),
+        launches=launches,
+        unready=_with(backoff.unready, launch) if unready else backoff.unready,
+    )
+
+
+def pardon(backoff: Backoff, now: datetime) -> Backoff:
+    """Nothing counts any more, nor will what failed until now."""
+    past = (*backoff.pardoned, *backoff.launches)[-_KEPT:]
+    return replace(backoff, at=now, until=now, launches=(), unready=(), pardoned=past)
+
+
+def _with(launches: tuple[str, ...], one: str) -> tuple[str, ...]:
+    return launches if one in launches else (*launches, one)[-_KEPT:]
+
+
+def _well_since(nodes: Sequence[Node], backoff: Backoff | None, hold: Hold | None) -> str:
+    """A node that became ready after the last failure."""
+    times = [backoff.at] if backoff else []
+    times += [hold.since] if hold and hold.cause is HoldCause.FAILURES else []
+    if not times:
+        return ""
+    after = (n for n in nodes if n.state is State.READY and n.ready_at)
+    return next((n.certname for n in after if n.ready_at and n.ready_at > max(times)), "")
+
+
+def _never_ready(
+    world: World, known: KnownRole, nodes: Sequence[Node], backoff: Backoff | None
+) -> Iterator[Action]:
+    noted = (*backoff.unready, *backoff.pardoned) if backoff else ()
+    fresh = [one for one in _beyond_hope(known, nodes) if one not in noted]
+    for launch in fresh:
+        backoff = counted(world, known, backoff, launch, unready=True)
+        why = f"no machine of launch {launch} became ready"
+        yield BackOff(backoff=backoff, reason=why)
+    if fresh and backoff and len(backoff.unready) >= _IN_A_ROW:
+        yield _stop(world, known, backoff)
+
+
+def _beyond_hope(known: KnownRole, nodes: Sequence[Node]) -> list[str]:
+    """Launches of this spec of which each machine that we still know has failed."""
+    of: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.launch and node.spec_hash == known.role.spec_hash:
+            of.setdefault(node.launch, []).append(node)
+    return [launch for launch, ours in of.items() if _all_failed(ours)]
+
+
+def _all_failed(nodes: Sequence[Node]) -> bool:
+    never = all(node.ready_at is None for node in nodes)
+    return never and any(n.state is State.FAILED for n in nodes) and not any(map(_may_be, nodes))
+
+
+def _may_be(node: Node) -> bool:
+    return node.state in (State.PENDING, State.RUNNING)
+
+
+def _stop(world: World, known: KnownRole, backoff: Backoff) -> Stop:
+    name = known.role.name
+    why = (
+        f"{len(backoff.unready)} launches in a row never became ready ({', '.join(backoff.unready)})"
+        f": see 'provisioner ls --role {name}'; a changed launch section, or "
+        f"'provisioner resume {name}', goes on"
+    )
+    hold = Hold(
+        role=name,
+        why=why,
+        since=world.now,
+        by="converge",
+        cause=HoldCause.FAILURES,
+        spec_hash=known.role.spec_hash,
+    )
+    return Stop(hold=hold, reason=why)

@@ -1,0 +1,321 @@
+"""How many of a role there are to be: filled, replaced in turn, and drained when there are too many.
+
+Counts, no pairs: a replacement is any node that is ready beyond the size. What is wanted grows by
+at most ``surge`` beyond the size, and falls below it by our act by at most ``max_unavailable``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from enc.durations import for_people
+from enc.model import Backoff, Hold, HoldCause, Kind, Launch, LaunchState, Node, State
+from provisioner.domain.actions import Action, Drain, Open, Stop
+from provisioner.domain.windows import is_open
+from provisioner.domain.world import KnownRole, World
+from provisioner.ports import SPEC_TAG
+
+# Machines born together must not die together: each is replaced up to this part of max_age early.
+_SPREAD = 0.1
+_OPEN_AT_ONCE = 2
+_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """A ready node that is to be replaced, and why."""
+
+    node: Node
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """One role's fleet as it will be when what EC2 says has been written down.
+
+    ``wanted`` counts nodes and open wants; ``ready`` are those that we can see to be so, oldest
+    first; ``due`` are the ready ones to be replaced, the most urgent first.
+    """
+
+    role: KnownRole
+    size: int
+    wanted: int
+    ready: tuple[Node, ...]
+    due: tuple[Due, ...]
+    asking: tuple[Launch, ...]
+    hold: Hold | None
+    backoff: Backoff | None
+    approved: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        return self.role.role.name
+
+    @property
+    def surge(self) -> int:
+        return self.role.spec.fleet.surge
+
+    @property
+    def floor(self) -> int:
+        """So many stay ready, whatever we do: with a surge the replacement comes first."""
+        below = 0 if self.surge else self.role.spec.fleet.max_unavailable
+        return max(self.size - below, 0)
+
+    @property
+    def target(self) -> int:
+        return self.size + min(len(self.due), self.surge)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """``notes`` say what is not done, and why."""
+
+    actions: tuple[Action, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def fleet_of(
+    world: World, known: KnownRole, nodes: Sequence[Node], missing: Mapping[str, int]
+) -> Fleet:
+    """``nodes`` are the role's fleet nodes to come, ``missing`` what each open launch still wants."""
+    name, size = known.role.name, known.spec.fleet.size or 0
+    counted = [node for node in nodes if node.state in world.rules.counted]
+    ready = [n for n in counted if n.state is State.READY and world.readable(n.region)]
+    ready.sort(key=lambda node: (node.launched_at, node.certname))
+    asking = [one for one in world.launches.values() if _asks(one, name) and missing.get(one.id)]
+    due = tuple(_due(world, known, node) for node in ready)
+    return Fleet(
+        role=known,
+        size=size,
+        wanted=len(counted) + sum(missing[one.id] for one in asking),
+        ready=tuple(ready),
+        due=tuple(sorted(filter(None, due), key=_urgency)),
+        asking=tuple(asking),
+        hold=world.hold(name),
+        backoff=_in_force(world, known),
+        approved=world.approved.get(name, frozenset()),
+    )
+
+
+def decide_fleet(world: World, fleet: Fleet) -> Decided:
+    """Fill and launch replacements; drain what is replaced, and what is too much."""
+    if fleet.role.spec.fleet.size is None:
+        return Decided()
+    filling, why_not = _fill(world, fleet)
+    draining = _drains(world, fleet)
+    waiting = _waiting(fleet, why_not) if fleet.due and not draining.actions else ""
+    notes = [*([f"{fleet.name}: {why_not}"] if why_not else []), *draining.notes]
+    notes += [waiting] if waiting else []
+    return Decided(actions=(*draining.actions, *filling), notes=tuple(notes))
+
+
+# Filling --------------------------------------------------------------------------------------
+
+
+def _fill(world: World, fleet: Fleet) -> tuple[list[Action], str]:
+    """What to launch now, or why nothing."""
+    missing = fleet.target - fleet.wanted
+    if fleet.hold is not None:
+        # What the breaker keeps from ending may still lose machines to EC2.
+        missing = fleet.size - fleet.wanted
+    if missing <= 0:
+        return [], ""
+    if why := _barred(world, fleet):
+        return [], f"{missing} missing and not launched: {why}"
+    spec = fleet.role.spec
+    most = spec.launch.max if spec.launch else 0
+    count = min(missing, most)
+    return [
+        Open(
+            name=fleet.name,
+            count=count,
+            most=fleet.wanted + count,
+            spec_hash=fleet.role.role.spec_hash,
+            reason=_why_launch(fleet, missing),
+        )
+    ], ""
+
+
+def _barred(world: World, fleet: Fleet) -> str:
+    if fleet.hold is not None and fleet.hold.cause is not HoldCause.BREAKER:
+        return _held(fleet)
+    launch = fleet.role.spec.launch
+    if launch is None or not world.readable(launch.region):
+        return f"region {launch.region if launch else '?'} cannot be read"
+    if len(fleet.asking) >= _OPEN_AT_ONCE:
+        return f"{len(fleet.asking)} launches of it are still open"
+    if fleet.backoff and not world.untimed and fleet.backoff.until > world.now:
+        left = for_people(fleet.backoff.until - world.now)
+        return f"{len(fleet.backoff.launches)} launches failed in a row; the next one in {left}"
+    if fleet.backoff and world.untimed:
+        return f"launches failed, and when the next one is due is not known: {world.untimed}"
+    return ""
+
+
+def _why_launch(fleet: Fleet, missing: int) -> str:
+    short = min(max(fleet.size - fleet.wanted, 0), missing)
+    extra = missing - short
+    parts = []
+    if short:
+        parts.append(f"{short} of {fleet.size} missing")
+    if extra:
+        parts.append(f"to replace {_listed(fleet.due[:extra])}")
+    return "; ".join(parts)
+
+
+# Draining -------------------------------------------------------------------------------------
+
+
+def _drains(world: World, fleet: Fleet) -> Decided:
+    if fleet.hold is not None:
+        return Decided()
+    spare = len(fleet.ready) - fleet.floor
+    replaced = list(fleet.due[: max(min(spare, _in_turn(fleet)), 0)])
+    surplus = _surplus(fleet, replaced, spare)
+    if stop := _breaker(world, fleet, replaced, surplus):
+        return Decided(actions=(stop,), notes=(f"{fleet.name} is held: {stop.reason}",))
+    chosen = [*replaced, *surplus]
+    return Decided(
+        actions=tuple(Drain(node=one.node, floor=fleet.floor, reason=one.why) for one in chosen)
+    )
+
+
+def _in_turn(fleet: Fleet) -> int:
+    """Without a surge the old go first, and never so many at once that the breaker would act."""
+    return len(fleet.ready) if fleet.surge else max(len(fleet.ready) // 3, 1)
+
+
+def _surplus(fleet: Fleet, replaced: Sequence[Due], spare: int) -> list[Due]:
+    """Oldest first."""
+    left = len(fleet.due) - len(replaced)
+    too_many = fleet.wanted - len(replaced) - fleet.size - min(left, fleet.surge)
+    count = max(min(too_many, len(fleet.ready) - fleet.size - len(replaced), spare), 0)
+    taken = {one.node.certname for one in replaced}
+    free = [node for node in fleet.ready if node.certname not in taken and not node.held]
+    why = f"one more than the size of {fleet.size}"
+    return [Due(node=node, why=why) for node in free[:count]]
+
+
+def _breaker(
+    world: World, fleet: Fleet, replaced: Sequence[Due], surplus: Sequence[Due]
+) -> Stop | None:
+    """More than a third of the ready ones without a replacement, and nobody has approved it."""
+    covered = max(len(fleet.ready) - fleet.size, 0) if not surplus else 0
+    bare = [*replaced[covered:], *surplus]
+    risky = [one.node for one in bare if one.node.certname not in fleet.approved]
+    some = len(risky) > 1 and len(risky) * 3 > len(fleet.ready)
+    if world.rules.force or not (some or (risky and fleet.size == 0)):
+        return None
+    why = (
+        f"{len(risky)} of {len(fleet.ready)} ready nodes would go without a replacement "
+        f"(size {fleet.size}); 'provisioner resume {fleet.name}' approves it"
+    )
+    hold = Hold(
+        role=fleet.name,
+        why=why,
+        since=world.now,
+        by="converge",
+        cause=HoldCause.BREAKER,
+        nodes=tuple(node.certname for node in risky),
+    )
+    return Stop(hold=hold, reason=why)
+
+
+# What is due ----------------------------------------------------------------------------------
+
+
+def _due(world: World, known: KnownRole, node: Node) -> Due | None:
+    if node.held:
+        return None
+    why = node.replace_because or _soon_over(world, known, node)
+    if not why and is_open(known.spec.fleet.windows, world.now) and not world.untimed:
+        why = _other_spec(world, known, node) or _too_old(world, known, node)
+    return Due(node=node, why=why) if why else None
+
+
+def _urgency(due: Due) -> tuple[bool, datetime, str]:
+    """What was asked for, or advised, first; then the oldest."""
+    return not due.node.replace_because, due.node.launched_at, due.node.certname
+
+
+def _soon_over(world: World, known: KnownRole, node: Node) -> str:
+    if world.untimed or node.expires_at is None:
+        return ""
+    fleet = known.spec.fleet
+    soon = node.expires_at - fleet.ready_timeout - fleet.drain
+    return f"its life ends at {node.expires_at:%H:%M} UTC" if world.now >= soon else ""
+
+
+def _other_spec(world: World, known: KnownRole, node: Node) -> str:
+    """Not for a role that is older than the machine: then the store was restored, not the role."""
+    wanted = known.role.spec_hash
+    if not wanted or not node.spec_hash or node.spec_hash == wanted:
+        return ""
+    instance = world.instance(node)
+    made_from = applied_at(instance.tags.get(SPEC_TAG, "")) if instance else None
+    applied = known.role.applied_at
+    if made_from and applied and applied.replace(microsecond=0) < made_from:
+        return ""
+    return "the role's launch section has changed"
+
+
+def applied_at(tag: str) -> datetime | None:
+    """When the role was applied that a machine was launched from, as its tag says."""
+    try:
+        time = datetime.fromisoformat(tag.rpartition(":")[0])
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def _too_old(world: World, known: KnownRole, node: Node) -> str:
+    most, age = known.spec.fleet.max_age, world.now - node.launched_at
+    if most is None or age < most * (1 - _SPREAD * spread(node.certname)):
+        return ""
+    return f"it is {for_people(age)} old (max_age {for_people(timedelta(0) + most)})"
+
+
+def spread(certname: str) -> float:
+    """In [0, 1), always the same for one node."""
+    digest = hashlib.sha256(certname.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+# Words ----------------------------------------------------------------------------------------
+
+
+def _waiting(fleet: Fleet, why_not: str) -> str:
+    """Why what is due still stands, so that "too old" is never a riddle."""
+    what = f"{fleet.name}: {len(fleet.due)} due to be replaced ({_listed(fleet.due)})"
+    if fleet.hold is not None:
+        return f"{what}, and not touched: {_held(fleet)}"
+    if why_not:
+        return f"{what}; waiting: {why_not}"
+    return f"{what}; waiting until replacements are ready ({len(fleet.ready)} of {fleet.target})"
+
+
+def _held(fleet: Fleet) -> str:
+    hold = fleet.hold
+    assert hold is not None
+    whose = f"{fleet.name} is held" if hold.role else "everything is paused"
+    again = f"'provisioner resume{' ' + hold.role if hold.role else ''}'"
+    return f"{whose} since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.by}: {hold.why}; {again}"
+
+
+def _listed(due: Sequence[Due]) -> str:
+    named = ", ".join(f"{one.node.certname}: {one.why}" for one in due[:_NAMED])
+    return f"{named} and {len(due) - _NAMED} more" if len(due) > _NAMED else named
+
+
+def _asks(launch: Launch, role: str) -> bool:
+    is_fleet = launch.kind is Kind.FLEET
+    return is_fleet and launch.role == role and launch.state is LaunchState.OPEN
+
+
+def _in_force(world: World, known: KnownRole) -> Backoff | None:
+    """Failures of an earlier spec say nothing of this one."""
+    found = world.backoffs.get(known.role.name)
+    return found if found and found.spec_hash == known.role.spec_hash else None

@@ -1,0 +1,126 @@
+"""What one pass of converge knows when it decides: facts, each with whether it could be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from enc.model import Backoff, Hold, Kind, Launch, Node, Role, State
+from provisioner.ports import Instance
+from provisioner.rolesfile.spec import RoleSpec
+
+CONVERGE = "converge"  # the owner of a launch that any pass moves on
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownRole:
+    """A role as it is stored, and as it is read."""
+
+    role: Role
+    spec: RoleSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """All that EC2 listed there, or ``error``: then nothing is known of it, and nothing decided.
+
+    ``templates`` are (name, launch id); None where they were not asked for.
+    """
+
+    name: str
+    instances: Mapping[str, Instance] = field(default_factory=dict)
+    templates: tuple[tuple[str, str], ...] | None = None
+    error: str = ""
+
+
+class Warned(StrEnum):
+    """What EC2 said of a machine ahead of time."""
+
+    INTERRUPTION = "interruption"
+    REBALANCE = "rebalance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spans:
+    """The spans that decisions are made with."""
+
+    suspect: timedelta = timedelta(seconds=60)
+    dead: timedelta = timedelta(seconds=30)
+    # EC2's listings may miss a new machine for minutes.
+    young: timedelta = timedelta(minutes=5)
+    first_backoff: timedelta = timedelta(minutes=1)
+    longest_backoff: timedelta = timedelta(minutes=30)
+    # A launch that has asked for nothing for so long beyond its deadline belongs to the past.
+    stale: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the invariants hang on; tests put in wrong ones, and must see them caught."""
+
+    counted: frozenset[State] = frozenset({State.PENDING, State.RUNNING, State.READY})
+    force: bool = False  # no breaker
+    prune: bool = False  # nodes whose role is gone end
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """``untimed``: why no decision may hang on the time; "" where the clocks agree.
+
+    ``archived``: which of the unrecorded machines are known to have ended. ``requests``: whose
+    certificate requests wait; None where there is no CA, or ``ca_error`` says why it said nothing.
+    ``unreadable``: certnames whose records are damaged, and how: they are there, and left alone.
+    So are ``unreadable_roles``, which are not among ``roles``.
+    """
+
+    now: datetime
+    site: str
+    roles: Mapping[str, KnownRole]
+    nodes: Mapping[str, Node]
+    regions: Mapping[str, Region]
+    launches: Mapping[str, Launch] = field(default_factory=dict)
+    archived: frozenset[str] = frozenset()
+    suspects: Mapping[str, datetime] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    backoffs: Mapping[str, Backoff] = field(default_factory=dict)
+    requests: tuple[str, ...] | None = None
+    warned: Mapping[str, Warned] = field(default_factory=dict)
+    untimed: str = ""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable_roles: Mapping[str, str] = field(default_factory=dict)
+    ca_error: str = ""
+    spans: Spans = field(default_factory=Spans)
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def paused(self) -> Hold | None:
+        return self.holds.get("")
+
+    def hold(self, role: str) -> Hold | None:
+        """What stops this role: the pause of all of them, or its own hold."""
+        return self.paused or self.holds.get(role)
+
+    def instance(self, node: Node) -> Instance | None:
+        region = self.regions.get(node.region)
+        return region.instances.get(node.instance_id) if region else None
+
+    def readable(self, region: str) -> bool:
+        found = self.regions.get(region)
+        return found is not None and not found.error
+
+    def ready_timeout(self, role: str) -> timedelta:
+        """Also of a role that is gone: its nodes had the default's time."""
+        known = self.roles.get(role)
+        return known.spec.fleet.ready_timeout if known else timedelta(minutes=15)
+
+    def seen_twice(self, what: str) -> bool:
+        """Whether an earlier pass, long enough ago, has seen this suspicion too."""
+        first = self.suspects.get(what)
+        return not self.untimed and first is not None and self.now - first >= self.spans.suspect
+
+
+def launched_by_us(node: Node) -> bool:
+    return node.kind is not Kind.FOREIGN
