@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from enc.inventory import Event, Inventory
-from provisioner.ports import CA, Clock, Cloud, PuppetDB
+from provisioner.ports import CA, Clock, Cloud, Notices, PuppetDB
 
 
 class Reporter(Protocol):
@@ -43,6 +43,20 @@ class Spans:
     record: timedelta = timedelta(seconds=30)
     # How long a call that may pass by itself is tried again where no other deadline rules.
     patience: timedelta = timedelta(seconds=30)
+    # EC2's listings may miss a new machine for minutes.
+    young: timedelta = timedelta(minutes=5)
+    # A converge that is silent for so long has lost its lease; it says that it lives three times.
+    lease: timedelta = timedelta(seconds=60)
+    # A pass repeats a call for this long: what does not come waits for the next pass.
+    pass_patience: timedelta = timedelta(seconds=10)
+    # Clocks that differ by more than this: nothing is decided that hangs on the time.
+    skew: timedelta = timedelta(seconds=60)
+    # So often every region, and every launch template, is looked at.
+    sweep: timedelta = timedelta(hours=1)
+    first_backoff: timedelta = timedelta(minutes=1)
+    longest_backoff: timedelta = timedelta(minutes=30)
+    # A launch that has asked for nothing for so long beyond its deadline belongs to the past.
+    stale: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,7 @@ class Context:
 
     ``ca`` and ``puppetdb`` are None where they are not configured. ``spared()`` tells the certnames
     whose certificates are never revoked, each with its reason: without them nothing works.
+    ``at_once`` bounds how many calls a pass of converge has under way at a time.
     """
 
     cloud: Cloud
@@ -66,6 +81,8 @@ class Context:
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
     spared: Callable[[], Mapping[str, str]] = dict
+    notices: Notices | None = None
+    at_once: int = 8
 
     def event(self, what: str, **fields: Any) -> Event:
         return Event(what=what, who=self.who, at=self.clock.now(), **fields)

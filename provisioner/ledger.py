@@ -25,8 +25,11 @@ class Retirement:
 
 
 class Ledger:
-    def __init__(self, context: Context, why: str) -> None:
-        self.context, self.why = context, why
+    """``why`` each node ends: the archive keeps it."""
+
+    def __init__(self, context: Context, why: str | Callable[[Node], str]) -> None:
+        self.context = context
+        self._why = why if callable(why) else lambda _node: why
         self._archived: list[str] = []
         self._remaining: dict[str, str] = {}
         self._told: set[str] = set()
@@ -52,7 +55,7 @@ class Ledger:
 
     def change(self, node: Node, what: str, *, why: str = "", **fields: Any) -> Node:
         event = self.context.event(
-            what, node=node.certname, role=node.role, launch=node.launch, why=why or self.why
+            what, node=node.certname, role=node.role, launch=node.launch, why=why or self._why(node)
         )
         return self.context.inventory.nodes.change(node, event, **fields)
 
@@ -61,7 +64,7 @@ class Ledger:
 
     def archive(self, node: Node) -> None:
         event = self.context.event(
-            "archived", node=node.certname, role=node.role, launch=node.launch, why=self.why
+            "archived", node=node.certname, role=node.role, launch=node.launch, why=self._why(node)
         )
         self.context.inventory.nodes.archive(node, event)
         self._archived.append(node.certname)

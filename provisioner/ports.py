@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -270,6 +270,12 @@ class Cloud(Protocol):
 
     def tag(self, region: str, ids: Sequence[str], tags: Mapping[str, str]) -> None: ...
 
+    def skew(self, region: str) -> timedelta | None:
+        """How far EC2's clock was ahead of ours at its last answer there; to a second or two.
+
+        Nothing is asked; None where it has not answered yet.
+        """
+
 
 class Refusal(StrEnum):
     """What no answer, or a no, of Puppet's CA or of PuppetDB means for the one who asked."""
@@ -323,6 +329,37 @@ class CA(Protocol):
 class PuppetDB(Protocol):
     def deactivate(self, certname: str, at: datetime) -> None:
         """What is known of the node ends at this time. Raises PuppetError; may be repeated."""
+
+
+class Warned(StrEnum):
+    """What EC2 says of a machine by itself."""
+
+    INTERRUPTION = "interruption"
+    REBALANCE = "rebalance"
+    STATE = "state"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """``handle`` is the queue's word for the message."""
+
+    instance_id: str
+    region: str
+    kind: Warned
+    at: datetime
+    action: str = ""
+    state: str = ""
+    handle: str = field(default="", repr=False)
+
+
+class Notices(Protocol):
+    """What EC2 has said ahead of time. Each message comes until it is said to be done."""
+
+    def take(self, most: int = 1000) -> tuple[Notice, ...]:
+        """What is there now; raises CloudError."""
+
+    def done(self, notices: Sequence[Notice]) -> None:
+        """What came of them is written down; does not raise for what may pass."""
 
 
 SITE_TAG = "rolecall:site"

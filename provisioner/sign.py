@@ -53,7 +53,7 @@ def sign_pending(context: Context, ca: CA) -> Iterator[Judged]:
     Each comes as it is done. Raises PuppetError where the CA cannot be asked for the list, and
     StoreError: without the store nothing is judged.
     """
-    return sign_those(context, ca, _pending(context, ca))
+    return sign_those(context, ca, pending(context, ca))
 
 
 def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[Judged]:
@@ -77,7 +77,7 @@ def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[J
             yield judged
 
 
-def _pending(context: Context, ca: CA) -> Iterable[str]:
+def pending(context: Context, ca: CA) -> Iterable[str]:
     """Where strangers have sent so much that the list is no answer, our own nodes are enough."""
     try:
         return ca.pending()

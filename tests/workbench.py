@@ -11,7 +11,7 @@ from enc.inventory import Inventory
 from enc.model import Kind, Market, Role
 from provisioner.context import Context, Spans
 from provisioner.launch import Order
-from provisioner.ports import CA, PuppetDB
+from provisioner.ports import CA, Notices, PuppetDB
 from provisioner.rolesfile.spec import RoleSpec
 from tests.builders import event
 from tests.fakes.clock import FakeClock
@@ -45,6 +45,7 @@ class Workbench:
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
     spared: dict[str, str] = field(default_factory=dict)
+    notices: Notices | None = None
 
     @property
     def context(self) -> Context:
@@ -61,6 +62,8 @@ class Workbench:
             ca=self.ca,
             puppetdb=self.puppetdb,
             spared=lambda: self.spared,
+            notices=self.notices,
+            at_once=1,
         )
 
     def apply(self, name: str = "web", **launch: Any) -> Role:

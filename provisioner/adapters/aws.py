@@ -10,6 +10,9 @@ import logging
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any
 
@@ -63,6 +66,7 @@ class Calls:
     def __init__(self, clients: ClientFactory, clock: Clock) -> None:
         self._new_client, self._clock = clients, clock
         self._clients: dict[tuple[str, str], Any] = {}
+        self._skews: dict[str, timedelta] = {}
         self._lock = Lock()
 
     def once(self, region: str, action: str, **parameters: Any) -> Mapping[str, Any]:
@@ -98,7 +102,18 @@ class Calls:
         with translated(service, action, region, doing=doing):
             client = self._client(service, region)
             answer: Mapping[str, Any] = getattr(client, _method(action))(**parameters)
+        self._note_time(region, answer)
         return answer
+
+    def skew(self, region: str) -> timedelta | None:
+        """How far AWS' clock was ahead of ours at its last answer from there."""
+        return self._skews.get(region)
+
+    def _note_time(self, region: str, answer: Mapping[str, Any]) -> None:
+        """By the Date header, which is in whole seconds."""
+        said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+        with suppress(TypeError, ValueError):
+            self._skews[region] = parsedate_to_datetime(said) - self._clock.now()
 
     def _client(self, service: str, region: str) -> Any:
         # Clients may be shared between threads; a session that makes one may not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from provisioner.adapters import ec2_values as values
@@ -128,6 +129,9 @@ class Ec2Cloud:
             self._calls.repeated(
                 region, "CreateTags", Resources=list(batch), Tags=values.tag_list(tags)
             )
+
+    def skew(self, region: str) -> timedelta | None:
+        return self._calls.skew(region)
 
     # Looking up what a launch stands on.
 

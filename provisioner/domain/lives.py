@@ -11,8 +11,8 @@ from enc.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.machines import followed
 from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
-from provisioner.domain.world import Warned, World, launched_by_us
-from provisioner.ports import Instance, InstanceState
+from provisioner.domain.world import World, launched_by_us
+from provisioner.ports import Instance, InstanceState, Warned
 
 _STOPPED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
 _YOUNG = frozenset({State.PENDING, State.RUNNING})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from enc.model import Backoff, Hold, Kind, Launch, Node, Role, State
-from provisioner.ports import Instance
+from provisioner.ports import Instance, Warned
 from provisioner.rolesfile.spec import RoleSpec
 
 CONVERGE = "converge"  # the owner of a launch that any pass moves on
@@ -33,13 +32,6 @@ class Region:
     instances: Mapping[str, Instance] = field(default_factory=dict)
     templates: tuple[tuple[str, str], ...] | None = None
     error: str = ""
-
-
-class Warned(StrEnum):
-    """What EC2 said of a machine ahead of time."""
-
-    INTERRUPTION = "interruption"
-    REBALANCE = "rebalance"
 
 
 @dataclass(frozen=True, kw_only=True)

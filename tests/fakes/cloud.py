@@ -66,6 +66,7 @@ class FakeCloud(Script):
         self.groups, self.keys, self.subnets = {GROUP}, {KEY}, dict(SUBNETS)
         self.region_names = {REGION}
         self.disrupted: set[str] = set()  # zones; looking at their machines fails
+        self.ahead = timedelta(0)  # how far EC2's clock is ahead of ours
         self._pools = Capacity()
         self._templates: dict[tuple[str, str], tuple[TemplateRequest, datetime]] = {}
         self._template_tokens: dict[str, TemplateRequest] = {}
@@ -190,6 +191,9 @@ class FakeCloud(Script):
                 raise CloudError(Trouble.GONE, CODES[Trouble.GONE], f"not all of {ids} exist")
             for machine in filter(None, found):
                 machine.tags.update(tags)
+
+    def skew(self, region: str) -> timedelta | None:
+        return self.ahead
 
     # Inside.
 

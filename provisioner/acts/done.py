@@ -1,0 +1,47 @@
+"""What came of an action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from provisioner.domain.actions import Action
+
+
+class Came(StrEnum):
+    """``LEFT``: a second look found that it need not, or may not, be done any more."""
+
+    DONE = "done"
+    LEFT = "left"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """``said``: what a person is told besides the action's own reason."""
+
+    action: Action
+    came: Came = Came.DONE
+    said: str = ""
+
+    @property
+    def line(self) -> str:
+        act, told = self.action, f" ({self.said})" if self.said else ""
+        if self.came is Came.DONE:
+            return f"{act.verb} {act.target}: {act.reason}{told}"
+        word = "not done" if self.came is Came.LEFT else "failed"
+        return f"{word}: {act.verb} {act.target}: {self.said or act.reason}"
+
+
+def left(action: Action, why: str) -> Done:
+    return Done(action=action, came=Came.LEFT, said=why)
+
+
+def failed(action: Action, error: BaseException | str) -> Done:
+    hint = getattr(error, "hint", "")
+    return Done(action=action, came=Came.FAILED, said=f"{error}; {hint}" if hint else str(error))
+
+
+def all_failed(actions: Iterable[Action], error: BaseException | str) -> list[Done]:
+    return [failed(action, error) for action in actions]

@@ -1,0 +1,213 @@
+"""Launches that converge owns: opened, moved on by one request at a time, closed and swept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from enc.inventory import LeaseLostError, StoreError, StoreLostError, StoreUnavailableError
+from enc.model import Backoff, Kind, Launch, LaunchState, Market
+from provisioner.acts.done import Done, failed, left
+from provisioner.asking import Asking
+from provisioner.bootstrap import BootstrapError
+from provisioner.context import Context
+from provisioner.domain.actions import Action, Advance, Close, Open, Sweep
+from provisioner.domain.failures import counted
+from provisioner.domain.launching import Progress
+from provisioner.domain.openlaunches import next_request
+from provisioner.domain.world import CONVERGE, KnownRole, World
+from provisioner.launch import Order, asked, ground_request, intended, prepare, terms
+from provisioner.parallel import at_once
+from provisioner.patience import patiently
+from provisioner.ports import CloudError
+from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+
+
+class _LeftError(Exception):
+    """A second look found that it need not, or may not, be done."""
+
+
+class _RefusedError(Exception):
+    """EC2 refuses for good: denied, or malformed."""
+
+
+def open_launches(context: Context, actions: Sequence[Open], world: World) -> list[Done]:
+    return at_once(context, lambda one: _guarded(one, lambda: _open(context, one, world)), actions)
+
+
+def advance(context: Context, actions: Sequence[Advance], world: World) -> list[Done]:
+    def one(action: Advance) -> Done:
+        return _guarded(action, lambda: _advance(context, action, world))
+
+    return at_once(context, one, actions)
+
+
+def close(context: Context, actions: Sequence[Close], world: World) -> list[Done]:
+    return [_guarded(one, partial(_close_as, context, one, world)) for one in actions]
+
+
+def sweep(context: Context, actions: Sequence[Sweep], world: World) -> list[Done]:
+    return [_guarded(one, partial(_sweep, context, one, world)) for one in actions]
+
+
+def _guarded(action: Action, act: Callable[[], str]) -> Done:
+    """One that fails does not stop the others, unless the store or the lease is gone."""
+    try:
+        return Done(action=action, said=act())
+    except _LeftError as why:
+        return left(action, str(why))
+    except (StoreUnavailableError, StoreLostError, LeaseLostError):
+        raise
+    except (CloudError, StoreError, BootstrapError, StoredRoleError, _RefusedError) as error:
+        return failed(action, error)
+
+
+# Opening --------------------------------------------------------------------------------------
+
+
+def _open(context: Context, action: Open, world: World) -> str:
+    known = _as_it_is_now(context, action, world)
+    order = _order(known, action.count)
+    ground = context.cloud.ground(ground_request(order.launch_spec))
+    launch = intended(context, order, owner=CONVERGE)
+    # What cannot be rendered is found before anything is written.
+    prepare(context, order, launch, ground)
+    event = context.event("launch opened", why=action.reason)
+    context.inventory.launches.open(launch, event)
+    context.reporter.say(f"launch {launch.id}: {asked(order)}")
+    return _ask(context, launch, order, world)
+
+
+def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
+    """Nobody has changed or stopped the role, or launched for it, since it was looked at."""
+    role = context.inventory.roles.get(action.name)
+    if role is None or role.spec_hash != action.spec_hash:
+        raise _LeftError("its role was changed meanwhile")
+    held = context.inventory.holds.all([action.name])
+    if "" in held or (action.name in held and not held[action.name].nodes):
+        raise _LeftError("its role was stopped meanwhile")
+    wanted = _wanted(context, action.name, world)
+    if wanted + action.count > action.most:
+        raise _LeftError(f"{wanted} are wanted by now, and at most {action.most} should be")
+    return KnownRole(role=role, spec=RoleSpec.of(role))
+
+
+def _wanted(context: Context, role: str, world: World) -> int:
+    """Nodes and open wants, as the store counts them now."""
+    counts = context.inventory.roles.counts([role])[role]
+    there = sum(n for key, n in counts.items() if _is_wanted(key, world))
+    opened = context.inventory.launches.opened()
+    fleet = [one for one in opened if one.role == role and one.kind is Kind.FLEET]
+    return there + sum(max(one.want - one.got, 0) for one in fleet)
+
+
+def _is_wanted(key: str, world: World) -> bool:
+    kind, state, _ = key.split(":", 2)
+    return kind == Kind.FLEET.value and state in world.rules.counted
+
+
+def _order(known: KnownRole, count: int) -> Order:
+    order = Order(
+        role=known.role,
+        spec=known.spec,
+        count=count,
+        kind=Kind.FLEET,
+        market=Market.SPOT,
+        deadline=known.spec.fleet.ready_timeout,
+    )
+    spec = order.launch_spec
+    return replace(order, market=spec.market, deadline=spec.spot_deadline)
+
+
+# Asking ---------------------------------------------------------------------------------------
+
+
+def _advance(context: Context, action: Advance, world: World) -> str:
+    launch = context.inventory.launches.get(action.launch.id)
+    if launch is None or launch.state is not LaunchState.OPEN:
+        raise _LeftError("it was closed meanwhile")
+    if launch.asked != action.launch.asked:
+        raise _LeftError("somebody else has asked meanwhile")
+    role = context.inventory.roles.get(launch.role)
+    if role is None:
+        raise _LeftError("its role is gone")
+    known = KnownRole(role=role, spec=RoleSpec.of(role))
+    order = replace(_order(known, launch.want), market=launch.market or Market.ON_DEMAND)
+    return _ask(context, launch, order, world)
+
+
+def _ask(context: Context, launch: Launch, order: Order, world: World) -> str:
+    """One request, with everything that it needs made sure of before; what it came to, in words."""
+    ground = context.cloud.ground(ground_request(order.launch_spec))
+    prepared = prepare(context, order, launch, ground)
+    until = context.clock.now() + context.spans.pass_patience
+    patiently(context, lambda: context.cloud.create_template(prepared.request), until)
+    step = next_request(world, launch)
+    if step is None or step.market is None:
+        raise _LeftError("nothing is to be asked of it now")
+    number, now = launch.asked + 1, context.clock.now()
+    if not context.inventory.launches.asking(launch, number, now):
+        raise _LeftError("it was closed, or asked for, meanwhile")
+    asking = Asking(
+        context, launch, terms(context, order, launch, ground), context.spans.pass_patience
+    )
+    progress = asking.once(step.market, step.why)
+    return _settled(context, launch, progress, world)
+
+
+def _settled(context: Context, launch: Launch, progress: Progress, world: World) -> str:
+    said = f"{progress.got} of {launch.want}"
+    if progress.got >= launch.want:
+        _close(context, launch, LaunchState.COMPLETE, f"got all {launch.want}")
+        return said
+    if progress.barred:
+        state = LaunchState.PARTIAL if progress.got else LaunchState.FAILED
+        _close(context, launch, state, f"got {said}: {progress.barred}")
+        if not progress.got:
+            _count_failure(context, launch, world)
+        raise _RefusedError(progress.barred)
+    return f"{said}; {progress.refused}" if progress.refused else said
+
+
+# Closing --------------------------------------------------------------------------------------
+
+
+def _close_as(context: Context, action: Close, world: World) -> str:
+    if action.failed:
+        _count_failure(context, action.launch, world)
+    _close(context, action.launch, action.state, action.reason)
+    return ""
+
+
+def _close(context: Context, launch: Launch, state: LaunchState, why: str) -> None:
+    """It asks for nothing more from here on; then its template goes."""
+    event = context.event(f"launch {state}", role=launch.role, why=why)
+    context.inventory.launches.close(launch.id, state, event)
+    if launch.template and launch.region:
+        context.cloud.delete_template(launch.region, launch.template)
+
+
+def _count_failure(context: Context, launch: Launch, world: World) -> None:
+    known = world.roles.get(launch.role)
+    if known is None:
+        return
+    before: Mapping[str, Backoff] = context.inventory.backoffs.all([launch.role])
+    backoff = counted(world, known, before.get(launch.role), launch.id, unready=False)
+    why = f"{len(backoff.launches)} launches in a row got nothing; next after {backoff.until:%H:%M:%S}"
+    context.inventory.backoffs.put(backoff, context.event("backing off", why=why))
+
+
+def _sweep(context: Context, action: Sweep, world: World) -> str:
+    launch = world.launches.get(_launch_of(action, world))
+    if launch is not None:
+        fresh = context.inventory.launches.get(launch.id)
+        if fresh is not None and fresh.state is LaunchState.OPEN:
+            raise _LeftError(f"launch {launch.id} is open")
+    context.cloud.delete_template(action.region, action.template)
+    return ""
+
+
+def _launch_of(action: Sweep, world: World) -> str:
+    listed = dict(world.regions[action.region].templates or ())
+    return listed.get(action.template, "")

@@ -1,0 +1,142 @@
+"""One pass: observe, decide, look again, act, report. What it plans, ``plan`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from enc.model import State
+from provisioner.account import check_account
+from provisioner.acts import ends, launches, nodes, others
+from provisioner.acts.done import Came, Done
+from provisioner.context import Context
+from provisioner.domain import actions as do
+from provisioner.domain.actions import Action, Plan
+from provisioner.domain.deciding import decide
+from provisioner.domain.world import Rules, World
+from provisioner.leasing import leased
+from provisioner.observe import Seen, observe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a pass is to be about; ``roles`` empty: everything."""
+
+    roles: frozenset[str] = frozenset()
+    rules: Rules = field(default_factory=Rules)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What one pass planned and what came of it. ``cut``: why it ended before its end."""
+
+    plan: Plan
+    world: World
+    done: tuple[Done, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Done, ...]:
+        return tuple(one for one in self.done if one.came is Came.FAILED)
+
+    @property
+    def changed(self) -> bool:
+        return any(one.came is Came.DONE for one in self.done)
+
+
+def plan(context: Context, wish: Wish) -> tuple[World, Plan]:
+    """What ``converge`` would do now. Changes nothing; raises as it does."""
+    seen, found = _planned(context, wish)
+    return seen.world, found
+
+
+def converge(context: Context, wish: Wish) -> Pass:
+    """One pass under the lease, which is given back at its end.
+
+    Raises LeaseHeldError, LeaseLostError, WrongAccountError, CloudError (which account it is cannot
+    be asked) and StoreError's kinds. What fails of one action is in its Done.
+    """
+    with leased(context) as ours:
+        seen, found = _planned(ours, wish)
+        done = _carry_out(ours, found, seen.world)
+        _remember(ours, seen, done)
+    return Pass(plan=found, world=seen.world, done=tuple(done))
+
+
+def _planned(context: Context, wish: Wish) -> tuple[Seen, Plan]:
+    check_account(context)
+    seen = observe(context, wish.rules)
+    found = decide(seen.world)
+    return seen, found.only(wish.roles) if wish.roles else found
+
+
+def _carry_out(context: Context, found: Plan, world: World) -> list[Done]:
+    """In the plan's order, all of one kind together; each is told as it is done."""
+    done: list[Done] = []
+    for kind, some in groupby(found.actions, key=type):
+        for one in _act(context, kind, list(some), world):
+            _tell(context, one)
+            done.append(one)
+    return done
+
+
+_Act = Callable[[Context, Sequence[Any]], list[Done]]
+_ACTS: dict[type[Action], _Act] = {
+    do.Adopt: nodes.adopt,
+    do.Write: nodes.write,
+    do.Drain: nodes.drain,
+    do.End: ends.end,
+    do.EndOrphan: ends.end_orphans,
+    do.Stop: others.stop,
+    do.Resume: others.resume,
+    do.BackOff: others.count,
+    do.Forgive: others.count,
+    do.Suspect: others.suspect,
+    do.Trust: others.trust,
+    do.Sign: others.sign,
+}
+_LAUNCHING: dict[type[Action], Callable[[Context, Sequence[Any], World], list[Done]]] = {
+    do.Open: launches.open_launches,
+    do.Advance: launches.advance,
+    do.Close: launches.close,
+    do.Sweep: launches.sweep,
+}
+
+
+def _act(
+    context: Context, kind: type[Action], some: Sequence[Action], world: World
+) -> Sequence[Done]:
+    if kind in _LAUNCHING:
+        return _LAUNCHING[kind](context, some, world)
+    return _ACTS[kind](context, some)
+
+
+def _tell(context: Context, done: Done) -> None:
+    """Suspicions and addresses are for the log of events; people are told what changes."""
+    act = done.action
+    quiet = isinstance(act, (do.Suspect, do.Trust)) or (
+        isinstance(act, do.Write) and act.what == "addressed"
+    )
+    tell = context.reporter.status if quiet and done.came is Came.DONE else context.reporter.say
+    tell(done.line)
+
+
+def _remember(context: Context, seen: Seen, done: Collection[Done]) -> None:
+    """Notices of which everything is written down; and that every region was looked at."""
+    open_ = {one.action.target for one in done if one.came is not Came.DONE}
+    over = [
+        n
+        for n in seen.notices
+        if n.instance_id not in open_ or _is_ending(seen.world, n.instance_id)
+    ]
+    if context.notices is not None and over:
+        context.notices.done(over)
+    errors = any(region.error for region in seen.world.regions.values())
+    if seen.everywhere and not errors:
+        context.inventory.sweeps.note(sorted(seen.world.regions) or ["-"], context.spans.sweep)
+
+
+def _is_ending(world: World, certname: str) -> bool:
+    node = world.nodes.get(certname)
+    return node is None or node.state in (State.DRAINING, State.RETIRING)

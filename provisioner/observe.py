@@ -1,0 +1,210 @@
+"""Looking before deciding: the store, EC2 region by region, the CA, and what EC2 has announced.
+
+What cannot be read is said to be so. Only the store must be there: without it nothing is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from enc.inventory.clock import redis_now
+from enc.model import Launch, Node
+from provisioner.context import Context
+from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
+from provisioner.ledger import advised
+from provisioner.parallel import at_once
+from provisioner.ports import LAUNCH_TAG, CloudError, Instance, Notice, PuppetError, Warned
+from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+from provisioner.sign import pending
+
+# A launch lives a day at most; its template may be left for a little longer.
+_TEMPLATES_OF = timedelta(hours=25)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """``world`` to decide on; ``notices`` to be done with once what came of them is written."""
+
+    world: World
+    notices: tuple[Notice, ...] = ()
+    everywhere: bool = False
+
+
+def observe(context: Context, rules: Rules | None = None) -> Seen:
+    """Raises StoreError's kinds."""
+    store, now = context.inventory, context.clock.now()
+    roles, bad_roles = _roles(context)
+    nodes, spoilt = store.queries.every_readable()
+    launches = {launch.id: launch for launch in store.launches.opened()}
+    everywhere = not store.sweeps.done()
+    names = _regions(context, roles.values(), nodes.values(), launches.values(), everywhere)
+    templates = everywhere or store.launches.any_since(now - _TEMPLATES_OF)
+    regions = _listed(context, names, templates=templates)
+    strangers = _without_record(regions.values(), nodes, spoilt)
+    # Recorded while EC2 was being listed.
+    nodes |= {node.certname: node for node in store.nodes.many(strangers)}
+    strangers = [name for name in strangers if name not in nodes]
+    launches |= store.launches.many(_of_launches(regions.values(), strangers, launches))
+    requests, ca_error = _requests(context)
+    notices = _notices(context)
+    held = sorted({*roles, *bad_roles})
+    world = World(
+        now=now,
+        site=context.site,
+        roles=roles,
+        unreadable_roles=bad_roles,
+        nodes=nodes,
+        unreadable={name: str(error) for name, error in spoilt.items()},
+        regions=regions,
+        launches=launches,
+        archived=store.nodes.ended(strangers),
+        suspects=store.suspects.all(),
+        holds=store.holds.all(held),
+        approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
+        backoffs=store.backoffs.all(held),
+        requests=requests,
+        ca_error=ca_error,
+        warned=_warned(notices),
+        untimed=_untimed(context, names),
+        spans=_spans(context),
+        rules=rules or Rules(),
+    )
+    return Seen(world=world, notices=notices, everywhere=everywhere)
+
+
+def _spans(context: Context) -> Spans:
+    ours = context.spans
+    return Spans(
+        suspect=ours.suspect,
+        dead=ours.dead,
+        young=ours.young,
+        first_backoff=ours.first_backoff,
+        longest_backoff=ours.longest_backoff,
+        stale=ours.stale,
+    )
+
+
+# The store ------------------------------------------------------------------------------------
+
+
+def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
+    """One that this version cannot use is no role that is gone."""
+    good: dict[str, KnownRole] = {}
+    bad: dict[str, str] = {}
+    for name, role in context.inventory.roles.all().items():
+        try:
+            good[name] = KnownRole(role=role, spec=RoleSpec.of(role))
+        except StoredRoleError as error:
+            bad[name] = str(error)
+    return good, bad
+
+
+def _untimed(context: Context, regions: Iterable[str]) -> str:
+    """Why our clock cannot be trusted with what hangs on the time; "" where it can."""
+    most = context.spans.skew
+    off = redis_now(context.inventory.redis) - context.clock.now()
+    if abs(off) > most:
+        return f"Redis' clock differs from ours by {off.total_seconds():.0f} s"
+    for region in regions:
+        ahead = context.cloud.skew(region)
+        if ahead is not None and abs(ahead) > most:
+            return f"EC2's clock differs from ours by {ahead.total_seconds():.0f} s ({region})"
+    return ""
+
+
+# EC2 ------------------------------------------------------------------------------------------
+
+
+def _regions(
+    context: Context,
+    roles: Iterable[KnownRole],
+    nodes: Iterable[Node],
+    launches: Iterable[Launch],
+    everywhere: bool,
+) -> list[str]:
+    found = {known.spec.launch.region for known in roles if known.spec.launch}
+    found |= {node.region for node in nodes if node.region}
+    found |= {launch.region for launch in launches if launch.region}
+    if everywhere and context.inventory.meta.require().account:
+        try:
+            found |= set(context.cloud.regions())
+        except CloudError as error:
+            context.reporter.say(f"warning: not every region is looked at: {advised(error)}")
+    return sorted(found)
+
+
+def _listed(context: Context, names: Sequence[str], *, templates: bool) -> dict[str, Region]:
+    def one(name: str) -> Region:
+        return _region(context, name, templates=templates)
+
+    return {region.name: region for region in at_once(context, one, names)}
+
+
+def _region(context: Context, name: str, *, templates: bool) -> Region:
+    context.reporter.status(f"listing {name}")
+    try:
+        found = context.cloud.instances(name, context.site)
+        made = context.cloud.templates(name, context.site) if templates else None
+    except CloudError as error:
+        return Region(name=name, error=advised(error))
+    named = [(template, tags.get(LAUNCH_TAG, "")) for template, tags in made or ()]
+    return Region(
+        name=name,
+        instances={instance.id: instance for instance in found},
+        templates=None if made is None else tuple(named),
+    )
+
+
+def _without_record(
+    regions: Iterable[Region], nodes: Mapping[str, Node], spoilt: Collection[str]
+) -> list[str]:
+    every = (i for region in regions for i in region.instances.values() if i.alive)
+    return [i.id for i in every if i.id not in nodes and i.id not in spoilt]
+
+
+def _of_launches(
+    regions: Iterable[Region], strangers: Iterable[str], known: Collection[str]
+) -> list[str]:
+    """The launches that machines without a record, and templates, are said to be of."""
+    wanted, unrecorded = set[str](), set(strangers)
+    for region in regions:
+        wanted |= {i.tags.get(LAUNCH_TAG, "") for i in _those(region, unrecorded)}
+        wanted |= {launch for _, launch in region.templates or ()}
+    return sorted(wanted - set(known) - {""})
+
+
+def _those(region: Region, ids: Collection[str]) -> list[Instance]:
+    return [region.instances[i] for i in ids if i in region.instances]
+
+
+# The CA, and what EC2 announces ---------------------------------------------------------------
+
+
+def _requests(context: Context) -> tuple[tuple[str, ...] | None, str]:
+    if context.ca is None:
+        return None, ""
+    try:
+        return tuple(pending(context, context.ca)), ""
+    except PuppetError as error:
+        return None, advised(error)
+
+
+def _notices(context: Context) -> tuple[Notice, ...]:
+    if context.notices is None:
+        return ()
+    try:
+        return context.notices.take()
+    except CloudError as error:
+        context.reporter.say(f"warning: EC2's notices cannot be read: {advised(error)}")
+        return ()
+
+
+def _warned(notices: Iterable[Notice]) -> dict[str, Warned]:
+    """The gravest of each machine."""
+    found: dict[str, Warned] = {}
+    for notice in notices:
+        if notice.kind is Warned.INTERRUPTION or notice.instance_id not in found:
+            found[notice.instance_id] = notice.kind
+    return found
