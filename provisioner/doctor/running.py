@@ -36,18 +36,27 @@ def examine(checks: Sequence[Check], clock: Clock) -> list[list[Finding]]:
     for number, check in enumerate(checks):
         Thread(target=_run, args=(number, check, told), daemon=True).start()
     while until:
-        try:
-            number, finding = told.get(timeout=max(0.0, min(until.values()) - clock.monotonic()))
-        except Empty:
-            for late in [each for each, end in until.items() if end <= clock.monotonic()]:
-                del until[late]
-                found[late].append(_silent(checks[late]))
-            continue
-        if number in until and finding is not None:
-            found[number].append(finding)
-        elif finding is None:
-            until.pop(number, None)
+        for late in [each for each, end in until.items() if end <= clock.monotonic()]:
+            del until[late]
+            found[late].append(_silent(checks[late]))
+        _listen(told, until, found, clock)
     return found
+
+
+def _listen(
+    told: Queue[_Told], until: dict[int, float], found: list[list[Finding]], clock: Clock
+) -> None:
+    """To one word, or until somebody's time is over. Who speaks after that is not heard."""
+    if not until:
+        return
+    try:
+        number, finding = told.get(timeout=max(0.0, min(until.values()) - clock.monotonic()))
+    except Empty:
+        return
+    if finding is None:
+        until.pop(number, None)
+    elif number in until:
+        found[number].append(finding)
 
 
 def _run(number: int, check: Check, told: Queue[_Told]) -> None:

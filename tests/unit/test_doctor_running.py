@@ -69,3 +69,33 @@ def test_a_silent_check_costs_its_time_and_is_named_and_what_it_had_found_is_kep
 
 def test_without_checks_there_is_nothing() -> None:
     assert examine([], SystemClock()) == []
+
+
+def test_who_speaks_after_its_time_is_not_heard() -> None:
+    spoken = Event()
+
+    def late() -> Iterator[Finding]:
+        Event().wait(0.3)
+        yield ok("a", "late")
+        spoken.set()
+
+    def patient() -> Iterator[Finding]:
+        spoken.wait(5)
+        yield WELL
+
+    checks = [Check(what="a", act=late, seconds=0.1), Check(what="b", act=patient)]
+    [cut, fine] = examine(checks, SystemClock())
+
+    assert [each.said for each in cut] == ["no answer within 0.1 s"]
+    assert fine == [WELL]
+
+
+def test_who_never_ends_is_cut_however_much_it_says() -> None:
+    def chatty() -> Iterator[Finding]:
+        while True:
+            Event().wait(0.01)
+            yield ok("a", "and another thing")
+
+    [found] = examine([Check(what="a", act=chatty, seconds=0.2)], SystemClock())
+
+    assert found[-1].said == "no answer within 0.2 s"
