@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+# As the service has it (enc/settings.py).
+DEFAULT_ENC_BIND = "unix:/run/rolecall/enc.sock"
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -33,6 +35,8 @@ class Settings:
 
     ``puppet_ca_url`` and ``puppetdb_url`` are "" where they are not configured; where one is
     https, the three files are named. Whether they can be read is asked by ``check_puppet_files``.
+    ``spot_queue_url`` is "" where there is no queue of EC2's notices. ``enc_bind``, where the ENC
+    service listens, is not checked: the doctor alone asks there.
     """
 
     redis_url: str = field(repr=False)
@@ -43,6 +47,8 @@ class Settings:
     puppet_cert: str = ""
     puppet_key: str = ""
     puppet_ca: str = ""
+    spot_queue_url: str = ""
+    enc_bind: str = DEFAULT_ENC_BIND
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -63,6 +69,8 @@ class Settings:
             puppet_cert=environ.get("PUPPET_CERT", ""),
             puppet_key=environ.get("PUPPET_KEY", ""),
             puppet_ca=environ.get("PUPPET_CA", ""),
+            spot_queue_url=_queue_url(environ),
+            enc_bind=environ.get("ENC_BIND", "").strip() or DEFAULT_ENC_BIND,
         )
 
     def check_puppet_files(self) -> None:
@@ -93,6 +101,25 @@ def _url(environ: Mapping[str, str], variable: str, example: str, *, loopback: b
         plain = ", or http:// on a loopback address" if loopback else ""
         raise SettingError(f"{variable} is not like {example}{plain}")
     return text.rstrip("/")
+
+
+def _queue_url(environ: Mapping[str, str]) -> str:
+    """https://, or http:// on a loopback address."""
+    text = environ.get("SPOT_QUEUE_URL", "")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        plain = text.isascii() and text.isprintable() and not set(text) & set(" @?#\\")
+        good = plain and bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
+        good = good and _is_safe(parts, loopback=True)
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingError(
+            "SPOT_QUEUE_URL is not like https://sqs.us-east-1.amazonaws.com/123456789012/rolecall"
+        )
+    return text
 
 
 def _is_server(text: str, parts: SplitResult) -> bool:

@@ -13,10 +13,12 @@ from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context, Reporter
 from provisioner.ports import CA, Cloud, PuppetDB
-from provisioner.settings import SettingError, Settings
+from provisioner.settings import DEFAULT_ENC_BIND, SettingError, Settings
 
 if TYPE_CHECKING:
+    from provisioner.adapters.http import Caller
     from provisioner.adapters.tls import Tls
+    from provisioner.doctor.diagnosis import Patient
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -62,11 +64,16 @@ def open_puppetdb(settings: Settings) -> PuppetDB | None:
     """PuppetDB; None where it is not configured. Nothing is read or connected yet."""
     if not settings.puppetdb_url:
         return None
-    from provisioner.adapters.http import Caller
     from provisioner.adapters.puppetdb import PuppetDBCommands
 
+    return PuppetDBCommands(_puppetdb_caller(settings))
+
+
+def _puppetdb_caller(settings: Settings) -> Caller:
+    from provisioner.adapters.http import Caller
+
     tls = _tls(settings) if settings.puppetdb_url.startswith("https:") else None
-    return PuppetDBCommands(Caller("PuppetDB", settings.puppetdb_url, tls))
+    return Caller("PuppetDB", settings.puppetdb_url, tls)
 
 
 def _tls(settings: Settings) -> Tls:
@@ -138,4 +145,38 @@ def context(
         ca=open_ca(settings),
         puppetdb=open_puppetdb(settings),
         spared=lambda: spared(settings),
+    )
+
+
+def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patient:
+    """All that the doctor looks at. Nothing is read or connected yet."""
+    from provisioner.adapters.aws import Calls, client_factory
+    from provisioner.adapters.dry_runs import AwsFacts, DryRuns
+    from provisioner.adapters.enc_service import EncHttp
+    from provisioner.adapters.http import Caller
+    from provisioner.adapters.own_certificate import validity
+    from provisioner.adapters.puppet_ca import PuppetCA
+    from provisioner.adapters.puppetdb import PuppetDBCommands
+    from provisioner.doctor.diagnosis import Patient
+
+    calls = Calls(client_factory(), SystemClock())
+    ca, db = settings.puppet_ca_url, settings.puppetdb_url
+    files = {"PUPPET_CERT": settings.puppet_cert, "PUPPET_CA": settings.puppet_ca}
+    return Patient(
+        site=settings.site,
+        clock=SystemClock(),
+        redis_url=settings.redis_url,
+        open_store=lambda: open_inventory(settings),
+        aws=AwsFacts(calls),
+        cloud=open_cloud(),
+        permissions=DryRuns(calls),
+        enc=EncHttp(settings.enc_bind),
+        enc_bind=settings.enc_bind,
+        enc_named=settings.enc_bind != DEFAULT_ENC_BIND,
+        validity=validity,
+        certificates=files if "https:" in ca + db else {},
+        ca=PuppetCA(Caller("Puppet's CA", ca, _tls(settings))) if ca else None,
+        puppetdb=PuppetDBCommands(_puppetdb_caller(settings)) if db else None,
+        queue_url=settings.spot_queue_url,
+        unusable=unusable,
     )

@@ -65,6 +65,24 @@ def _template_data(request: TemplateRequest) -> dict[str, Any]:
     return data
 
 
+def run_parameters(request: TemplateRequest, instance_type: str, subnet: str) -> dict[str, Any]:
+    """Of RunInstances, as a fleet calls it from this template in this subnet."""
+    data = {key: value for key, value in _template_data(request).items() if key != "UserData"}
+    if "NetworkInterfaces" in data:
+        data["NetworkInterfaces"] = [
+            each | {"SubnetId": subnet} for each in data["NetworkInterfaces"]
+        ]
+    else:
+        data["SubnetId"] = subnet
+    return {
+        **data,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "InstanceType": instance_type,
+        "TagSpecifications": _tagged(TAGGED_AT_LAUNCH, request.tags),
+    }
+
+
 def _network(request: TemplateRequest) -> dict[str, Any]:
     """Groups stand at the top, or inside the interface that asks for an address: EC2 refuses both.
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from provisioner.adapters.tls import FileError, Tls
+from provisioner.doctor.ports import Validity
 from provisioner.settings import SettingError
 
 
@@ -24,6 +25,25 @@ def certname_in(path: str) -> str:
     except ValueError as error:
         raise SettingError(f"PUPPET_CERT: {path} holds no certificate of Puppet's (PEM)") from error
     return str(name.value)
+
+
+def validity(variable: str, path: str) -> Validity:
+    """When all certificates (PEM) in the file that the variable names are valid.
+
+    Raises SettingError.
+    """
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(Path(path).read_bytes())
+    except OSError as error:
+        raise SettingError(f"{variable}: {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingError(f"{variable}: {path} holds no certificate (PEM)") from error
+    return Validity(
+        begins=max(one.not_valid_before_utc for one in found),
+        ends=min(one.not_valid_after_utc for one in found),
+    )
 
 
 def names_at(url: str, tls: Tls) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class PuppetCA:
         act = f"delete the request of {certname}"
         if self._deleted_alone(act, certname):
             return
-        state = self._state(act, certname)
+        state = self._state_for(act, certname)
         if state == REQUESTED:
             good = (_OK, _DONE, _MISSING)
             self._ask(act, "DELETE", "certificate_status", certname, good=good)
@@ -106,8 +106,11 @@ class PuppetCA:
         answer = self._ask(act, "DELETE", "certificate_request", certname, good=good)
         return answer.status in (_OK, _DONE)
 
-    def _state(self, act: str, certname: str) -> str:
+    def state(self, certname: str) -> str:
         """requested, signed or revoked; "" where the CA knows nothing of the name."""
+        return self._state_for(f"look up {certname}", certname)
+
+    def _state_for(self, act: str, certname: str) -> str:
         good = (_OK, _MISSING)
         answer = self._ask(act, "GET", "certificate_status", certname, good=good)
         if answer.status == _MISSING:

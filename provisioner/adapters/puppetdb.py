@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from provisioner.adapters.http import Answer, Caller
-from provisioner.ports import Refusal
+from provisioner.ports import PuppetError, Refusal
 
 _DENIED = "PuppetDB must list our certificate's name, where it has a certificate-allowlist"
 _NO_COMMANDS = "see whether PUPPETDB_URL is that of PuppetDB"
@@ -27,6 +27,20 @@ class PuppetDBCommands:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
+    def version(self) -> str:
+        """Under the same allowlist as commands are.
+
+        https://www.puppet.com/docs/puppetdb/7/api/meta/v1/version.html
+        """
+        act = "ask its version"
+        answer = self._caller.ask(act, "GET", "/pdb/meta/v1/version")
+        if answer.status != HTTPStatus.OK:
+            raise self._caller.no(act, answer, hint=_hint(answer.status))
+        version = _field(answer, "version")
+        if version is None:
+            raise self._unreadable(act, answer)
+        return version
+
     def deactivate(self, certname: str, at: datetime) -> None:
         act = f"deactivate {certname}"
         query = {"certname": certname, "command": "deactivate_node", "version": "3"}
@@ -34,9 +48,13 @@ class PuppetDBCommands:
         answer = self._caller.ask(act, "POST", "/pdb/cmd/v1", query=query, body=body)
         if answer.status != HTTPStatus.OK:
             raise self._caller.no(act, answer, hint=_hint(answer.status))
-        if not _accepted(answer):
-            why = f"an answer that cannot be read: {answer.excerpt}"
-            raise self._caller.error(Refusal.UNEXPECTED, act, why, hint=_NO_COMMANDS)
+        # It gives a command's id.
+        if _field(answer, "uuid") is None:
+            raise self._unreadable(act, answer)
+
+    def _unreadable(self, act: str, answer: Answer) -> PuppetError:
+        why = f"an answer that cannot be read: {answer.excerpt}"
+        return self._caller.error(Refusal.UNEXPECTED, act, why, hint=_NO_COMMANDS)
 
 
 def _timestamp(at: datetime) -> str:
@@ -50,10 +68,10 @@ def _hint(status: int) -> str:
     return _NO_COMMANDS if status == HTTPStatus.NOT_FOUND else ""
 
 
-def _accepted(answer: Answer) -> bool:
-    """It gives a command's id."""
+def _field(answer: Answer, name: str) -> str | None:
     try:
         said = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(said, dict) and isinstance(said.get("uuid"), str)
+        return None
+    found = said.get(name) if isinstance(said, dict) else None
+    return found if isinstance(found, str) else None

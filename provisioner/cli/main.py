@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from provisioner.cli.assign import assign
+from provisioner.cli.doctor import doctor
 from provisioner.cli.errors import INTERRUPTED, MISTYPED, NOBODY_READS, explained, tell
 from provisioner.cli.launch import launch
 from provisioner.cli.listing import history, ls, show
@@ -40,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (init, roles, launch, ls, show, history, assign, sign, retire):
+for command in (init, roles, launch, ls, show, history, assign, sign, retire, doctor):
     cli.add_command(command)
 
 

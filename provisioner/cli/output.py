@@ -41,6 +41,10 @@ _COLOURS = {
     # A report's: such a run proves nothing.
     "cached": "yellow",
     "noop": "yellow",
+    # The doctor's.
+    "ok": "green",
+    "warning": "yellow",
+    "broken": "red",
 }
 
 
@@ -157,5 +161,5 @@ def _colourful() -> bool:
 def _paint(key: str, value: str, text: str) -> str:
     if not key:
         return click.style(text, bold=True)
-    colour = _COLOURS.get(value) if key in ("state", "report", "status") else None
+    colour = _COLOURS.get(value) if key in ("state", "report", "status", "verdict") else None
     return click.style(text, fg=colour) if colour else text

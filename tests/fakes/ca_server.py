@@ -11,7 +11,8 @@
         assert puppet.vault.revoked == ["i-0old"]
         assert puppet.deactivated == {"i-0old": "2026-11-24T01:02:03.123Z"}
 
-Actions: pending, request, certificate, status, sign, delete request, delete, clean, deactivate.
+Actions: pending, request, certificate, status, sign, delete request, delete, clean, deactivate,
+version.
 Only the certificate named "provisioner" may act; another gets the real one's 403.
 """
 
@@ -35,6 +36,7 @@ ROUTES = {
     ("DELETE", "certificate_status"): "delete",
     ("PUT", "clean"): "clean",
     ("POST", "v1"): "deactivate",
+    ("GET", "v1"): "version",
 }
 
 
@@ -87,6 +89,7 @@ class PuppetServer(HttpsServer):
             "delete": self._delete,
             "clean": self._clean,
             "deactivate": self._deactivate,
+            "version": self._version,
         }
         return does[called](asked, about) if called in does else _text(404, "Not Found")
 
@@ -153,6 +156,10 @@ class PuppetServer(HttpsServer):
             type="application/json",
             headers={},
         )
+
+    def _version(self, _: Asked, __: Any) -> Reply:
+        """PuppetDB's, of ``/pdb/meta/v1/version``."""
+        return Reply(status=200, body=b'{"version":"7.20.1"}', type="application/json", headers={})
 
     def _state(self, name: str) -> str:
         """Of a name that has both, the certificate's."""

@@ -7,6 +7,7 @@ from typing import Any
 
 # EC2 lists a terminated machine for about an hour.
 FORGET_S = 3600.0
+SERVICE_ROLES = ("AWSServiceRoleForEC2Fleet", "AWSServiceRoleForEC2Spot")
 
 
 @dataclass
@@ -48,6 +49,8 @@ class Config:
     replay_lists: bool = True  # False: a replayed CreateFleet does nothing and lists nothing
 
     # -- the rest
+    # Of AWSServiceRoleForEC2Fleet and AWSServiceRoleForEC2Spot, those that the account has.
+    service_roles: list[str] = field(default_factory=lambda: list(SERVICE_ROLES))
     echo_zone: bool = True  # False: CreateFleet answers overrides just as they were asked
     disrupted_zones: list[str] = field(default_factory=list)  # DescribeInstances as a whole fails
     subnet_addresses: dict[str, int] = field(default_factory=dict)  # subnet -> usable addresses

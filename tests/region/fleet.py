@@ -48,11 +48,12 @@ def create_fleet(state: State, store: Store, request: Request) -> Reply:
     params = request.params
     wanted = _wanted(params)
     _check(params, wanted)
+    # EC2 asks about rights before it looks for templates and subnets.
+    if request.dry_run:
+        raise dry_run()
     tags = params.get("TagSpecifications") or []
     offers = _offers(state, store, params["LaunchTemplateConfigs"], tags)
     _no_duplicates(store, offers)
-    if request.dry_run:
-        raise dry_run()
     order = _order(state, store, request)
     errors: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.region import acts, capacity, fleet, launching, listing, templates, tokens, world
+from tests.region import (
+    acts,
+    capacity,
+    fleet,
+    launching,
+    listing,
+    service_roles,
+    templates,
+    tokens,
+    world,
+)
 from tests.region.state import State, Store
 from tests.region.wire import ApiError, Reply, Request, refusal
 
@@ -41,6 +51,8 @@ def work(state: State, environ: dict[str, Any], request: Request, body: bytes) -
 
 
 def _route(state: State, environ: dict[str, Any], request: Request, body: bytes) -> Reply:
+    if request.service == "iam" and service_roles.about(request):
+        return service_roles.answer(state, request)
     if request.service != "ec2":
         return _moto(environ, body)
     now, store = state.clock.now(), state.store(request.region)

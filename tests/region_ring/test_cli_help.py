@@ -11,7 +11,9 @@ import pytest
 from tests.region_ring.cli import CLI
 
 HEAVY = {"redis", "pydantic", "rich", "boto3", "botocore", "requests", "yaml"}
-COMMANDS = ("init", "roles", "launch", "ls", "show", "history", "assign", "retire", "sign")
+COMMANDS = (
+    *("init", "roles", "launch", "ls", "show", "history", "assign", "retire", "sign", "doctor"),
+)
 ROLES = ("apply", "diff", "ls", "show")
 
 

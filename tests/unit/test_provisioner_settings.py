@@ -124,3 +124,35 @@ def test_a_file_that_cannot_be_read_is_named_with_its_variable(
         settings.check_puppet_files()
 
     assert str(caught.value).startswith(f"{variable}: {path} (")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sqs.us-east-1.amazonaws.com/123456789012/rolecall",
+        "http://127.0.0.1:5000/123456789012/rolecall",
+    ],
+)
+def test_the_queue_of_notices_is_taken_as_it_is(url: str) -> None:
+    assert Settings.read({"SPOT_QUEUE_URL": url}).spot_queue_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("rolecall", "https://sqs.us-east-1.amazonaws.com", "http://sqs.example/1/rolecall"),
+        *("https:///1/rolecall", "https://user:s3cret@sqs.example/1/rolecall", "https://x:0/1/q"),
+    ],
+)
+def test_a_queue_that_is_none_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(SettingError, match="SPOT_QUEUE_URL") as caught:
+        Settings.read({"SPOT_QUEUE_URL": url})
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_where_the_service_listens_has_the_services_own_default() -> None:
+    from enc.settings import DEFAULT_BIND
+
+    assert Settings.read({}).enc_bind == Settings.read({"ENC_BIND": ""}).enc_bind == DEFAULT_BIND
+    assert Settings.read({"ENC_BIND": "127.0.0.1:8080"}).enc_bind == "127.0.0.1:8080"

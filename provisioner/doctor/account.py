@@ -1,0 +1,53 @@
+"""Whose credentials these are, what they see, and EC2's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.doctor import clocks
+from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
+from provisioner.doctor.ports import Aws
+from provisioner.ports import Clock, CloudError
+
+WHAT = "AWS: account"
+
+
+class Identity:
+    """One look at the credentials. ``account`` is "" until they have answered."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self.account = ""
+
+    def examine(self) -> Iterator[Finding]:
+        try:
+            self.account = self._aws.account()
+        except CloudError as error:
+            yield refused(WHAT, error)
+
+
+def matched(found: str, wanted: str | None) -> Finding:
+    """``wanted`` is the inventory's: None where it was not read, "" where it has none. Pure."""
+    if wanted is None:
+        said = f"the credentials are for {found}; whether the inventory is of it, it did not say"
+        return warning(WHAT, said, "see what is said of Redis")
+    if not wanted:
+        return ok(WHAT, f"the credentials are for {found}; the inventory is of none (--no-ec2)")
+    if found == wanted:
+        return ok(WHAT, f"the credentials are for {found}, as the inventory is")
+    remedy = "see 'aws sts get-caller-identity' and set AWS_PROFILE, or point REDIS_URL elsewhere"
+    return broken(WHAT, f"the credentials are for {found}, the inventory is of {wanted}", remedy)
+
+
+def examine_regions(aws: Aws, clock: Clock) -> Iterator[Finding]:
+    what = "EC2: DescribeRegions"
+    try:
+        count, theirs = aws.regions()
+    except CloudError as error:
+        yield refused(what, error)
+        return
+    yield ok(what, f"{count} are enabled")
+    if theirs is None:
+        yield skipped("EC2: clock", "its answers carry no Date header: something on the way")
+    else:
+        yield clocks.compared("EC2: clock", theirs, clock.now())

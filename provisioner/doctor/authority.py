@@ -1,0 +1,44 @@
+"""Puppet's CA: there, and letting us do our work. It is only read.
+
+Rules of auth.conf go by path and method: GET certificate_status tells of the rule in which PUT,
+that signs, stands as well (README, "Trust"); PUT clean has a rule of its own, and no question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from provisioner.doctor.finding import Finding, ok, refused, skipped
+from provisioner.doctor.ports import Authority
+from provisioner.ports import PuppetError, Refusal
+
+# Nobody's: the CA must say 404 of it, and not 403.
+NOBODY = "rolecall-doctor.invalid"
+WHAT = "CA"
+_LOOK = "see that the puppetserver runs there, and that PUPPET_CA_URL is right"
+
+
+def examine(ca: Authority) -> Iterator[Finding]:
+    listing = _asked("CA: list requests", ca.pending, lambda found: f"{len(found)} wait")
+    yield listing[0]
+    if listing[1]:
+        return
+    yield _asked("CA: read requests", lambda: ca.request(NOBODY), lambda _: "allowed")[0]
+    yield _asked("CA: sign", lambda: ca.state(NOBODY), _may_sign)[0]
+    said = "not proven: to try PUT clean is to write the revocation list"
+    remedy = "auth.conf must let our certificate PUT clean (README, 'Trust'); retire says if not"
+    yield skipped("CA: clean", said, remedy)
+
+
+def _asked(what: str, ask: Callable[[], Any], told: Callable[[Any], str]) -> tuple[Finding, bool]:
+    """The finding, and whether nobody is there to be asked any more."""
+    try:
+        found = ask()
+    except PuppetError as error:
+        return refused(what, error, _LOOK), error.refusal is Refusal.AWAY
+    return ok(what, told(found)), False
+
+
+def _may_sign(_: Any) -> str:
+    return "GET certificate_status is allowed; PUT must stand in the same rule, and was not tried"

@@ -1,0 +1,168 @@
+"""All of it: which checks there are, and which wait for what others learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from enc.inventory import Inventory
+from provisioner.doctor import (
+    account,
+    authority,
+    certificates,
+    ground,
+    notices,
+    permissions,
+    puppetdb,
+    service,
+    service_roles,
+    store,
+)
+from provisioner.doctor.finding import Finding, skipped
+from provisioner.doctor.permissions import Place
+from provisioner.doctor.ports import (
+    Authority,
+    Aws,
+    EncService,
+    Permissions,
+    PuppetDBStatus,
+    Validity,
+)
+from provisioner.doctor.running import SECONDS, Check, examine
+from provisioner.ports import Clock, Cloud
+from provisioner.rolesfile.spec import RoleSpec
+
+# A role's look-ups are five calls.
+SECONDS_FOR_A_ROLE = 2.0
+_NOT_SET = "{} is not set: {}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patient:
+    """What is looked at, by its ports. None: not configured. ``unusable`` variables are told."""
+
+    site: str
+    clock: Clock
+    redis_url: str
+    open_store: Callable[[], Inventory]
+    aws: Aws
+    cloud: Cloud
+    permissions: Permissions
+    enc: EncService
+    enc_bind: str
+    enc_named: bool
+    validity: Callable[[str, str], Validity]
+    certificates: dict[str, str] = field(default_factory=dict)
+    ca: Authority | None = None
+    puppetdb: PuppetDBStatus | None = None
+    queue_url: str = ""
+    seconds: float = SECONDS
+    unusable: frozenset[str] = frozenset()
+
+
+def diagnose(patient: Patient) -> list[Finding]:
+    """Every finding, in the order in which things depend on each other."""
+    looked = store.Store(patient.open_store, patient.redis_url, patient.site, patient.clock)
+    identity = account.Identity(patient.aws)
+    redis, aws, *others = examine(
+        [
+            Check(what=store.WHAT, act=looked.examine, seconds=patient.seconds),
+            Check(what=account.WHAT, act=identity.examine, seconds=patient.seconds),
+            *_independent(patient),
+        ],
+        patient.clock,
+    )
+    ec2: list[list[Finding]]
+    if identity.account:
+        aws = [*aws, account.matched(identity.account, looked.known.account)]
+        ec2 = examine(list(_of_aws(patient, looked.known.roles or ())), patient.clock)
+    else:
+        ec2 = [[skipped("EC2", "not looked at: AWS does not say who we are", "see AWS: account")]]
+    queue = [] if patient.queue_url else _absent("SPOT_QUEUE_URL", patient, notices.without_queue())
+    return [each for found in (redis, aws, *ec2, queue, *others) for each in found]
+
+
+def _independent(patient: Patient) -> Iterator[Check]:
+    seconds = patient.seconds
+    ca, db, clock = patient.ca, patient.puppetdb, patient.clock
+    if patient.certificates:
+        files, read = patient.certificates, patient.validity
+        yield Check(
+            what="Puppet: certificates", act=lambda: certificates.examine(files, read, clock)
+        )
+    if ca is not None:
+        yield Check(what=authority.WHAT, act=lambda: authority.examine(ca), seconds=seconds)
+    else:
+        said = "certificates are neither signed nor revoked"
+        yield _unset(authority.WHAT, "PUPPET_CA_URL", said, patient)
+    if db is not None:
+        yield Check(what=puppetdb.WHAT, act=lambda: puppetdb.examine(db), seconds=seconds)
+    else:
+        yield _unset(puppetdb.WHAT, "PUPPETDB_URL", "it is told of no machine's end", patient)
+    if "ENC_BIND" not in patient.unusable:
+        yield Check(what=service.WHAT, act=lambda: _service(patient), seconds=seconds)
+
+
+def _service(patient: Patient) -> Iterator[Finding]:
+    named = patient.enc_named
+    return service.examine(patient.enc, patient.enc_bind, patient.site, named=named)
+
+
+def _unset(what: str, variable: str, said: str, patient: Patient) -> Check:
+    finding = skipped(what, _NOT_SET.format(variable, said), f"set {variable} (README, section 3)")
+    return Check(what=what, act=lambda: _absent(variable, patient, finding))
+
+
+def _absent(variable: str, patient: Patient, finding: Finding) -> list[Finding]:
+    """Of a variable that is set and cannot be used, that has been told."""
+    return [] if variable in patient.unusable else [finding]
+
+
+def _of_aws(patient: Patient, roles: tuple[RoleSpec, ...]) -> Iterator[Check]:
+    aws, seconds = patient.aws, patient.seconds
+    yield Check(
+        what="EC2",
+        act=lambda: account.examine_regions(aws, patient.clock),
+        seconds=seconds,
+    )
+    yield Check(what="IAM", act=lambda: service_roles.examine(aws), seconds=seconds)
+    for place in places(patient.site, roles):
+        yield _permitted(patient, place)
+        yield _grounded(patient, place)
+    if patient.queue_url:
+        yield Check(
+            what=notices.WHAT,
+            act=lambda: notices.examine(aws, patient.queue_url),
+            seconds=seconds,
+        )
+
+
+def _permitted(patient: Patient, place: Place) -> Check:
+    return Check(
+        what=place.what("permissions"),
+        act=lambda: permissions.examine(patient.permissions, patient.cloud, place),
+        seconds=2 * patient.seconds,
+    )
+
+
+def _grounded(patient: Patient, place: Place) -> Check:
+    wanted = ground.requests(place.specs)
+    return Check(
+        what=place.what("images, subnets, groups"),
+        act=lambda: ground.examine(patient.cloud, wanted),
+        seconds=patient.seconds + SECONDS_FOR_A_ROLE * len(wanted),
+    )
+
+
+def places(site: str, roles: tuple[RoleSpec, ...]) -> list[Place]:
+    """The regions that roles launch in; where there is none, the session's own. Pure."""
+    regions = sorted({spec.launch.region for spec in roles if spec.launch})
+    found = [
+        Place(
+            region=region,
+            site=site,
+            specs=[spec for spec in roles if spec.launch and spec.launch.region == region],
+        )
+        for region in regions
+    ]
+    return found or [Place(region="", site=site)]

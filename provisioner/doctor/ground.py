@@ -1,0 +1,59 @@
+"""What each role's launches stand on: image, subnets, security groups, key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from provisioner.doctor.finding import Finding, ok, refused, warning
+from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
+from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+
+
+def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[str]]:
+    """What to look up, each once, and the roles that stand on it. Pure."""
+    found: dict[GroundRequest, list[str]] = {}
+    for spec in specs:
+        if spec.launch is not None:
+            for image in _images(spec):
+                found.setdefault(request(spec.launch, image), []).append(spec.name)
+    return found
+
+
+def request(launch: LaunchSpec, image: str) -> GroundRequest:
+    return GroundRequest(
+        region=launch.region,
+        image=image,
+        subnets=launch.subnets,
+        security_groups=launch.security_groups,
+        key_name=launch.key_name,
+    )
+
+
+def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[str]]) -> Iterator[Finding]:
+    for asked, roles in wanted.items():
+        what = f"EC2 {asked.region}: ground of {_some(roles)}"
+        try:
+            yield judged(what, asked, cloud.ground(asked))
+        except CloudError as error:
+            yield refused(what, error)
+
+
+def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:
+    """Pure."""
+    free = sum(subnet.free_addresses for subnet in found.subnets)
+    told = f" ({found.image})" if found.image != asked.image else ""
+    said = f"image {asked.image}{told}, {len(found.subnets)} subnet(s) with {free} free addresses"
+    if not free:
+        return warning(what, said, "name a subnet with room in launch.subnets, or retire machines")
+    return ok(what, said)
+
+
+def _images(spec: RoleSpec) -> list[str]:
+    burst = spec.burst.image if spec.burst else None
+    launch = [spec.launch.image] if spec.launch else []
+    return list(dict.fromkeys([*launch, *([burst] if burst else [])]))
+
+
+def _some(roles: Sequence[str], shown: int = 3) -> str:
+    more = f" and {len(roles) - shown} more" if len(roles) > shown else ""
+    return ", ".join(roles[:shown]) + more

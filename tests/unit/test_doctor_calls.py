@@ -1,0 +1,171 @@
+"""What the doctor's adapters send to AWS: dry runs of the very calls, and nothing that does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from provisioner.adapters import ec2_values as values
+from provisioner.adapters.aws import Calls
+from provisioner.adapters.dry_runs import AwsFacts, DryRuns
+from provisioner.doctor import permissions, service_roles
+from provisioner.doctor.finding import Verdict
+from provisioner.doctor.permissions import Place
+from provisioner.doctor.ports import QueueState
+from provisioner.ports import CloudError
+from tests.fakes.aws import FakeAws, refusal
+from tests.fakes.clock import FakeClock
+from tests.unit.test_doctor_findings import spec
+
+PLACE = Place(region="us-east-1", site="prod", specs=[spec(instance_profile="node")])
+TEMPLATE = permissions.template_request(PLACE)
+FLEET = permissions.fleet_request(PLACE, "l-1")
+DRY = refusal("DryRunOperation", "would have", 412)
+WRITES = (
+    *("create_launch_template", "create_fleet", "run_instances", "terminate_instances"),
+    *("create_tags", "delete_launch_template"),
+)
+
+
+def asked(aws: FakeAws) -> DryRuns:
+    return DryRuns(Calls(aws, FakeClock()))
+
+
+def facts(aws: FakeAws) -> AwsFacts:
+    return AwsFacts(Calls(aws, FakeClock()))
+
+
+def denying_all() -> FakeAws:
+    return FakeAws({name: [DRY] for name in WRITES})
+
+
+def try_all(dry: DryRuns) -> None:
+    for call in (
+        lambda: dry.create_template(TEMPLATE),
+        lambda: dry.create_fleet(FLEET),
+        lambda: dry.run_instances(TEMPLATE, "c5.large", "subnet-a"),
+        lambda: dry.terminate("us-east-1", "i-1"),
+        lambda: dry.tag("us-east-1", "i-1", {"a": "b"}),
+        lambda: dry.delete_template("us-east-1", "l-1"),
+    ):
+        with pytest.raises(CloudError, match="DryRunOperation"):
+            call()
+
+
+def test_whatever_would_change_something_is_sent_as_a_dry_run() -> None:
+    aws = denying_all()
+
+    try_all(asked(aws))
+
+    assert sorted(name for name, _ in aws.calls) == sorted(WRITES)
+    assert all(sent["DryRun"] is True for _, sent in aws.calls)
+
+
+def test_template_and_fleet_are_asked_for_as_a_launch_asks() -> None:
+    aws = denying_all()
+
+    try_all(asked(aws))
+
+    [made] = aws.asked("create_launch_template")
+    [fleet] = aws.asked("create_fleet")
+    assert made == {**values.template_parameters(TEMPLATE), "DryRun": True}
+    assert fleet == {**values.fleet_parameters(FLEET), "DryRun": True}
+
+
+def test_run_instances_carries_profile_subnet_and_tags_as_a_fleet_would() -> None:
+    aws = denying_all()
+
+    try_all(asked(aws))
+
+    [sent] = aws.asked("run_instances")
+    assert sent["IamInstanceProfile"] == {"Name": "node"}
+    assert (sent["SubnetId"], sent["InstanceType"]) == ("subnet-a", "c5.large")
+    kinds = [one["ResourceType"] for one in sent["TagSpecifications"]]
+    assert kinds == list(values.TAGGED_AT_LAUNCH)
+    assert "UserData" not in sent
+
+
+def test_with_an_address_of_its_own_the_subnet_is_the_interfaces() -> None:
+    public = permissions.template_request(
+        Place(region="us-east-1", site="prod", specs=[spec(public_ip=True)])
+    )
+
+    sent = values.run_parameters(public, "c5.large", "subnet-a")
+
+    assert sent["NetworkInterfaces"][0]["SubnetId"] == "subnet-a"
+    assert "SubnetId" not in sent
+
+
+def test_who_knows_no_dry_runs_is_asked_for_nothing_that_would_then_be_done() -> None:
+    machine: dict[str, Any] = {
+        "InstanceId": "i-1",
+        "State": {"Name": "running"},
+        "LaunchTime": datetime(2026, 1, 1, tzinfo=UTC),
+        "Tags": [{"Key": "rolecall:site", "Value": "prod"}],
+    }
+    aws = FakeAws({"describe_instances": [{"Reservations": [{"Instances": [machine]}]}]})
+
+    found = list(permissions.examine(asked(aws), NoCloud(), PLACE))  # type: ignore[arg-type]
+
+    assert found[-1].verdict is Verdict.SKIPPED
+    assert "no dry runs" in found[-1].said
+    assert [name for name, _ in aws.calls if name in WRITES] == []
+
+
+class NoCloud:
+    """Is not asked."""
+
+
+def test_a_service_linked_role_is_there_or_not_or_cannot_be_asked() -> None:
+    there = FakeAws({"get_role": [{"Role": {}}]})
+    gone = FakeAws({"get_role": [refusal("NoSuchEntity", status=404)]})
+    denied = FakeAws({"get_role": [refusal("AccessDenied", status=403)]})
+
+    def verdicts(aws: FakeAws) -> set[Verdict]:
+        return {each.verdict for each in service_roles.examine(facts(aws))}
+
+    assert verdicts(there) == {Verdict.OK}
+    assert verdicts(gone) == {Verdict.BROKEN}
+    assert verdicts(denied) == {Verdict.WARNING}
+
+
+def test_each_missing_service_linked_role_comes_with_the_command_that_makes_it() -> None:
+    for code in ("NoSuchEntity", "AccessDenied"):
+        aws = FakeAws({"get_role": [refusal(code)]})
+        found = list(service_roles.examine(facts(aws)))
+
+        for one, name in zip(found, ("ec2fleet.amazonaws.com", "spot.amazonaws.com"), strict=True):
+            assert f"create-service-linked-role --aws-service-name {name}" in one.remedy
+
+
+def test_the_queue_is_asked_in_its_own_region() -> None:
+    attributes = {
+        "ApproximateNumberOfMessages": "5",
+        "ApproximateNumberOfMessagesNotVisible": "2",
+    }
+    aws = FakeAws({"get_queue_attributes": [{"Attributes": attributes}]})
+
+    found = facts(aws).queue("https://sqs.eu-west-1.amazonaws.com/123456789012/notices")
+
+    assert found == QueueState(waiting=5, taken=2)
+    assert aws.made == [("sqs", "eu-west-1")]
+
+
+def test_an_answer_that_is_no_queues_is_an_error() -> None:
+    with pytest.raises(CloudError, match="without the numbers"):
+        facts(FakeAws()).queue("https://sqs.eu-west-1.amazonaws.com/1/notices")
+
+
+def test_ec2s_time_is_that_of_its_answer_where_it_tells_it() -> None:
+    def answered(headers: dict[str, str]) -> datetime | None:
+        meta = {"HTTPHeaders": headers}
+        said = {"Regions": [{"RegionName": "us-east-1"}], "ResponseMetadata": meta}
+        return facts(FakeAws({"describe_regions": [said]})).regions()[1]
+
+    when = answered({"date": "Sat, 31 Jan 2026 12:00:00 GMT"})
+
+    assert when == datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert answered({}) is None
+    assert answered({"date": "yesterday"}) is None

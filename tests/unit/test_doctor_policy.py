@@ -1,0 +1,195 @@
+"""The IAM policy allows what the adapters call, and little else; the template is CloudFormation's.
+
+The calls are read out of the source: a new one without a permission fails here.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import provisioner
+from provisioner.doctor import policy, stack
+from provisioner.doctor.policy import Needs
+from tests.unit.test_doctor_findings import spec
+
+SOURCE = Path(provisioner.__file__).parent
+CALLERS = {"once": "ec2", "repeated": "ec2", "pages": "ec2"}
+# What AWS calls the right where it is not the call's own name.
+RENAMED = {"sqs:DeleteMessageBatch": "sqs:DeleteMessage"}
+# Rights that no call of ours has the name of: others use them in our name.
+IN_OUR_NAME = {
+    "iam:PassRole",
+    "iam:CreateServiceLinkedRole",
+    "ssm:GetParameters",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+}
+ANY = Needs(site="prod", queue="rolecall-prod")
+
+
+def calls() -> set[str]:
+    """service:Action of every call that provisioner/ makes through adapters.aws.Calls."""
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        kinds = described(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and is_of_aws(node, path):
+                found |= {f"{service(node)}:{action}" for action in actions(node, kinds, path)}
+    return {RENAMED.get(each, each) for each in found}
+
+
+def is_of_aws(node: ast.Call, path: Path) -> bool:
+    return (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr in CALLERS
+        and len(node.args) == 2
+        and path.name != "aws.py"
+    )
+
+
+def actions(node: ast.Call, kinds: set[str], path: Path) -> set[str]:
+    match node.args[1]:
+        case ast.Constant(value=str(action)):
+            return {action}
+        case ast.JoinedStr(values=[ast.Constant(value="Describe"), ast.FormattedValue()]):
+            return {f"Describe{kind}" for kind in kinds}
+    where = f"{path.name}:{node.lineno}"
+    return pytest.fail(f"{where}: this test cannot read which action is called: teach it")
+
+
+def service(node: ast.Call) -> str:
+    given = [each.value for each in node.keywords if each.arg == "service"]
+    return given[0].value if given and isinstance(given[0], ast.Constant) else "ec2"  # type: ignore[return-value]
+
+
+def described(tree: ast.Module) -> set[str]:
+    """The kinds of things that Ec2Cloud._there looks up."""
+    return {
+        node.args[2].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "_there"
+        and isinstance(node.args[2], ast.Constant)
+    }
+
+
+def statements(given: Needs) -> dict[str, Any]:
+    return {one["Sid"]: one for one in policy.policy(given)["Statement"]}
+
+
+def test_the_source_is_read_as_it_is_meant() -> None:
+    found = calls()
+
+    assert {"ec2:CreateFleet", "ec2:DescribeKeyPairs", "ssm:GetParameter", "iam:GetRole"} <= found
+    assert len(found) > 15
+
+
+def test_every_call_is_allowed() -> None:
+    assert calls() - policy.actions(policy.policy(ANY)) == set()
+
+
+def test_nothing_is_allowed_that_is_not_called() -> None:
+    assert policy.actions(policy.policy(ANY)) - calls() - IN_OUR_NAME == set()
+
+
+def test_a_call_without_a_permission_would_be_found() -> None:
+    tree = ast.parse('self._calls.once(region, "StopInstances")')
+    [node] = [each for each in ast.walk(tree) if isinstance(each, ast.Call)]
+
+    assert is_of_aws(node, Path("ec2.py"))
+    assert actions(node, set(), Path("ec2.py")) == {"StopInstances"}
+    assert "ec2:StopInstances" not in policy.actions(policy.policy(ANY))
+
+
+@pytest.mark.parametrize("sid", ["EndOurs", "DeleteOurs", "AssignOurs", "LaunchFromOurTemplates"])
+def test_what_is_there_may_be_touched_only_with_our_sites_tag(sid: str) -> None:
+    condition = statements(ANY)[sid]["Condition"]["StringEquals"]
+
+    assert condition["aws:ResourceTag/rolecall:site"] == "prod"
+
+
+@pytest.mark.parametrize("sid", ["LaunchWithOurTag", "TemplatesWithOurTag", "TagWhileCreating"])
+def test_what_is_made_must_get_our_sites_tag(sid: str) -> None:
+    condition = statements(ANY)[sid]["Condition"]["StringEquals"]
+
+    assert condition["aws:RequestTag/rolecall:site"] == "prod"
+
+
+def test_no_statement_that_changes_anything_is_for_every_resource() -> None:
+    wide = [sid for sid, one in statements(ANY).items() if one["Resource"] == ["*"]]
+
+    assert wide == ["Look"]
+
+
+def test_tags_are_made_only_while_creating_or_on_our_machines() -> None:
+    tagging = {s for s, one in statements(ANY).items() if "ec2:CreateTags" in one["Action"]}
+
+    assert tagging == {"TagWhileCreating", "AssignOurs"}
+    assert "ec2:CreateAction" in statements(ANY)["TagWhileCreating"]["Condition"]["StringEquals"]
+
+
+def test_known_roles_narrow_what_is_passed_and_read() -> None:
+    profiled = spec("a", instance_profile="node", image="resolve:ssm:/images/web")
+    arn = spec("b", instance_profile="arn:aws:iam::123456789012:instance-profile/x/db")
+
+    known = statements(policy.needs("prod", "", [profiled, arn]))
+
+    assert known["PassRole"]["Resource"] == [
+        "arn:aws:iam::123456789012:role/db",
+        "arn:aws:iam::*:role/node",
+    ]
+    assert known["ImagesByName"]["Resource"] == ["arn:aws:ssm:*:*:parameter/images/web"]
+    assert known["PassRole"]["Condition"]["StringEquals"] == {
+        "iam:PassedToService": "ec2.amazonaws.com"
+    }
+
+
+def test_roles_without_profiles_and_parameters_need_neither() -> None:
+    known = statements(policy.needs("prod", "", [spec()]))
+
+    assert {"PassRole", "ImagesByName"} & set(known) == set()
+    assert {"PassRole", "ImagesByName"} <= set(statements(ANY))
+
+
+def test_the_policy_fits_into_a_managed_policy_of_iam() -> None:
+    text = json.dumps(policy.policy(ANY), separators=(",", ":"))
+
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    assert len(text) < 6144
+    assert all(sid.isalnum() for sid in statements(ANY))
+
+
+def test_the_template_has_queue_policy_rule_and_target_and_no_alias() -> None:
+    made = stack.template("prod", "rolecall-prod")
+    text = yaml.safe_dump(made)
+
+    assert "&id" not in text
+    kinds = {one["Type"] for one in made["Resources"].values()}
+    assert kinds == {"AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Events::Rule"}
+    assert made["Resources"]["NoticesRule"]["Properties"]["Targets"] == [
+        {"Id": "notices", "Arn": {"Fn::GetAtt": ["Notices", "Arn"]}}
+    ]
+
+
+def test_every_reference_in_the_template_is_to_something_in_it() -> None:
+    made = stack.template("prod", "rolecall-prod")
+
+    assert references(made) <= {*made["Resources"], *made["Parameters"]}
+    assert references(made) >= {"Notices", "NoticesRule", "QueueName"}
+
+
+def references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["Ref"]} if "Ref" in value else set()
+        own |= {value["Fn::GetAtt"][0]} if "Fn::GetAtt" in value else set()
+        return own.union(*map(references, value.values()))
+    return set().union(*map(references, value)) if isinstance(value, list) else set()
