@@ -11,6 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from provisioner.notices import place_of
+
+QUEUE_LIKE = "https://sqs.us-east-1.amazonaws.com/123456789012/NAME"
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -31,8 +34,8 @@ PUPPET_FILES = {
 class Settings:
     """``redis_url`` may hold a password. ``who`` stands in the audit log.
 
-    ``puppet_ca_url`` and ``puppetdb_url`` are "" where they are not configured; where one is
-    https, the three files are named. Whether they can be read is asked by ``check_puppet_files``.
+    A URL is "" where it is not configured. Where one of Puppet's is https, the three files are
+    named; whether they can be read is asked by ``check_puppet_files``.
     """
 
     redis_url: str = field(repr=False)
@@ -43,6 +46,7 @@ class Settings:
     puppet_cert: str = ""
     puppet_key: str = ""
     puppet_ca: str = ""
+    spot_queue_url: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -63,6 +67,7 @@ class Settings:
             puppet_cert=environ.get("PUPPET_CERT", ""),
             puppet_key=environ.get("PUPPET_KEY", ""),
             puppet_ca=environ.get("PUPPET_CA", ""),
+            spot_queue_url=_queue(environ),
         )
 
     def check_puppet_files(self) -> None:
@@ -112,6 +117,15 @@ def _is_safe(parts: SplitResult, *, loopback: bool) -> bool:
         return parts.scheme == "https"
     host = parts.hostname or ""
     return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+
+
+def _queue(environ: Mapping[str, str]) -> str:
+    url = environ.get("SPOT_QUEUE_URL", "")
+    if url and place_of(url) is None:
+        raise SettingError(
+            f"SPOT_QUEUE_URL is not like {QUEUE_LIKE}, or http:// on a loopback address"
+        )
+    return url
 
 
 def _complete(environ: Mapping[str, str], urls: Mapping[str, str]) -> None:
