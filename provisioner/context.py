@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from enc.inventory import Event, Inventory
-from provisioner.ports import CA, Clock, Cloud, Notices, PuppetDB
+from provisioner.notices import Notices
+from provisioner.ports import CA, Clock, Cloud, PuppetDB
 
 
 class Reporter(Protocol):

@@ -15,7 +15,8 @@ from provisioner.context import Context
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
 from provisioner.parallel import at_once
-from provisioner.ports import LAUNCH_TAG, CloudError, Instance, Notice, PuppetError, Warned
+from provisioner.notices import Notice, Warned
+from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 from provisioner.sign import pending
 

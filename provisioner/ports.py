@@ -331,37 +331,6 @@ class PuppetDB(Protocol):
         """What is known of the node ends at this time. Raises PuppetError; may be repeated."""
 
 
-class Warned(StrEnum):
-    """What EC2 says of a machine by itself."""
-
-    INTERRUPTION = "interruption"
-    REBALANCE = "rebalance"
-    STATE = "state"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """``handle`` is the queue's word for the message."""
-
-    instance_id: str
-    region: str
-    kind: Warned
-    at: datetime
-    action: str = ""
-    state: str = ""
-    handle: str = field(default="", repr=False)
-
-
-class Notices(Protocol):
-    """What EC2 has said ahead of time. Each message comes until it is said to be done."""
-
-    def take(self, most: int = 1000) -> tuple[Notice, ...]:
-        """What is there now; raises CloudError."""
-
-    def done(self, notices: Sequence[Notice]) -> None:
-        """What came of them is written down; does not raise for what may pass."""
-
-
 SITE_TAG = "rolecall:site"
 LAUNCH_TAG = "rolecall:launch"
 ROLE_TAG = "rolecall:role"

@@ -11,6 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from provisioner.notices import place_of
+
+QUEUE_LIKE = "https://sqs.us-east-1.amazonaws.com/123456789012/NAME"
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 # As the service has it (enc/settings.py).
 DEFAULT_ENC_BIND = "unix:/run/rolecall/enc.sock"
@@ -33,9 +36,8 @@ PUPPET_FILES = {
 class Settings:
     """``redis_url`` may hold a password. ``who`` stands in the audit log.
 
-    ``puppet_ca_url`` and ``puppetdb_url`` are "" where they are not configured; where one is
-    https, the three files are named. Whether they can be read is asked by ``check_puppet_files``.
-    ``spot_queue_url`` is "" where there is no queue of EC2's notices. ``enc_bind``, where the ENC
+    A URL is "" where it is not configured. Where one of Puppet's is https, the three files are
+    named; whether they can be read is asked by ``check_puppet_files``. ``enc_bind``, where the ENC
     service listens, is not checked: the doctor alone asks there.
     """
 
@@ -69,7 +71,7 @@ class Settings:
             puppet_cert=environ.get("PUPPET_CERT", ""),
             puppet_key=environ.get("PUPPET_KEY", ""),
             puppet_ca=environ.get("PUPPET_CA", ""),
-            spot_queue_url=_queue_url(environ),
+            spot_queue_url=_queue(environ),
             enc_bind=environ.get("ENC_BIND", "").strip() or DEFAULT_ENC_BIND,
         )
 
@@ -103,25 +105,6 @@ def _url(environ: Mapping[str, str], variable: str, example: str, *, loopback: b
     return text.rstrip("/")
 
 
-def _queue_url(environ: Mapping[str, str]) -> str:
-    """https://, or http:// on a loopback address."""
-    text = environ.get("SPOT_QUEUE_URL", "")
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        plain = text.isascii() and text.isprintable() and not set(text) & set(" @?#\\")
-        good = plain and bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
-        good = good and _is_safe(parts, loopback=True)
-    except ValueError:
-        good = False
-    if not good:
-        raise SettingError(
-            "SPOT_QUEUE_URL is not like https://sqs.us-east-1.amazonaws.com/123456789012/rolecall"
-        )
-    return text
-
-
 def _is_server(text: str, parts: SplitResult) -> bool:
     """A host and perhaps a port, and nothing else. Raises ValueError for a port that is none."""
     return (
@@ -139,6 +122,15 @@ def _is_safe(parts: SplitResult, *, loopback: bool) -> bool:
         return parts.scheme == "https"
     host = parts.hostname or ""
     return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+
+
+def _queue(environ: Mapping[str, str]) -> str:
+    url = environ.get("SPOT_QUEUE_URL", "")
+    if url and place_of(url) is None:
+        raise SettingError(
+            f"SPOT_QUEUE_URL is not like {QUEUE_LIKE}, or http:// on a loopback address"
+        )
+    return url
 
 
 def _complete(environ: Mapping[str, str], urls: Mapping[str, str]) -> None:

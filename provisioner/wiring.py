@@ -12,6 +12,7 @@ from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context, Reporter
+from provisioner.notices import Notices
 from provisioner.ports import CA, Cloud, PuppetDB
 from provisioner.settings import DEFAULT_ENC_BIND, SettingError, Settings
 
@@ -48,6 +49,16 @@ def open_cloud() -> Cloud:
     from provisioner.adapters.ec2 import Ec2Cloud
 
     return Ec2Cloud(client_factory(), SystemClock())
+
+
+def open_notices(settings: Settings) -> Notices | None:
+    """The queue of EC2's notices; None where it is not configured. Nothing is asked yet."""
+    if not settings.spot_queue_url:
+        return None
+    from provisioner.adapters.aws import client_factory
+    from provisioner.adapters.sqs import SqsNotices
+
+    return SqsNotices(client_factory(), SystemClock(), settings.spot_queue_url)
 
 
 def open_ca(settings: Settings) -> CA | None:
@@ -145,6 +156,7 @@ def context(
         ca=open_ca(settings),
         puppetdb=open_puppetdb(settings),
         spared=lambda: spared(settings),
+        notices=open_notices(settings),
     )
 
 

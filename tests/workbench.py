@@ -11,7 +11,8 @@ from enc.inventory import Inventory
 from enc.model import Kind, Market, Role
 from provisioner.context import Context, Spans
 from provisioner.launch import Order
-from provisioner.ports import CA, Notices, PuppetDB
+from provisioner.notices import Notices
+from provisioner.ports import CA, PuppetDB
 from provisioner.rolesfile.spec import RoleSpec
 from tests.builders import event
 from tests.fakes.clock import FakeClock

@@ -27,10 +27,14 @@ ClientFactory = Callable[[str, str], Any]
 CONNECT_TIMEOUT = 5.0
 # CreateFleet answers when all its machines are launched or refused, which takes a while for many.
 READ_TIMEOUT = 60.0
+# Of two minutes' notice, none may be spent on a queue that says nothing.
+READ_TIMEOUTS = {"sqs": 10.0}
 TRIES = 4
 FIRST_WAIT = 0.25
 HOME_REGION = "us-east-1"
 
+# A message that was received and lost comes again: to receive is to look.
+_LOOKING = ("Describe", "Get", "Receive")
 _WORTH_A_REPEAT = frozenset({Trouble.THROTTLED, Trouble.UNAVAILABLE, Trouble.UNKNOWN_OUTCOME})
 
 
@@ -46,15 +50,15 @@ def client_factory(**session: Any) -> ClientFactory:
             logging.getLogger("botocore").setLevel(logging.INFO)
             made.append(boto3.Session(**session))
         home = made[0].region_name or HOME_REGION
-        return made[0].client(service, region_name=region or home, config=_config())
+        return made[0].client(service, region_name=region or home, config=_config(service))
 
     return client
 
 
-def _config() -> Config:
+def _config(service: str) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
+        read_timeout=READ_TIMEOUTS.get(service, READ_TIMEOUT),
         retries={"mode": "standard", "total_max_attempts": 1},
         user_agent_extra="rolecall",
     )
@@ -77,7 +81,7 @@ class Calls:
         self, region: str, action: str, *, service: str = "ec2", **parameters: Any
     ) -> Mapping[str, Any]:
         """A call that may be made twice. A silence has cost its time-out and is not repeated."""
-        doing = not action.startswith(("Describe", "Get"))
+        doing = not action.startswith(_LOOKING)
         for wait in (FIRST_WAIT * 2**n for n in range(TRIES - 1)):
             try:
                 return self._call(region, service, action, parameters, doing=doing)

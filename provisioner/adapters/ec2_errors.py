@@ -1,4 +1,4 @@
-"""EC2's and the client library's errors, sorted into what they mean for us.
+"""EC2's, SQS's and the client library's errors, sorted into what they mean for us.
 
 The codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html; throttling
 and credentials also in botocore's own lists. A code that is in no set is our own mistake, or the
@@ -61,7 +61,9 @@ THROTTLED = frozenset(
         "BandwidthLimitExceeded",
         "ConcurrentTagAccess",
         "EC2ThrottledException",
+        "KmsThrottled",
         "LimitExceededException",
+        "OverLimit",
         "PriorRequestNotComplete",
         "RequestLimitExceeded",
         "RequestThrottled",
@@ -93,6 +95,7 @@ DENIED = frozenset(
         "AccessDeniedException",
         "AuthFailure",
         "Blocked",
+        "KmsAccessDenied",
         "NotAuthorized",
         "OperationNotPermitted",
         "OptInRequired",
@@ -156,6 +159,8 @@ CUT = frozenset(
     }
 )
 SILENT = frozenset({"ConnectTimeoutError", "ReadTimeoutError"})
+# InvalidAddress: of another region than the endpoint.
+NO_QUEUE = frozenset({"InvalidAddress", "NonExistentQueue", "QueueDoesNotExist"})
 REGION = frozenset(
     {"InvalidRegionError", "NoRegionError", "UnknownEndpointError", "UnknownRegionError"}
 )
@@ -179,6 +184,7 @@ _SERVER_ERROR = 500
 # CreateFleet says so under InvalidFleetConfiguration, RunInstances under Unsupported:
 # https://github.com/aws/karpenter-provider-aws/issues/404
 _WRONG_ZONE = "is not supported in your requested Availability Zone"
+_BEFORE = re.compile(r"^(Client|Server|AWS\.SimpleQueueService|KMS)\.")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:\s*\S+")
 _PERMISSION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 
@@ -201,8 +207,8 @@ def trouble_of(code: str, status: int, message: str = "", *, doing: bool = False
 
 
 def plain(code: str) -> str:
-    """The code without the side that EC2's older answers put before it: Client. or Server."""
-    return code.removeprefix("Client.").removeprefix("Server.")
+    """The code without the side (Client., Server.) or service that older answers put before it."""
+    return _BEFORE.sub("", code)
 
 
 def readable(message: str) -> str:
@@ -219,7 +225,9 @@ def translated(service: str, action: str, region: str, *, doing: bool = False) -
         # ValueError: an AWS_ENDPOINT_URL that is no URL.
         code, status, message = _read(error)
         trouble = trouble_of(code, status, message, doing=doing)
-        advice = hint(trouble, code, f"{service}:{action}", region, message)
+        # A batch needs the right to do one.
+        permission = f"{service}:{action.removesuffix('Batch')}"
+        advice = hint(trouble, code, permission, region, message)
         raise CloudError(trouble, code, readable(message), action=action, hint=advice) from error
 
 
@@ -249,6 +257,8 @@ def hint(trouble: Trouble, code: str, permission: str, region: str, message: str
             f"check that {region or 'AWS_REGION'} is the name of a region, and that this machine "
             "reaches it (network, proxy, AWS_ENDPOINT_URL)"
         )
+    if code in NO_QUEUE:
+        return "check region, account and name in SPOT_QUEUE_URL, and that the queue was made"
     return _HINTS.get(trouble, "").format(region=region)
 
 

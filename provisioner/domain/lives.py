@@ -12,7 +12,8 @@ from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.machines import followed
 from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
 from provisioner.domain.world import World, launched_by_us
-from provisioner.ports import Instance, InstanceState, Warned
+from provisioner.notices import Warned
+from provisioner.ports import Instance, InstanceState
 
 _STOPPED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
 _YOUNG = frozenset({State.PENDING, State.RUNNING})

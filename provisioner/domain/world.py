@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from enc.model import Backoff, Hold, Kind, Launch, Node, Role, State
-from provisioner.ports import Instance, Warned
+from provisioner.notices import Warned
+from provisioner.ports import Instance
 from provisioner.rolesfile.spec import RoleSpec
 
 CONVERGE = "converge"  # the owner of a launch that any pass moves on

@@ -25,11 +25,18 @@ def install(free_addresses: Any) -> None:
     # Its 600 images are loaded for each region otherwise, and none of them is used here.
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     from moto.ec2.models.subnets import Subnet
+    from moto.events.utils import EventTemplateParser
 
     # moto counts the interfaces of its own instances, of which there are none.
     Subnet.available_ip_address_count = property(
         lambda subnet: free_addresses(subnet.ec2_backend.region_name, subnet)
     )
+    # Every event of AWS names its account; moto leaves it out on the way to a queue.
+    template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
+    if "<account>" not in template:
+        EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template.replace(
+            '"version"', '"account": "<account>", "version"'
+        )
 
 
 def reset() -> None:
@@ -52,7 +59,7 @@ def _application() -> Any:
 def call(environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
     """What moto answers to a request: status, headers, body."""
     said: list[Any] = []
-    environ = {**environ, "wsgi.input": io.BytesIO(body)}
+    environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     chunks = _application()(
         environ, lambda status, headers, exc=None: said.extend([status, headers])
     )

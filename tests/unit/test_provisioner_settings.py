@@ -31,6 +31,32 @@ def test_with_them_there_are_both_and_nothing_is_read_yet() -> None:
     assert wiring.open_puppetdb(settings) is not None
 
 
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/spot"
+
+
+def test_without_a_queue_there_are_no_notices() -> None:
+    settings = Settings.read({"SPOT_QUEUE_URL": ""})
+
+    assert settings.spot_queue_url == ""
+    assert wiring.open_notices(settings) is None
+
+
+@pytest.mark.parametrize("url", [QUEUE, "http://127.0.0.1:4566/123456789012/spot"])
+def test_with_one_there_are_and_nothing_is_asked_yet(url: str) -> None:
+    settings = Settings.read({"SPOT_QUEUE_URL": url})
+
+    assert settings.spot_queue_url == url
+    assert wiring.open_notices(settings) is not None
+
+
+@pytest.mark.parametrize(
+    "url", ["spot", QUEUE.replace("https", "http"), QUEUE + "?x", "arn:aws:sqs:us-east-1:1:spot"]
+)
+def test_a_url_that_is_no_queues_is_refused_by_the_variables_name(url: str) -> None:
+    with pytest.raises(SettingError, match=r"^SPOT_QUEUE_URL is not like https://sqs\."):
+        Settings.read({"SPOT_QUEUE_URL": url})
+
+
 def test_what_only_lists_imports_no_http_client() -> None:
     command = [sys.executable, "-c", "import sys, provisioner.wiring; print(*sys.modules)"]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
