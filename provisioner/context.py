@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from enc.inventory import Event, Inventory
@@ -66,7 +66,8 @@ class Context:
 
     ``ca`` and ``puppetdb`` are None where they are not configured. ``spared()`` tells the certnames
     whose certificates are never revoked, each with its reason: without them nothing works.
-    ``at_once`` bounds how many calls a pass of converge has under way at a time.
+    ``at_once`` bounds how many calls a pass of converge has under way at a time; ``store_now``
+    is what Redis' clock says, where it is not Redis who is asked.
     """
 
     cloud: Cloud
@@ -84,6 +85,7 @@ class Context:
     spared: Callable[[], Mapping[str, str]] = dict
     notices: Notices | None = None
     at_once: int = 8
+    store_now: Callable[[], datetime] | None = None
 
     def event(self, what: str, **fields: Any) -> Event:
         return Event(what=what, who=self.who, at=self.clock.now(), **fields)

@@ -14,8 +14,8 @@ from enc.model import Launch, Node
 from provisioner.context import Context
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
-from provisioner.parallel import at_once
 from provisioner.notices import Notice, Warned
+from provisioner.parallel import at_once
 from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 from provisioner.sign import pending
@@ -105,7 +105,8 @@ def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
 def _untimed(context: Context, regions: Iterable[str]) -> str:
     """Why our clock cannot be trusted with what hangs on the time; "" where it can."""
     most = context.spans.skew
-    off = redis_now(context.inventory.redis) - context.clock.now()
+    there = context.store_now() if context.store_now else redis_now(context.inventory.redis)
+    off = there - context.clock.now()
     if abs(off) > most:
         return f"Redis' clock differs from ours by {off.total_seconds():.0f} s"
     for region in regions:

@@ -47,6 +47,7 @@ class Workbench:
     puppetdb: PuppetDB | None = None
     spared: dict[str, str] = field(default_factory=dict)
     notices: Notices | None = None
+    store_ahead: timedelta = timedelta(0)
 
     @property
     def context(self) -> Context:
@@ -65,6 +66,7 @@ class Workbench:
             spared=lambda: self.spared,
             notices=self.notices,
             at_once=1,
+            store_now=lambda: self.clock.now() + self.store_ahead,
         )
 
     def apply(self, name: str = "web", **launch: Any) -> Role:
@@ -86,7 +88,13 @@ class Workbench:
         return Order(role=stored, spec=spec, count=number, **{**defaults, **fields})
 
 
-def role(name: str = "web", **launch: Any) -> Role:
+def role(
+    name: str = "web",
+    fleet: dict[str, Any] | None = None,
+    burst: dict[str, Any] | None = None,
+    spec_hash: str = "0123456789abcdef",
+    **launch: Any,
+) -> Role:
     definition = {
         "classes": {f"role::{name}": {}},
         "launch": {
@@ -99,6 +107,8 @@ def role(name: str = "web", **launch: Any) -> Role:
             "puppet": {"install": "none"},
             **launch,
         },
+        **({"fleet": fleet} if fleet else {}),
+        **({"burst": burst} if burst else {}),
     }
-    spec = RoleSpec.from_definition(name, definition, spec_hash="0123456789abcdef")
+    spec = RoleSpec.from_definition(name, definition, spec_hash=spec_hash)
     return Role(name=name, definition=spec.definition(), spec_hash=spec.spec_hash)

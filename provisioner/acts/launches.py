@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from enc.inventory import LeaseLostError, StoreError, StoreLostError, StoreUnavailableError
-from enc.model import Backoff, Kind, Launch, LaunchState, Market
+from enc.model import Backoff, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.acts.done import Done, failed, left
 from provisioner.asking import Asking
 from provisioner.bootstrap import BootstrapError
@@ -43,8 +43,8 @@ def advance(context: Context, actions: Sequence[Advance], world: World) -> list[
     return at_once(context, one, actions)
 
 
-def close(context: Context, actions: Sequence[Close], world: World) -> list[Done]:
-    return [_guarded(one, partial(_close_as, context, one, world)) for one in actions]
+def close(context: Context, actions: Sequence[Close], _: World) -> list[Done]:
+    return [_guarded(one, partial(_close_as, context, one)) for one in actions]
 
 
 def sweep(context: Context, actions: Sequence[Sweep], world: World) -> list[Done]:
@@ -85,7 +85,7 @@ def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
     if role is None or role.spec_hash != action.spec_hash:
         raise _LeftError("its role was changed meanwhile")
     held = context.inventory.holds.all([action.name])
-    if "" in held or (action.name in held and not held[action.name].nodes):
+    if any(hold.cause is not HoldCause.BREAKER for hold in held.values()):
         raise _LeftError("its role was stopped meanwhile")
     wanted = _wanted(context, action.name, world)
     if wanted + action.count > action.most:
@@ -173,9 +173,7 @@ def _settled(context: Context, launch: Launch, progress: Progress, world: World)
 # Closing --------------------------------------------------------------------------------------
 
 
-def _close_as(context: Context, action: Close, world: World) -> str:
-    if action.failed:
-        _count_failure(context, action.launch, world)
+def _close_as(context: Context, action: Close) -> str:
     _close(context, action.launch, action.state, action.reason)
     return ""
 
@@ -194,7 +192,8 @@ def _count_failure(context: Context, launch: Launch, world: World) -> None:
         return
     before: Mapping[str, Backoff] = context.inventory.backoffs.all([launch.role])
     backoff = counted(world, known, before.get(launch.role), launch.id, unready=False)
-    why = f"{len(backoff.launches)} launches in a row got nothing; next after {backoff.until:%H:%M:%S}"
+    after = f"{backoff.until:%H:%M:%S}"
+    why = f"{len(backoff.launches)} launches in a row got nothing; next after {after}"
     context.inventory.backoffs.put(backoff, context.event("backing off", why=why))
 
 

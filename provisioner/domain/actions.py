@@ -78,7 +78,7 @@ class End(_OfNode):
     """Its end of life, begun or gone on with as far as it goes now.
 
     ``gone``: its end has begun, or its machine is gone: cleaning up, which no hold stops.
-    ``absent``: two passes did not find it listed; where EC2 does not know its id either, it is gone.
+    ``absent``: two passes did not find it listed; if EC2 does not know its id either, it is gone.
     """
 
     gone: bool = False

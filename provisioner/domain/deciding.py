@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from enc.model import ANSWERED, Kind, Launch, LaunchState, Node, State
+from enc.model import ANSWERED, Kind, LaunchState, Node, State
 from provisioner.domain import actions as do
 from provisioner.domain.actions import Action, Plan
 from provisioner.domain.failures import failures
 from provisioner.domain.fleet import decide_fleet, fleet_of
 from provisioner.domain.lives import Reports, life
-from provisioner.domain.newcomers import Newcomers, is_launch_id, newcomers
+from provisioner.domain.newcomers import Newcomers, newcomers
 from provisioner.domain.openlaunches import judge, missing_of
 from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
 from provisioner.domain.world import KnownRole, Region, World, launched_by_us
@@ -45,13 +45,14 @@ def decide(world: World) -> Plan:
     lives = list(_lives(world))
     nodes = _to_come(world, [*news.actions, *lives])
     launches = list(_launches(world, news.adopting))
-    closing = {one.launch.id for one in launches if isinstance(one, do.Close)}
+    closes = [one for one in launches if isinstance(one, do.Close)]
+    closing = {one.launch.id for one in closes}
     missing = {
         one.id: missing_of(one, news.adopting)
         for one in world.launches.values()
         if one.state is LaunchState.OPEN and one.id not in closing
     }
-    fleets, notes = _fleets(world, nodes, missing)
+    fleets, notes = _fleets(world, nodes, missing, closes)
     sweeps, templates = _sweeps(world, closing)
     every = [*news.actions, *lives, *launches, *fleets, *sweeps, *_signing(world, nodes)]
     every += _trust(world, news, templates)
@@ -109,7 +110,10 @@ def _launches(world: World, adopting: Counter[str]) -> Iterator[Action]:
 
 
 def _fleets(
-    world: World, nodes: Mapping[str, Node], missing: Mapping[str, int]
+    world: World,
+    nodes: Mapping[str, Node],
+    missing: Mapping[str, int],
+    closes: Sequence[do.Close],
 ) -> tuple[list[Action], list[str]]:
     ours: dict[str, list[Node]] = defaultdict(list)
     for node in nodes.values():
@@ -118,7 +122,8 @@ def _fleets(
     decided: list[Action] = []
     notes: list[str] = []
     for name, known in world.roles.items():
-        well = list(failures(world, known, ours[name]))
+        over = [one for one in closes if one.role == name]
+        well = list(failures(world, known, ours[name], over))
         decided += well
         then = _after(world, known, well)
         found = decide_fleet(then, fleet_of(then, known, ours[name], missing))
@@ -210,7 +215,7 @@ def _warnings(world: World, news: Newcomers) -> Iterator[str]:
         yield f"nothing is decided that hangs on the time: {world.untimed}"
     for region in world.regions.values():
         if region.error:
-            yield f"region {region.name} cannot be read, and nothing is decided there: {region.error}"
+            yield f"region {region.name} cannot be read, nothing is decided there: {region.error}"
     if world.ca_error:
         yield f"nothing is signed, cleaned or archived: {world.ca_error}"
     if world.paused:

@@ -1,4 +1,4 @@
-"""Launches that fail, and those that never become ready: a role is stopped before it burns money."""
+"""Launches that fail, and those that never become ready: their role is stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from enc.model import Backoff, Hold, HoldCause, Node, State
-from provisioner.domain.actions import Action, BackOff, Forgive, Resume, Stop
+from provisioner.domain.actions import Action, BackOff, Close, Forgive, Resume, Stop
 from provisioner.domain.openlaunches import backoff_span
 from provisioner.domain.world import KnownRole, World
 
@@ -15,8 +15,10 @@ _IN_A_ROW = 2
 _KEPT = 20  # launches named in a record
 
 
-def failures(world: World, known: KnownRole, nodes: Sequence[Node]) -> Iterator[Action]:
-    """``nodes`` are the role's fleet nodes as they will be."""
+def failures(
+    world: World, known: KnownRole, nodes: Sequence[Node], closing: Sequence[Close]
+) -> Iterator[Action]:
+    """``nodes`` are the role's fleet nodes to come, ``closing`` its launches that end now."""
     name, backoff = known.role.name, world.backoffs.get(known.role.name)
     hold = world.holds.get(name)
     well = _well_since(nodes, backoff, hold)
@@ -30,6 +32,11 @@ def failures(world: World, known: KnownRole, nodes: Sequence[Node]) -> Iterator[
     elif backoff and backoff.launches and well:
         yield Forgive(backoff=pardon(backoff, world.now), reason=f"{well} became ready")
         return
+    for one in closing:
+        if one.failed:
+            backoff = counted(world, known, backoff, one.launch.id, unready=False)
+            why = f"{len(backoff.launches)} launches in a row got nothing"
+            yield BackOff(backoff=backoff, reason=why)
     yield from _never_ready(world, known, nodes, backoff)
 
 
@@ -105,9 +112,10 @@ def _may_be(node: Node) -> bool:
 
 def _stop(world: World, known: KnownRole, backoff: Backoff) -> Stop:
     name = known.role.name
+    launches = ", ".join(backoff.unready)
     why = (
-        f"{len(backoff.unready)} launches in a row never became ready ({', '.join(backoff.unready)})"
-        f": see 'provisioner ls --role {name}'; a changed launch section, or "
+        f"{len(backoff.unready)} launches in a row never became ready ({launches}): see "
+        f"'provisioner ls --role {name}'; a changed launch section, or "
         f"'provisioner resume {name}', goes on"
     )
     hold = Hold(

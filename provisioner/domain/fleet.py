@@ -1,4 +1,4 @@
-"""How many of a role there are to be: filled, replaced in turn, and drained when there are too many.
+"""How many of a role there are to be: filled, replaced in turn, drained when there are too many.
 
 Counts, no pairs: a replacement is any node that is ready beyond the size. What is wanted grows by
 at most ``surge`` beyond the size, and falls below it by our act by at most ``max_unavailable``.
@@ -6,30 +6,17 @@ at most ``surge`` beyond the size, and falls below it by our act by at most ``ma
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from enc.durations import for_people
 from enc.model import Backoff, Hold, HoldCause, Kind, Launch, LaunchState, Node, State
 from provisioner.domain.actions import Action, Drain, Open, Stop
-from provisioner.domain.windows import is_open
+from provisioner.domain.rotation import Due, due_of, urgency
 from provisioner.domain.world import KnownRole, World
-from provisioner.ports import SPEC_TAG
 
-# Machines born together must not die together: each is replaced up to this part of max_age early.
-_SPREAD = 0.1
 _OPEN_AT_ONCE = 2
 _NAMED = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Due:
-    """A ready node that is to be replaced, and why."""
-
-    node: Node
-    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,19 +67,19 @@ class Decided:
 def fleet_of(
     world: World, known: KnownRole, nodes: Sequence[Node], missing: Mapping[str, int]
 ) -> Fleet:
-    """``nodes`` are the role's fleet nodes to come, ``missing`` what each open launch still wants."""
+    """``nodes`` are the role's fleet nodes to come, ``missing`` what open launches still want."""
     name, size = known.role.name, known.spec.fleet.size or 0
     counted = [node for node in nodes if node.state in world.rules.counted]
     ready = [n for n in counted if n.state is State.READY and world.readable(n.region)]
     ready.sort(key=lambda node: (node.launched_at, node.certname))
     asking = [one for one in world.launches.values() if _asks(one, name) and missing.get(one.id)]
-    due = tuple(_due(world, known, node) for node in ready)
+    due = tuple(due_of(world, known, node) for node in ready)
     return Fleet(
         role=known,
         size=size,
         wanted=len(counted) + sum(missing[one.id] for one in asking),
         ready=tuple(ready),
-        due=tuple(sorted(filter(None, due), key=_urgency)),
+        due=tuple(sorted(filter(None, due), key=urgency)),
         asking=tuple(asking),
         hold=world.hold(name),
         backoff=_in_force(world, known),
@@ -224,66 +211,6 @@ def _breaker(
     return Stop(hold=hold, reason=why)
 
 
-# What is due ----------------------------------------------------------------------------------
-
-
-def _due(world: World, known: KnownRole, node: Node) -> Due | None:
-    if node.held:
-        return None
-    why = node.replace_because or _soon_over(world, known, node)
-    if not why and is_open(known.spec.fleet.windows, world.now) and not world.untimed:
-        why = _other_spec(world, known, node) or _too_old(world, known, node)
-    return Due(node=node, why=why) if why else None
-
-
-def _urgency(due: Due) -> tuple[bool, datetime, str]:
-    """What was asked for, or advised, first; then the oldest."""
-    return not due.node.replace_because, due.node.launched_at, due.node.certname
-
-
-def _soon_over(world: World, known: KnownRole, node: Node) -> str:
-    if world.untimed or node.expires_at is None:
-        return ""
-    fleet = known.spec.fleet
-    soon = node.expires_at - fleet.ready_timeout - fleet.drain
-    return f"its life ends at {node.expires_at:%H:%M} UTC" if world.now >= soon else ""
-
-
-def _other_spec(world: World, known: KnownRole, node: Node) -> str:
-    """Not for a role that is older than the machine: then the store was restored, not the role."""
-    wanted = known.role.spec_hash
-    if not wanted or not node.spec_hash or node.spec_hash == wanted:
-        return ""
-    instance = world.instance(node)
-    made_from = applied_at(instance.tags.get(SPEC_TAG, "")) if instance else None
-    applied = known.role.applied_at
-    if made_from and applied and applied.replace(microsecond=0) < made_from:
-        return ""
-    return "the role's launch section has changed"
-
-
-def applied_at(tag: str) -> datetime | None:
-    """When the role was applied that a machine was launched from, as its tag says."""
-    try:
-        time = datetime.fromisoformat(tag.rpartition(":")[0])
-    except ValueError:
-        return None
-    return time if time.tzinfo else None
-
-
-def _too_old(world: World, known: KnownRole, node: Node) -> str:
-    most, age = known.spec.fleet.max_age, world.now - node.launched_at
-    if most is None or age < most * (1 - _SPREAD * spread(node.certname)):
-        return ""
-    return f"it is {for_people(age)} old (max_age {for_people(timedelta(0) + most)})"
-
-
-def spread(certname: str) -> float:
-    """In [0, 1), always the same for one node."""
-    digest = hashlib.sha256(certname.encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32
-
-
 # Words ----------------------------------------------------------------------------------------
 
 
@@ -299,7 +226,8 @@ def _waiting(fleet: Fleet, why_not: str) -> str:
 
 def _held(fleet: Fleet) -> str:
     hold = fleet.hold
-    assert hold is not None
+    if hold is None:
+        return ""
     whose = f"{fleet.name} is held" if hold.role else "everything is paused"
     again = f"'provisioner resume{' ' + hold.role if hold.role else ''}'"
     return f"{whose} since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.by}: {hold.why}; {again}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enc.durations import for_people
-from enc.model import Attempt, Kind, Launch, LaunchState, Market
+from enc.model import Attempt, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.domain.actions import Action, Advance, Close
 from provisioner.domain.launching import FALLBACK_SPAN
 from provisioner.domain.newcomers import is_dead
@@ -39,8 +39,12 @@ def judge(world: World, launch: Launch, adopting: Counter[str]) -> Action | None
         return Close(launch=launch, state=LaunchState.COMPLETE, reason=why)
     if why := _pointless(world, launch):
         return _closed(launch, adopting, why, failed=False)
-    if launch.kind is Kind.FLEET and _stopped(world, launch):
-        return None
+    return None if _stopped(world, launch) else _onward(world, launch, adopting, missing)
+
+
+def _onward(
+    world: World, launch: Launch, adopting: Counter[str], missing: int
+) -> Advance | Close | None:
     step = next_request(world, launch)
     if step is None:
         return None
@@ -56,26 +60,33 @@ def next_request(world: World, launch: Launch) -> Next | None:
         return None
     if last and last.barred:
         return Next(market=None, why=last.barred, failed=True)
-    known = world.roles.get(launch.role)
-    falls_back = known is not None and falls_back_on_demand(known)
     on_demand = [one for one in launch.attempts if one.market is Market.ON_DEMAND]
-    first = launch.market or Market.ON_DEMAND
+    if launch.market is Market.SPOT and not on_demand:
+        return _spot(world, launch, last)
+    return _on_demand(world, launch, last, began=bool(on_demand))
+
+
+def _spot(world: World, launch: Launch, last: Attempt | None) -> Next:
     over = not world.untimed and world.now >= launch.deadline
-    if first is Market.SPOT and not on_demand:
-        if not over and not (last and last.hopeless):
-            return Next(market=Market.SPOT, why="spot")
-        if falls_back and not _stale(world, launch):
-            why = "spot's deadline has passed" if over else "every spot pool refused for good"
-            return Next(market=Market.ON_DEMAND, why=f"{why}, on-demand")
-        return Next(
-            market=None, why="the deadline has passed" if over else _said(last), failed=True
-        )
+    if not over and not (last and last.hopeless):
+        return Next(market=Market.SPOT, why="spot")
+    why = "spot's deadline has passed" if over else "every spot pool refused for good"
+    known = world.roles.get(launch.role)
+    if known is None or not falls_back_on_demand(known):
+        return Next(market=None, why=f"{why}; {_said(last)}", failed=True)
+    return _on_demand(world, launch, last, began=False, why=f"{why}, so on-demand")
+
+
+def _on_demand(
+    world: World, launch: Launch, last: Attempt | None, *, began: bool, why: str = "on-demand"
+) -> Next:
+    """At least once, and again until its time is over; but nothing of long ago."""
     late = not world.untimed and world.now >= launch.deadline + FALLBACK_SPAN
-    if on_demand and (late or on_demand[-1].hopeless):
+    if began and (late or (last and last.hopeless)):
         return Next(market=None, why=_said(last), failed=True)
     if _stale(world, launch):
-        return Next(market=None, why="its deadline lies in the past", failed=False)
-    return Next(market=Market.ON_DEMAND, why="on-demand")
+        return Next(market=None, why="its deadline lies in the past")
+    return Next(market=Market.ON_DEMAND, why=why)
 
 
 def falls_back_on_demand(known: KnownRole) -> bool:
@@ -112,8 +123,9 @@ def _pointless(world: World, launch: Launch) -> str:
 
 
 def _stopped(world: World, launch: Launch) -> bool:
+    """By what stops filling, too."""
     hold = world.hold(launch.role)
-    return hold is not None and not hold.nodes
+    return hold is not None and hold.cause is not HoldCause.BREAKER
 
 
 def _stale(world: World, launch: Launch) -> bool:

@@ -102,6 +102,19 @@ class FakeCloud(Script):
         """EC2 lists it no more."""
         del self.machines.by_id[instance_id]
 
+    def copy(self, machine: Machine, tags: Mapping[str, str] | None = None) -> str:
+        """Another machine like this one, born now: what a call made that nobody knows of."""
+        now = self.clock.now()
+        one = replace(
+            machine,
+            id=self.machines.next_id(),
+            born=now,
+            address=self.machines.address(now),
+            tags={**machine.tags, **(tags or {})},
+        )
+        self.machines.add(one)
+        return one.id
+
     @property
     def alive(self) -> list[str]:
         """The machines that cost money, oldest first."""
