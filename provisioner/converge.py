@@ -30,11 +30,12 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """What one pass planned and what came of it. ``cut``: why it ended before its end."""
+    """What one pass planned and what came of it; ``stopped``: before all of it was tried."""
 
     plan: Plan
     world: World
     done: tuple[Done, ...] = ()
+    stopped: bool = False
 
     @property
     def failures(self) -> tuple[Done, ...]:
@@ -51,17 +52,17 @@ def plan(context: Context, wish: Wish) -> tuple[World, Plan]:
     return seen.world, found
 
 
-def converge(context: Context, wish: Wish) -> Pass:
-    """One pass under the lease, which is given back at its end.
+def converge(context: Context, wish: Wish, stop: Callable[[], bool] = lambda: False) -> Pass:
+    """One pass under the lease, which is given back at its end, or when ``stop`` says so.
 
     Raises LeaseHeldError, LeaseLostError, WrongAccountError, CloudError (which account it is cannot
     be asked) and StoreError's kinds. What fails of one action is in its Done.
     """
     with leased(context) as ours:
         seen, found = _planned(ours, wish)
-        done = _carry_out(ours, found, seen.world)
+        done = _carry_out(ours, found, seen.world, stop)
         _remember(ours, seen, done)
-    return Pass(plan=found, world=seen.world, done=tuple(done))
+    return Pass(plan=found, world=seen.world, done=tuple(done), stopped=stop())
 
 
 def _planned(context: Context, wish: Wish) -> tuple[Seen, Plan]:
@@ -71,10 +72,12 @@ def _planned(context: Context, wish: Wish) -> tuple[Seen, Plan]:
     return seen, found.only(wish.roles) if wish.roles else found
 
 
-def _carry_out(context: Context, found: Plan, world: World) -> list[Done]:
+def _carry_out(context: Context, found: Plan, world: World, stop: Callable[[], bool]) -> list[Done]:
     """In the plan's order, all of one kind together; each is told as it is done."""
     done: list[Done] = []
     for kind, some in groupby(found.actions, key=type):
+        if stop():
+            break
         for one in _act(context, kind, list(some), world):
             _tell(context, one)
             done.append(one)

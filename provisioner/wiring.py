@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from provisioner.settings import DEFAULT_ENC_BIND, SettingError, Settings
 if TYPE_CHECKING:
     from provisioner.adapters.http import Caller
     from provisioner.adapters.tls import Tls
+    from provisioner.daemon import Daemon
     from provisioner.doctor.diagnosis import Patient
 
 
@@ -192,3 +195,28 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
         queue_url=settings.spot_queue_url,
         unusable=unusable,
     )
+
+
+def daemon(context: Context, interval: timedelta, metrics: str | None) -> Daemon:
+    """The loop, with the service manager told and the metrics served. Raises SettingError."""
+    from provisioner.adapters.meters import Meters
+    from provisioner.adapters.service import SignalStop, SystemdNotifier, cut_short
+    from provisioner.daemon import Daemon
+
+    meters = Meters()
+    if metrics:
+        host, port = _host_and_port(metrics)
+        try:
+            meters.serve(host, port)
+        except OSError as error:
+            raise SettingError(f"--metrics {metrics}: {error.strerror}") from error
+    stop = SignalStop(cut_short)
+    stop.install()
+    return Daemon(context, interval, SystemdNotifier(os.environ), meters, stop)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise SettingError(f"--metrics {text}: write HOST:PORT, as in 127.0.0.1:9310")
+    return host.strip("[]"), int(port)

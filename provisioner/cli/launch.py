@@ -28,7 +28,7 @@ _SHOWN = columns(
     *("certname", "state", "market", "instance_type", "zone"),
     *("private_ip", "[private_dns]", "[public_dns]"),
 )
-_NOTHING_YET = "nothing was launched and nothing is left"
+NOTHING_YET = "nothing was launched and nothing is left"
 
 
 @click.command(
@@ -83,7 +83,7 @@ def launch(
     """
     if wait_until == "ready":
         check_puppet_files()
-    with acting() as context, if_interrupted(_NOTHING_YET):
+    with acting() as context, if_interrupted(NOTHING_YET):
         order = _order(
             context.inventory,
             role,
@@ -93,8 +93,8 @@ def launch(
             ttl=ttl,
             fleet=fleet,
         )
-        told = _carried_out(context, order, wait_until)
-    _print(form, told)
+        told = carried_out(context, order, wait_until)
+    print_told(form, told)
     if told.code != DONE:
         tell(told.verdict)
     raise click.exceptions.Exit(told.code)
@@ -137,7 +137,7 @@ def _order(
     )
 
 
-def _carried_out(context: Context, order: Order, wait_until: str) -> Told:
+def carried_out(context: Context, order: Order, wait_until: str) -> Told:
     from enc.inventory import StoreError
     from provisioner.cli.outcome import Told
     from provisioner.launch import LaunchCutShortError
@@ -178,7 +178,7 @@ def _how_it_was_left(store: Inventory, launch_id: str) -> str:
         return how_it_was_left(store, launch_id)
 
 
-def _print(form: str, told: Told) -> None:
+def print_told(form: str, told: Told) -> None:
     from provisioner.cli.records import NODE_FIELDS, node_record
 
     rows = [node_record(node) for node in told.nodes]

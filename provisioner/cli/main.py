@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 from provisioner.cli.assign import assign
+from provisioner.cli.burst import burst
+from provisioner.cli.converge import converge, plan
+from provisioner.cli.converge import run as run_for_ever
 from provisioner.cli.doctor import doctor
 from provisioner.cli.errors import INTERRUPTED, MISTYPED, NOBODY_READS, explained, tell
 from provisioner.cli.launch import launch
@@ -17,6 +20,7 @@ from provisioner.cli.output import give_up_stdout
 from provisioner.cli.retire import retire
 from provisioner.cli.roles import roles
 from provisioner.cli.sign import sign
+from provisioner.cli.steering import hold, pause, resume, rotate, unhold
 from provisioner.cli.store import init
 from provisioner.cli.usage import Group, usage
 
@@ -41,7 +45,10 @@ def cli() -> None:
     """
 
 
-for command in (init, roles, launch, ls, show, history, assign, sign, retire, doctor):
+for command in (
+    *(init, roles, launch, burst, ls, show, history, assign, sign, retire),
+    *(plan, converge, run_for_ever, rotate, pause, resume, hold, unhold, doctor),
+):
     cli.add_command(command)
 
 

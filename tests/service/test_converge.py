@@ -108,7 +108,8 @@ def test_spot_that_does_not_come_is_on_demand_after_its_deadline(farm: Farm) -> 
 def test_without_a_fallback_nothing_comes_and_the_role_backs_off(farm: Farm) -> None:
     farm.cloud.capacity("spot:*:*", 0)
     farm.apply(spot_deadline="2m", fallback="none")
-    farm.passes(3)
+    farm.passes(2)
+    farm.converge()
     assert farm.nodes() == []
     assert farm.open_launches() == []
     assert farm.store.backoffs.all(["web"])["web"].launches

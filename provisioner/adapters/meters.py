@@ -1,0 +1,84 @@
+"""Counts of converge for Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+if TYPE_CHECKING:
+    from provisioner.converge import Pass
+
+_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+
+
+class Meters:
+    """Implements Meter; ``serve`` shows the counts over HTTP."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._passes = Counter(
+            "rolecall_converge_passes", "Passes by outcome", ["outcome"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "rolecall_converge_pass_seconds",
+            "Duration of a pass that came to its end",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._actions = Counter(
+            "rolecall_converge_actions",
+            "Actions by kind and by what came of them",
+            ["action", "came"],
+            registry=self.registry,
+        )
+        self._nodes = Gauge(
+            "rolecall_nodes", "Nodes", ["role", "kind", "state"], registry=self.registry
+        )
+        self._size = Gauge(
+            "rolecall_fleet_size", "fleet.size of each role", ["role"], registry=self.registry
+        )
+        self._held = Gauge(
+            "rolecall_held", "1 for a role that is stopped", ["role"], registry=self.registry
+        )
+        self._unread = Gauge(
+            "rolecall_region_unreadable", "1 for a region", ["region"], registry=self.registry
+        )
+        self._last = Gauge(
+            "rolecall_converge_last_pass_timestamp_seconds",
+            "When a pass last came to its end",
+            registry=self.registry,
+        )
+
+    def serve(self, host: str, port: int) -> None:
+        """Raises OSError where it cannot listen."""
+        start_http_server(port, host, registry=self.registry)
+
+    def passed(self, came: Pass, seconds: float) -> None:
+        self._passes.labels("failures" if came.failures else "done").inc()
+        self._seconds.observe(seconds)
+        for one in came.done:
+            self._actions.labels(one.action.verb, one.came.value).inc()
+        self._world(came)
+        self._last.set(came.world.now.timestamp())
+
+    def failed(self, why: str) -> None:
+        self._passes.labels(why).inc()
+
+    def standby(self) -> None:
+        self._passes.labels("standby").inc()
+
+    def _world(self, came: Pass) -> None:
+        world = came.world
+        for gauge in (self._nodes, self._size, self._held, self._unread):
+            gauge.clear()
+        counts = Tally((n.role, n.kind.value, n.state.value) for n in world.nodes.values())
+        for labels, count in counts.items():
+            self._nodes.labels(*labels).set(count)
+        for name, known in world.roles.items():
+            if known.spec.fleet.size is not None:
+                self._size.labels(name).set(known.spec.fleet.size)
+            self._held.labels(name).set(world.hold(name) is not None)
+        for region in world.regions.values():
+            self._unread.labels(region.name).set(bool(region.error))
