@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from redis import Redis
 from enc.inventory import Inventory, Meta
 from enc.inventory.events import Event
 from enc.inventory.runs import run_record
-from enc.model import Launch, Node, Role, State
+from enc.model import Backoff, Hold, Launch, Node, Role, State
 from enc.reports import Standing
 from tests.builders import event, launch, node, role
 from tests.conftest import on_both_redis
@@ -28,7 +29,7 @@ LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitl
 _ELSEWHERE = {"certname", "id", "name", "attempts", "more"}
 
 
-@pytest.mark.parametrize("kind", [Node, Launch, Role, Meta, Event])
+@pytest.mark.parametrize("kind", [Node, Launch, Role, Meta, Event, Hold, Backoff])
 def test_every_field_is_documented(kind: type) -> None:
     names = {f.name for f in fields(kind)} - _ELSEWHERE
     assert {name for name in names if f"`{name}`" not in TEXT} == set()
@@ -57,10 +58,23 @@ def test_every_key_is_documented(inventory: Inventory, redis: Redis) -> None:
     inventory.nodes.change(last, event(), private_dns="b.example")
     inventory.reports.take(report(last.certname), site="default", who="test")
     redis.set("formerly:c.example", "x")
+    converged(inventory)
     kinds = {key.split(":")[0] for key in dump(redis)}
     documented = {match.split(":")[0] for match in re.findall(r"`([a-z]+)[:`]", TEXT)}
     assert kinds - documented == set()
     assert {"claims", "formerly", "drought", "archive", "runs"} <= kinds | {"claims"}
+
+
+def converged(inventory: Inventory) -> None:
+    """What converge and those who steer it leave behind."""
+    under = inventory.under(inventory.leases.take("alice@ops", "1", timedelta(seconds=60)))
+    for name in ("", "web"):
+        stopped = Hold(role=name, why="why", since=START, by="alice@ops", nodes=("i-0a",))
+        under.holds.put(stopped, event())
+    under.holds.lift(stopped, event())
+    under.backoffs.put(Backoff(role="web", spec_hash="", at=START, until=START), event())
+    under.suspects.add(["absent:i-0a"], START)
+    under.sweeps.note(["us-east-1"], timedelta(hours=1))
 
 
 @on_both_redis

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from enc.inventory import Inventory, Query, StoreError, StoreUnavailableError, connect
+from enc.model import LaunchState
 from tests.builders import event, launch, node, role
 from tests.conftest import BINARIES
 from tests.fakes.clock import START
@@ -68,7 +69,7 @@ def test_a_write_whose_answer_was_lost_is_not_sent_again_behind_our_back(
         lambda s: s.nodes.create(OTHER, event("once")),
         lambda s: s.roles.apply([role("new")], event("once")),
         lambda s: s.launches.open(launch("l-new"), event("once")),
-        lambda s: s.launches.close(launch().id, launch().state, event("once")),
+        lambda s: s.launches.close(launch().id, LaunchState.FAILED, event("once")),
         lambda s: s.launches.record_attempt(launch().id, ATTEMPT, event("once")),
         lambda s: s.droughts.note([POOL], START),
     ):

@@ -19,11 +19,12 @@ from enc.inventory import (
     connect,
 )
 from enc.inventory.clock import redis_now
-from enc.model import Node, State
+from enc.model import Backoff, Hold, Node, State
 from enc.trust import password as challenge
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.csrs import ec_key, request
+from tests.fakes.clock import START
 from tests.servers import RedisServer, embedded_redis, system_redis
 from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login, url
 from tests.service.broken import reads, writes
@@ -132,6 +133,26 @@ def ask_everything(server: RedisServer) -> None:
     assert client.get(f"/v1/nodes/{NODE}").get_json()["state"] == "ready"
 
 
+def converge_at_work(store: Inventory) -> None:
+    """Everything that it keeps for the next pass, under its lease."""
+    lease = store.leases.take("alice@ops", "1", timedelta(seconds=60))
+    under = store.under(lease)
+    stopped = Hold(role="web", why="why", since=START, by="alice@ops", nodes=(NODE,))
+    under.holds.put(stopped, event())
+    assert under.holds.all(["web"]) == {"web": stopped}
+    assert under.holds.lift(stopped, event())
+    assert under.holds.approvals(["web"])["web"].nodes == (NODE,)
+    under.backoffs.put(Backoff(role="web", spec_hash="", at=START, until=START), event())
+    assert list(under.backoffs.all(["web"])) == ["web"]
+    under.suspects.add([f"absent:{NODE}"], START)
+    assert under.suspects.all() == {f"absent:{NODE}": START}
+    under.suspects.clear([f"absent:{NODE}"])
+    under.sweeps.note(["us-east-1"], timedelta(hours=1))
+    assert under.sweeps.done()
+    store.leases.renew(lease, timedelta(seconds=60))
+    store.leases.give_back(lease)
+
+
 class TestTheService:
     def test_may_do_all_that_it_does(self, server: RedisServer, root: Redis) -> None:
         ask_everything(server)
@@ -199,6 +220,7 @@ class TestTheProvisioner:
             done_or_conflict(write)
         for read in reads(store):
             read()
+        converge_at_work(store)
         store.nodes.archive(retiring(store, known.certname), event())
 
     @pytest.mark.parametrize(

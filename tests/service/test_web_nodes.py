@@ -222,6 +222,7 @@ class TestOneNode:
             "report_at": None,
             "retire_step": None,
             "held": None,
+            "replace_because": None,
             "rev": 1,
             "runs": [],
         }

@@ -43,6 +43,7 @@ FULL = node(
     report_at=LATER,
     retire_step="terminate",
     held="debugging\nby alice",
+    replace_because="asked for by alice@ops",
 )
 ATTEMPT = Attempt(
     number=1,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,15 @@ ANY = Needs(site="prod", queue="rolecall-prod")
 
 
 def calls() -> set[str]:
-    """service:Action of every call that provisioner/ makes through adapters.aws.Calls."""
+    """service:Action of every call that the adapters make through adapters.aws.Calls."""
     found: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         tree = ast.parse(path.read_text())
         kinds = described(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and is_of_aws(node, path):
-                found |= {f"{service(node)}:{action}" for action in actions(node, kinds, path)}
+                named = actions(node, kinds, path, handed_on(tree))
+                found |= {f"{service(node)}:{action}" for action in named}
     return {RENAMED.get(each, each) for each in found}
 
 
@@ -50,19 +52,35 @@ def is_of_aws(node: ast.Call, path: Path) -> bool:
     return (
         isinstance(node.func, ast.Attribute)
         and node.func.attr in CALLERS
+        and ast.unparse(node.func.value).endswith("calls")
         and len(node.args) == 2
         and path.name != "aws.py"
     )
 
 
-def actions(node: ast.Call, kinds: set[str], path: Path) -> set[str]:
+def actions(
+    node: ast.Call, kinds: set[str], path: Path, handed_on: Set[str] = frozenset()
+) -> Set[str]:
     match node.args[1]:
+        case ast.Name(id="action") if handed_on:
+            return handed_on
         case ast.Constant(value=str(action)):
             return {action}
         case ast.JoinedStr(values=[ast.Constant(value="Describe"), ast.FormattedValue()]):
             return {f"Describe{kind}" for kind in kinds}
     where = f"{path.name}:{node.lineno}"
     return pytest.fail(f"{where}: this test cannot read which action is called: teach it")
+
+
+def handed_on(tree: ast.Module) -> set[str]:
+    """What SqsNotices._call is told to ask for: it hands the action on."""
+    return {
+        str(node.args[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "self._call"
+        and isinstance(node.args[0], ast.Constant)
+    }
 
 
 def service(node: ast.Call) -> str:
