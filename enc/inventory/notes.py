@@ -39,7 +39,7 @@ def members(redis: Redis, key: str) -> list[str]:
 
 def to_text(value: Any) -> str:
     said = {f.name: getattr(value, f.name) for f in fields(value)}
-    plain = {n: iso(v) if isinstance(v, datetime) else v for n, v in said.items() if v != ""}
+    plain = {n: iso(v) if isinstance(v, datetime) else v for n, v in said.items()}
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 

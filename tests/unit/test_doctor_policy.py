@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,8 @@ def is_of_aws(node: ast.Call, path: Path) -> bool:
 
 
 def actions(
-    node: ast.Call, kinds: set[str], path: Path, handed_on: Set[str] = frozenset()
-) -> Set[str]:
+    node: ast.Call, kinds: set[str], path: Path, handed_on: AbstractSet[str] = frozenset()
+) -> AbstractSet[str]:
     match node.args[1]:
         case ast.Name(id="action") if handed_on:
             return handed_on
