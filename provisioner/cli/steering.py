@@ -80,8 +80,9 @@ def hold(node: str, why: str) -> None:
 
     with acting() as context:
         held = steering.hold(context, known_node(context.inventory, node), _checked(why) or "held")
-    end = f"; its own life still ends at {held.expires_at:%Y-%m-%d %H:%M} UTC"
-    click.echo(f"{held.certname} is held{end if held.expires_at else ''}")
+    ends = held.expires_at
+    still = f"; its own life still ends at {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
+    click.echo(f"{held.certname} is held{still}")
 
 
 @click.command(

@@ -95,6 +95,8 @@ def decide_fleet(world: World, fleet: Fleet) -> Decided:
     draining = _drains(world, fleet)
     waiting = _waiting(fleet, why_not) if fleet.due and not draining.actions else ""
     notes = [*([f"{fleet.name}: {why_not}"] if why_not else []), *draining.notes]
+    if not notes and not waiting and fleet.hold is not None and fleet.hold.role:
+        notes.append(_held(fleet))
     notes += [waiting] if waiting else []
     return Decided(actions=(*draining.actions, *filling), notes=tuple(notes))
 
