@@ -20,7 +20,7 @@ from provisioner.domain.world import CONVERGE, KnownRole, World
 from provisioner.launch import Order, asked, ground_request, intended, prepare, terms
 from provisioner.parallel import at_once
 from provisioner.patience import patiently
-from provisioner.ports import CloudError
+from provisioner.ports import CloudError, Ground
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 
 
@@ -76,7 +76,7 @@ def _open(context: Context, action: Open, world: World) -> str:
     event = context.event("launch opened", why=action.reason)
     context.inventory.launches.open(launch, event)
     context.reporter.say(f"launch {launch.id}: {asked(order)}")
-    return _ask(context, launch, order, world)
+    return _ask(context, launch, order, world, ground)
 
 
 def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
@@ -134,12 +134,12 @@ def _advance(context: Context, action: Advance, world: World) -> str:
         raise _LeftError("its role is gone")
     known = KnownRole(role=role, spec=RoleSpec.of(role))
     order = replace(_order(known, launch.want), market=launch.market or Market.ON_DEMAND)
-    return _ask(context, launch, order, world)
-
-
-def _ask(context: Context, launch: Launch, order: Order, world: World) -> str:
-    """One request, with everything that it needs made sure of before; what it came to, in words."""
     ground = context.cloud.ground(ground_request(order.launch_spec))
+    return _ask(context, launch, order, world, ground)
+
+
+def _ask(context: Context, launch: Launch, order: Order, world: World, ground: Ground) -> str:
+    """One request, with everything that it needs made sure of before; what it came to, in words."""
     prepared = prepare(context, order, launch, ground)
     until = context.clock.now() + context.spans.pass_patience
     patiently(context, lambda: context.cloud.create_template(prepared.request), until)
