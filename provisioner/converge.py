@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from enc.inventory.meta import OtherSiteError
 from enc.model import State
 from provisioner.account import check_account
 from provisioner.acts import ends, launches, nodes, others
@@ -66,6 +67,9 @@ def converge(context: Context, wish: Wish, stop: Callable[[], bool] = lambda: Fa
 
 
 def _planned(context: Context, wish: Wish) -> tuple[Seen, Plan]:
+    meta = context.inventory.meta.require()
+    if meta.site != context.site:
+        raise OtherSiteError(meta.site, context.site)
     check_account(context)
     seen = observe(context, wish.rules)
     found = decide(seen.world)

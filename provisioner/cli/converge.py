@@ -101,12 +101,14 @@ def run(*, interval: timedelta, metrics: str | None) -> None:
     """A pass of converge, and after a while the next one, until SIGTERM or Ctrl-C.
 
     Several hosts may run it: one acts, the others stand by. A pass that fails is told, and
-    followed by the next.
+    followed by the next; so is a store that is away, or not begun yet. For a service manager:
+    Type=notify, and a watchdog if you like.
     """
     from provisioner.wiring import daemon
 
     check_puppet_files()
-    with acting() as context:
+    # A store that is away, or not begun yet, is waited for.
+    with acting(begun=False) as context:
         daemon(context, interval, metrics).run()
     tell("stopped")
 
