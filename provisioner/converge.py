@@ -82,13 +82,13 @@ def _carry_out(context: Context, found: Plan, world: World, stop: Callable[[], b
     for kind, some in groupby(found.actions, key=type):
         if stop():
             break
-        for one in _act(context, kind, list(some), world):
+        for one in _ACTS[kind](context, list(some), world):
             _tell(context, one)
             done.append(one)
     return done
 
 
-_Act = Callable[[Context, Sequence[Any]], list[Done]]
+_Act = Callable[[Context, Sequence[Any], World], Sequence[Done]]
 _ACTS: dict[type[Action], _Act] = {
     do.Adopt: nodes.adopt,
     do.Write: nodes.write,
@@ -102,21 +102,11 @@ _ACTS: dict[type[Action], _Act] = {
     do.Suspect: others.suspect,
     do.Trust: others.trust,
     do.Sign: others.sign,
-}
-_LAUNCHING: dict[type[Action], Callable[[Context, Sequence[Any], World], list[Done]]] = {
     do.Open: launches.open_launches,
     do.Advance: launches.advance,
     do.Close: launches.close,
     do.Sweep: launches.sweep,
 }
-
-
-def _act(
-    context: Context, kind: type[Action], some: Sequence[Action], world: World
-) -> Sequence[Done]:
-    if kind in _LAUNCHING:
-        return _LAUNCHING[kind](context, some, world)
-    return _ACTS[kind](context, some)
 
 
 def _tell(context: Context, done: Done) -> None:

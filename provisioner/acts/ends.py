@@ -26,13 +26,14 @@ from provisioner.domain.retirement import (
     spared_because,
     step_of,
 )
+from provisioner.domain.world import World
 from provisioner.forgetting import Forgetting
 from provisioner.ledger import Ledger, advised
 from provisioner.ports import LAUNCH_TAG, SITE_TAG, CloudError, Instance
 from provisioner.terminating import terminate
 
 
-def end(context: Context, actions: Sequence[End]) -> list[Done]:
+def end(context: Context, actions: Sequence[End], _: World) -> list[Done]:
     """Begin, or go on with, the end of these nodes."""
     ending = _Ending(context, actions)
     ending.run()
@@ -196,7 +197,7 @@ def _by_region(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:
     return groups
 
 
-def end_orphans(context: Context, actions: Sequence[EndOrphan]) -> list[Done]:
+def end_orphans(context: Context, actions: Sequence[EndOrphan], _: World) -> list[Done]:
     """Machines without a record that nobody wants, if EC2 and the store still say so."""
     done: list[Done] = []
     grouped: dict[str, list[EndOrphan]] = defaultdict(list)

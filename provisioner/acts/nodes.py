@@ -11,10 +11,11 @@ from provisioner.acts.done import Done, all_failed, failed, left
 from provisioner.context import Context
 from provisioner.domain.actions import Adopt, Drain, Write
 from provisioner.domain.retirement import only_news
+from provisioner.domain.world import World
 from provisioner.ports import CloudError
 
 
-def adopt(context: Context, actions: Sequence[Adopt]) -> list[Done]:
+def adopt(context: Context, actions: Sequence[Adopt], _: World) -> list[Done]:
     """Not those whose launch has got what it wanted meanwhile."""
     wanted, late = _still_wanted(context, actions)
     asked = [
@@ -60,7 +61,7 @@ def _still_wanted(context: Context, actions: Sequence[Adopt]) -> tuple[list[Adop
     return wanted, late
 
 
-def write(context: Context, actions: Sequence[Write]) -> list[Done]:
+def write(context: Context, actions: Sequence[Write], _: World) -> list[Done]:
     sure, doubted = _asked_by_id(context, actions)
     changes = [
         (one.node, _event(context, one.node, one.what, one.reason), dict(one.fields))
@@ -105,32 +106,49 @@ def _by_region(actions: Iterable[Write]) -> Mapping[str, list[Write]]:
     return found
 
 
-def drain(context: Context, actions: Sequence[Drain]) -> list[Done]:
-    """Not below what is to stay ready, and not what was held meanwhile."""
-    names = [one.node.certname for one in actions]
-    now = {node.certname: node for node in context.inventory.nodes.many(names)}
-    roles = sorted({one.node.role for one in actions})
-    held = context.inventory.holds.all(roles)
-    ready = {role: _ready(counts) for role, counts in context.inventory.roles.counts(roles).items()}
-    going: list[tuple[Drain, Node]] = []
-    done: list[Done] = []
-    for one in actions:
-        fresh = now.get(one.node.certname)
-        if fresh is None or not only_news(one.node, fresh):
-            done.append(left(one, "it was changed meanwhile; the next pass looks again"))
-        elif one.floor is not None and ("" in held or one.node.role in held):
-            done.append(left(one, "its role was stopped meanwhile"))
-        elif one.floor is not None and ready[one.node.role] <= one.floor:
-            done.append(left(one, f"only {ready[one.node.role]} of its role are ready by now"))
-        else:
-            ready[one.node.role] -= fresh.state is State.READY
-            going.append((one, fresh))
+def drain(context: Context, actions: Sequence[Drain], world: World) -> list[Done]:
+    """Not below what is to stay ready, and not what was held or stopped meanwhile."""
+    if world.rules.look_again:
+        going, done = _still_to_drain(context, actions)
+    else:
+        going, done = [(one, one.node) for one in actions], []
     changes = [
         (fresh, _event(context, fresh, "draining", one.reason), {"state": State.DRAINING})
         for one, fresh in going
     ]
     found = context.inventory.nodes.change_each(changes)
     return [*done, *(_came(one, n) for (one, _), n in zip(going, found, strict=True))]
+
+
+def _still_to_drain(
+    context: Context, actions: Sequence[Drain]
+) -> tuple[list[tuple[Drain, Node]], list[Done]]:
+    """Each with its node as it is now; those that may not drain by now."""
+    store = context.inventory
+    now = {node.certname: node for node in store.nodes.many([o.node.certname for o in actions])}
+    roles = sorted({one.node.role for one in actions})
+    held = store.holds.all(roles)
+    ready = {role: _ready(counts) for role, counts in store.roles.counts(roles).items()}
+    going: list[tuple[Drain, Node]] = []
+    done: list[Done] = []
+    for one in actions:
+        fresh, role = now.get(one.node.certname), one.node.role
+        if why := _why_not(one, fresh, ready[role], stopped="" in held or role in held):
+            done.append(left(one, why))
+        elif fresh is not None:
+            ready[role] -= fresh.state is State.READY
+            going.append((one, fresh))
+    return going, done
+
+
+def _why_not(action: Drain, fresh: Node | None, ready: int, *, stopped: bool) -> str:
+    if fresh is None or not only_news(action.node, fresh):
+        return "it was changed meanwhile; the next pass looks again"
+    if action.floor is None:
+        return ""
+    if stopped:
+        return "its role was stopped meanwhile"
+    return f"only {ready} of its role are ready by now" if ready <= action.floor else ""
 
 
 def _ready(counts: Mapping[str, int]) -> int:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from provisioner.acts.done import Came, Done, failed, left
 from provisioner.context import Context
 from provisioner.domain.actions import BackOff, Forgive, Resume, Sign, Stop, Suspect, Trust
+from provisioner.domain.world import World
 from provisioner.ledger import advised
 from provisioner.ports import PuppetError
 from provisioner.sign import UNFINISHED, sign_those
 
 
-def stop(context: Context, actions: Sequence[Stop]) -> list[Done]:
+def stop(context: Context, actions: Sequence[Stop], _: World) -> list[Done]:
     """Not over a hold that somebody has put there meanwhile."""
     there = context.inventory.holds.all([one.hold.role for one in actions])
     done = []
@@ -26,7 +27,7 @@ def stop(context: Context, actions: Sequence[Stop]) -> list[Done]:
     return done
 
 
-def resume(context: Context, actions: Sequence[Resume]) -> list[Done]:
+def resume(context: Context, actions: Sequence[Resume], _: World) -> list[Done]:
     done = []
     for one in actions:
         lifted = context.inventory.holds.lift(one.hold, context.event("resumed", why=one.reason))
@@ -34,24 +35,24 @@ def resume(context: Context, actions: Sequence[Resume]) -> list[Done]:
     return done
 
 
-def count(context: Context, actions: Sequence[BackOff | Forgive]) -> list[Done]:
+def count(context: Context, actions: Sequence[BackOff | Forgive], _: World) -> list[Done]:
     for one in actions:
         what = "backing off" if isinstance(one, BackOff) else "failures forgotten"
         context.inventory.backoffs.put(one.backoff, context.event(what, why=one.reason))
     return [Done(action=one) for one in actions]
 
 
-def suspect(context: Context, actions: Sequence[Suspect]) -> list[Done]:
+def suspect(context: Context, actions: Sequence[Suspect], _: World) -> list[Done]:
     context.inventory.suspects.add([one.what for one in actions], context.clock.now())
     return [Done(action=one) for one in actions]
 
 
-def trust(context: Context, actions: Sequence[Trust]) -> list[Done]:
+def trust(context: Context, actions: Sequence[Trust], _: World) -> list[Done]:
     context.inventory.suspects.clear([one.what for one in actions])
     return [Done(action=one) for one in actions]
 
 
-def sign(context: Context, actions: Sequence[Sign]) -> list[Done]:
+def sign(context: Context, actions: Sequence[Sign], _: World) -> list[Done]:
     """Each is judged anew, by what the store and the CA say now."""
     if context.ca is None:
         return [left(one, "there is no CA") for one in actions]
