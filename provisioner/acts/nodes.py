@@ -144,10 +144,12 @@ def _still_to_drain(
 def _why_not(action: Drain, fresh: Node | None, ready: int, *, stopped: bool) -> str:
     if fresh is None or not only_news(action.node, fresh):
         return "it was changed meanwhile; the next pass looks again"
+    if fresh.state not in (State.RUNNING, State.READY):
+        return f"it is {fresh.state} by now"
+    if stopped and action.floor is not None:
+        return "its role was stopped meanwhile"
     if action.floor is None:
         return ""
-    if stopped:
-        return "its role was stopped meanwhile"
     return f"only {ready} of its role are ready by now" if ready <= action.floor else ""
 
 

@@ -1,0 +1,69 @@
+"""Simulated months: the invariants hold after each pass, and three deliberate bugs break them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from redis import Redis
+
+from enc.model import State
+from provisioner.domain.world import Rules
+from provisioner.ports import CloudError, Instance
+from tests.fakes.cloud import FakeCloud
+from tests.service.invariants import check
+from tests.service.invariants_of_passes import BrokenError
+from tests.service.months import Months
+
+PASSES = 2000
+SEEDS = (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_invariants_hold_after_each_pass(redis: Redis, seed: int) -> None:
+    months = Months.of(redis, seed)
+    months.live(PASSES // len(SEEDS))
+    check(redis)
+
+
+def test_a_fleet_of_hundreds_lives_through_a_day(redis: Redis) -> None:
+    months = Months.of(redis, 5, larger=10)
+    months.live(60)
+    check(redis)
+
+
+class BlindCloud(FakeCloud):
+    """The deliberate bug: what cannot be listed is taken for empty."""
+
+    def instances(
+        self, region: str, site: str, tags: Mapping[str, str] | None = None
+    ) -> tuple[Instance, ...]:
+        try:
+            return super().instances(region, site, tags)
+        except CloudError:
+            return ()
+
+
+def broken(redis: Redis, rules: Rules, *, blind: bool = False) -> str:
+    """What the first of some seeds meets; each has its share of the passes."""
+    for seed in range(100, 120):
+        months = Months.of(redis, seed, rules=rules)
+        if blind:
+            months.farm.cloud.__class__ = BlindCloud
+        try:
+            months.live(200)
+        except BrokenError as error:
+            return str(error)
+    return ""
+
+
+def test_to_forget_the_second_look_is_caught(redis: Redis) -> None:
+    assert "left ready, below" in broken(redis, Rules(look_again=False))
+
+
+def test_to_count_only_ready_nodes_is_caught(redis: Redis) -> None:
+    assert "wanted, above" in broken(redis, Rules(counted=frozenset({State.READY})))
+
+
+def test_to_take_an_error_for_an_empty_list_is_caught(redis: Redis) -> None:
+    assert broken(redis, Rules(), blind=True)
