@@ -66,6 +66,14 @@ def wanted_of(farm: Farm, nodes: list[Node]) -> Counter[str]:
     return found
 
 
+def _came_by_itself(farm: Farm, before: Before, node: Node) -> bool:
+    """Adopted now, or started again by a person."""
+    was = before.states.get(node.certname)
+    if was is None:
+        return farm.store.events.life(node.certname)[0]["what"] == "adopted"
+    return was is State.LOST and node.state is State.RUNNING
+
+
 @dataclass
 class Invariants:
     """Checks, and what they must remember from one pass to the next."""
@@ -127,11 +135,12 @@ class Invariants:
         fleets: dict[str, FleetSpec],
         where: str,
     ) -> None:
-        """Never over ``size + surge`` wanted, by our own act."""
+        """Never over ``size + surge`` wanted by our own act: what is found, or is back, is not."""
         wanted = wanted_of(farm, nodes)
+        found = Counter(n.role for n in nodes if _came_by_itself(farm, before, n))
         for role, fleet in fleets.items():
             most = max((fleet.size or 0) + fleet.surge, before.wanted[role])
-            if wanted[role] > most:
+            if wanted[role] - found[role] > most:
                 raise BrokenError(f"{where}: {wanted[role]} of {role} wanted, above {most}")
 
     def ends_have_reasons(self, farm: Farm, before: Before, came: Pass, where: str) -> None:
