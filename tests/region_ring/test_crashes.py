@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from redis import Redis
 
-from enc.inventory import Inventory
+from enc.inventory import Inventory, LeaseLostError
 from enc.model import Kind, LaunchState, State
 from provisioner.context import Context
 from provisioner.converge import Wish, converge
@@ -26,7 +27,7 @@ from tests.conftest import begin
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
 from tests.fakes.puppetdb import FakePuppetDB
-from tests.service.crash import DiedError, Fate, mortal
+from tests.service.crash import DiedError, Fate, Sleeper, mortal
 from tests.service.farm import Farm
 from tests.service.invariants import check
 
@@ -119,6 +120,31 @@ def test_dying_anywhere_is_put_right_by_two_passes(case: Case, redis: Redis) -> 
             die(case, redis, Fate(number=number, after=after))
             died += 1
     assert died == 2 * len(calls)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.act is one_pass], ids=lambda c: c.name)
+def test_sleeping_past_the_lease_anywhere_does_nothing_twice(case: Case, redis: Redis) -> None:
+    """Another converge goes on meanwhile; the one that wakes up can change nothing in the store."""
+    calls = calls_of(case, redis)
+    for number in range(1, len(calls) + 1):
+        farm = fresh(redis)
+        case.arrange(farm)
+        before = set(farm.cloud.alive)
+
+        def meanwhile(farm: Farm = farm) -> None:
+            redis.delete("lease:converge")
+            farm.clock.step(61)
+            farm.settle()
+
+        sleeper = Sleeper(number=number, meanwhile=meanwhile)
+        with suppress(LeaseLostError):
+            case.act(farm, mortal(farm.bench.context, sleeper))
+        farm.clock.step(61)
+        farm.settle()
+        where = f"{case.name}: asleep in call {number} of {sleeper.calls}"
+        is_whole(farm, redis, where)
+        assert len(farm.ready()) >= 3, where
+        assert len(before - set(farm.cloud.alive)) <= case.may_end, where
 
 
 def die(case: Case, redis: Redis, fate: Fate) -> None:

@@ -51,6 +51,19 @@ class Fate:
 
 
 @dataclass
+class Sleeper(Fate):
+    """Sleeps in the middle of call ``number``: ``meanwhile`` happens, and then the call is made."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def around(self, name: str, act: Callable[[], Any]) -> Any:
+        self.calls.append(name)
+        if len(self.calls) == self.number:
+            self.meanwhile()
+        return act()
+
+
+@dataclass
 class Mortal:
     """A port whose calls are counted."""
 
