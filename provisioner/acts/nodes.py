@@ -150,7 +150,8 @@ def _why_not(action: Drain, fresh: Node | None, ready: int, *, stopped: bool) ->
         return "its role was stopped meanwhile"
     if action.floor is None:
         return ""
-    return f"only {ready} of its role are ready by now" if ready <= action.floor else ""
+    sure = ready - action.unseen
+    return f"only {sure} of its role are ready by now" if sure <= action.floor else ""
 
 
 def _ready(counts: Mapping[str, int]) -> int:

@@ -67,9 +67,11 @@ class Drain(_OfNode):
     """Out of DNS and discovery; it is replaced, or one too many.
 
     Only while more than ``floor`` of its role are ready; None where that is not ours to decide.
+    ``unseen`` are ready as the store has it, and not listed by EC2: they do not count.
     """
 
     floor: int | None
+    unseen: int = 0
     verb = "drain"
 
 

@@ -14,6 +14,7 @@ from enc.model import Backoff, Hold, HoldCause, Kind, Launch, LaunchState, Node,
 from provisioner.domain.actions import Action, Drain, Open, Stop
 from provisioner.domain.rotation import Due, due_of, urgency
 from provisioner.domain.world import KnownRole, World
+from provisioner.ports import InstanceState
 
 _OPEN_AT_ONCE = 2
 _NAMED = 3
@@ -24,13 +25,15 @@ class Fleet:
     """One role's fleet as it will be when what EC2 says has been written down.
 
     ``wanted`` counts nodes and open wants; ``ready`` are those that we can see to be so, oldest
-    first; ``due`` are the ready ones to be replaced, the most urgent first.
+    first; ``unseen`` counts those that only the store says are; ``due`` are the ready ones to be
+    replaced, the most urgent first.
     """
 
     role: KnownRole
     size: int
     wanted: int
     ready: tuple[Node, ...]
+    unseen: int
     due: tuple[Due, ...]
     asking: tuple[Launch, ...]
     hold: Hold | None
@@ -70,7 +73,8 @@ def fleet_of(
     """``nodes`` are the role's fleet nodes to come, ``missing`` what open launches still want."""
     name, size = known.role.name, known.spec.fleet.size or 0
     counted = [node for node in nodes if node.state in world.rules.counted]
-    ready = [n for n in counted if n.state is State.READY and world.readable(n.region)]
+    said = [node for node in counted if node.state is State.READY]
+    ready = [node for node in said if _is_seen(world, node)]
     ready.sort(key=lambda node: (node.launched_at, node.certname))
     asking = [one for one in world.launches.values() if _asks(one, name) and missing.get(one.id)]
     due = tuple(due_of(world, known, node) for node in ready)
@@ -79,6 +83,7 @@ def fleet_of(
         size=size,
         wanted=len(counted) + sum(missing[one.id] for one in asking),
         ready=tuple(ready),
+        unseen=len(said) - len(ready),
         due=tuple(sorted(filter(None, due), key=urgency)),
         asking=tuple(asking),
         hold=world.hold(name),
@@ -168,7 +173,15 @@ def _drains(world: World, fleet: Fleet) -> Decided:
         return Decided(actions=(stop,), notes=(f"{fleet.name} is held: {stop.reason}",))
     chosen = [*replaced, *surplus]
     return Decided(
-        actions=tuple(Drain(node=one.node, floor=fleet.floor, reason=one.why) for one in chosen)
+        actions=tuple(
+            Drain(
+                node=one.node,
+                floor=fleet.floor,
+                unseen=fleet.unseen,
+                reason=one.why,
+            )
+            for one in chosen
+        )
     )
 
 
@@ -238,6 +251,12 @@ def _held(fleet: Fleet) -> str:
 def _listed(due: Sequence[Due]) -> str:
     named = ", ".join(f"{one.node.certname}: {one.why}" for one in due[:_NAMED])
     return f"{named} and {len(due) - _NAMED} more" if len(due) > _NAMED else named
+
+
+def _is_seen(world: World, node: Node) -> bool:
+    """A store that was restored calls machines ready that are long gone."""
+    instance = world.instance(node)
+    return instance is not None and instance.state is InstanceState.RUNNING
 
 
 def _asks(launch: Launch, role: str) -> bool:

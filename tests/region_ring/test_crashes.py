@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -29,7 +30,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.puppetdb import FakePuppetDB
 from tests.service.crash import DiedError, Fate, Sleeper, mortal
 from tests.service.farm import Farm
-from tests.service.invariants import check
+from tests.service.invariants import check, dump
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,20 @@ def test_sleeping_past_the_lease_anywhere_does_nothing_twice(case: Case, redis: 
         farm = fresh(redis)
         case.arrange(farm)
         before = set(farm.cloud.alive)
+        found: list[dict[str, Any]] = []
 
-        def meanwhile(farm: Farm = farm) -> None:
+        def meanwhile(farm: Farm = farm, found: list[dict[str, Any]] = found) -> None:
+            asleep_with = farm.store.leases.current()
             redis.delete("lease:converge")
             farm.clock.step(61)
             farm.settle()
+            if asleep_with:
+                found.append(dump(redis))
 
         sleeper = Sleeper(number=number, meanwhile=meanwhile)
         with suppress(LeaseLostError):
             case.act(farm, mortal(farm.bench.context, sleeper))
+        assert not found or dump(redis) == found[0], f"asleep in call {number}: {sleeper.calls}"
         farm.clock.step(61)
         farm.settle()
         where = f"{case.name}: asleep in call {number} of {sleeper.calls}"
