@@ -12,7 +12,7 @@ from enc.model import Attempt, Launch, LaunchState, Market, Node
 from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
-from provisioner.domain.pools import HOPELESS, Offer, choose, codes, told_by_pool
+from provisioner.domain.pools import HOPELESS, Offer, choose, codes, quota, told_by_pool
 from provisioner.lostanswers import looks, unrecorded
 from provisioner.patience import patiently, stubbornly
 from provisioner.ports import (
@@ -281,10 +281,12 @@ class Asking:
                 for pool in self._offer.pools_of(refusal)
                 if pool in pools or refusal.trouble is Trouble.QUOTA
             }
-        dry = [p for p in pools if self._refused.get(p) is Trouble.CAPACITY]
-        now = self._context.clock.now()
+        dry = [str(p) for p in pools if self._refused.get(p) is Trouble.CAPACITY]
+        if any(refusal.trouble is Trouble.QUOTA for refusal in answer.refusals):
+            dry.append(quota(ask.market, self._launch.region))
+        now, luck = self._context.clock.now(), self._context.luck()
         droughts = self._context.inventory.droughts
-        stubbornly(self._context, lambda: droughts.note(map(str, dry), now))
+        stubbornly(self._context, lambda: droughts.note(dry, now, luck))
         self._progress = self._progressed(ask, answer)
         attempt = Attempt(
             number=self._attempt,

@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Any
 
 from enc.inventory.meta import OtherSiteError
-from enc.model import State
 from provisioner.account import check_account
 from provisioner.acts import ends, launches, nodes, others
 from provisioner.acts.done import Came, Done
@@ -18,7 +17,10 @@ from provisioner.domain.actions import Action, Plan
 from provisioner.domain.deciding import decide
 from provisioner.domain.world import Rules, World
 from provisioner.leasing import leased
+from provisioner.ledger import advised
+from provisioner.notices import Notice, Warned
 from provisioner.observe import Seen, observe
+from provisioner.ports import CloudError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,19 +123,26 @@ def _tell(context: Context, done: Done) -> None:
 
 def _remember(context: Context, seen: Seen, done: Collection[Done]) -> None:
     """Notices of which everything is written down; and that every region was looked at."""
-    open_ = {one.action.target for one in done if one.came is not Came.DONE}
-    over = [
-        n
-        for n in seen.notices
-        if n.instance_id not in open_ or _is_ending(seen.world, n.instance_id)
-    ]
+    undone = {one.action.target for one in done if one.came is not Came.DONE}
+    over = [notice for notice in seen.notices if _is_over(seen.world, notice, undone)]
     if context.notices is not None and over:
-        context.notices.done(over)
+        try:
+            context.notices.done(over)
+        except CloudError as error:
+            context.reporter.say(f"warning: EC2's notices cannot be deleted: {advised(error)}")
     errors = any(region.error for region in seen.world.regions.values())
     if seen.everywhere and not errors:
         context.inventory.sweeps.note(sorted(seen.world.regions) or ["-"], context.spans.sweep)
 
 
-def _is_ending(world: World, certname: str) -> bool:
-    node = world.nodes.get(certname)
-    return node is None or node.state in (State.DRAINING, State.RETIRING)
+def _is_over(world: World, notice: Notice, undone: Collection[str]) -> bool:
+    """What it caused is written, or it causes nothing.
+
+    One of a machine that is not recorded yet, or whose region could not be read, comes again.
+    """
+    name = notice.instance_id
+    if name in world.nodes:
+        readable = world.readable(world.nodes[name].region)
+        return notice.kind is Warned.STATE or (readable and name not in undone)
+    region = world.regions.get(notice.region)
+    return region is None or (not region.error and name not in region.instances)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enc.inventory.clock import redis_now
-from enc.model import Launch, Node
+from enc.model import Launch, Market, Node
 from provisioner.context import Context
+from provisioner.domain.pools import quota
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
 from provisioner.notices import Notice, Warned
@@ -65,6 +66,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         holds=store.holds.all(held),
         approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
         backoffs=store.backoffs.all(held),
+        quotas=_quotas(context, roles.values()),
         requests=requests,
         ca_error=ca_error,
         warned=_warned(notices),
@@ -100,6 +102,12 @@ def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
         except StoredRoleError as error:
             bad[name] = str(error)
     return good, bad
+
+
+def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:
+    places = {known.spec.launch.region for known in roles if known.spec.launch}
+    asked = [quota(market, place) for market in Market for place in sorted(places)]
+    return context.inventory.droughts.dry(asked, context.clock.now())
 
 
 def _untimed(context: Context, regions: Iterable[str]) -> str:

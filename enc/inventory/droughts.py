@@ -19,6 +19,7 @@ FIRST_SPAN = timedelta(seconds=90)
 LONGEST_SPAN = timedelta(minutes=30)
 # A drought that ended is remembered for as long again, so that a repeat grows the span.
 _MEMORY = 2
+_LEAST, _SPREAD = 0.8, 0.4
 _SPANS = tuple(min(FIRST_SPAN * 2**step, LONGEST_SPAN) for step in range(6))
 
 
@@ -27,8 +28,11 @@ class Droughts:
         self._redis = redis
         self._script = Script(redis, "drought.lua", fence)
 
-    def note(self, pools: Iterable[str], now: datetime) -> None:
+    def note(self, pools: Iterable[str], now: datetime, luck: float = 0.5) -> None:
         """These pools (``market:type:zone``) had nothing: dry for a span from now on.
+
+        ``market:*:region`` is a quota, which EC2 has for a market in a region. ``luck`` in [0, 1)
+        spreads the ends of droughts that began together.
 
         The span doubles when a pool is still or again dry after the span before, up to
         LONGEST_SPAN; another refusal within that span only makes it last from now on.
@@ -37,7 +41,8 @@ class Droughts:
         if not dry:
             return
         ladder = chain.from_iterable(
-            (iso(now + span), str(int(span.total_seconds()) * _MEMORY)) for span in _SPANS
+            (iso(now + span * (_LEAST + _SPREAD * luck)), str(int(span.total_seconds()) * _MEMORY))
+            for span in _SPANS
         )
         match self._script.run(dry, iso(now), *ladder):
             case ["lost"]:

@@ -11,6 +11,7 @@ from enc.model import Attempt, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.domain.actions import Action, Advance, Close
 from provisioner.domain.launching import FALLBACK_SPAN
 from provisioner.domain.newcomers import is_dead
+from provisioner.domain.pools import quota
 from provisioner.domain.world import CONVERGE, KnownRole, World
 
 
@@ -66,11 +67,14 @@ def next_request(world: World, launch: Launch) -> Next | None:
     return _on_demand(world, launch, last, began=bool(on_demand))
 
 
-def _spot(world: World, launch: Launch, last: Attempt | None) -> Next:
+def _spot(world: World, launch: Launch, last: Attempt | None) -> Next | None:
     over = not world.untimed and world.now >= launch.deadline
-    if not over and not (last and last.hopeless):
+    used_up = quota(Market.SPOT, launch.region) in world.quotas
+    if not over and not used_up and not (last and last.hopeless):
         return Next(market=Market.SPOT, why="spot")
-    why = "spot's deadline has passed" if over else "every spot pool refused for good"
+    why = "every spot pool refused for good"
+    if over or used_up:
+        why = "spot's deadline has passed" if over else "spot's quota is used up"
     known = world.roles.get(launch.role)
     if known is None or not falls_back_on_demand(known):
         return Next(market=None, why=f"{why}; {_said(last)}", failed=True)
@@ -79,13 +83,16 @@ def _spot(world: World, launch: Launch, last: Attempt | None) -> Next:
 
 def _on_demand(
     world: World, launch: Launch, last: Attempt | None, *, began: bool, why: str = "on-demand"
-) -> Next:
+) -> Next | None:
     """At least once, and again until its time is over; but nothing of long ago."""
     late = not world.untimed and world.now >= launch.deadline + FALLBACK_SPAN
     if began and (late or (last and last.hopeless)):
         return Next(market=None, why=_said(last), failed=True)
     if _stale(world, launch):
         return Next(market=None, why="its deadline lies in the past")
+    if quota(Market.ON_DEMAND, launch.region) in world.quotas:
+        said = "the on-demand quota is used up"
+        return Next(market=None, why=said, failed=True) if late else None
     return Next(market=Market.ON_DEMAND, why=why)
 
 

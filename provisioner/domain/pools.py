@@ -54,6 +54,11 @@ def one_subnet_per_zone(subnets: Sequence[Subnet]) -> tuple[Subnet, ...]:
     return tuple(best[zone] for zone in sorted(best))
 
 
+def quota(market: Market, region: str) -> str:
+    """The name under which a used-up quota is remembered: EC2 has one a market and region."""
+    return f"{market}:*:{region}"
+
+
 def choose(pools: Sequence[Pool], dry: Collection[str]) -> tuple[Pool, ...]:
     """The pools to ask now: those not in a drought, or all when every one is.
 

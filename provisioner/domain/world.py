@@ -63,8 +63,9 @@ class Rules:
 class World:
     """``untimed``: why no decision may hang on the time; "" where the clocks agree.
 
-    ``archived``: which of the unrecorded machines are known to have ended. ``requests``: whose
-    certificate requests wait; None where there is no CA, or ``ca_error`` says why it said nothing.
+    ``archived``: which of the unrecorded machines are known to have ended. ``quotas``: those that
+    are lately used up. ``requests``: whose certificate requests wait; None where there is no CA, or
+    ``ca_error`` says why it said nothing.
     ``unreadable``: certnames whose records are damaged, and how: they are there, and left alone.
     So are ``unreadable_roles``, which are not among ``roles``.
     """
@@ -80,6 +81,7 @@ class World:
     holds: Mapping[str, Hold] = field(default_factory=dict)
     approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     backoffs: Mapping[str, Backoff] = field(default_factory=dict)
+    quotas: frozenset[str] = frozenset()
     requests: tuple[str, ...] | None = None
     warned: Mapping[str, Warned] = field(default_factory=dict)
     untimed: str = ""

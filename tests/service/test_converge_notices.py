@@ -1,0 +1,124 @@
+"""What EC2 announces: what it takes back, what it may take back; and quotas that are used up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from enc.inventory import Inventory
+from enc.model import State
+from provisioner import steering
+from provisioner.ports import Trouble
+from tests.fakes.clock import FakeClock
+from tests.fakes.notices import FakeNotices
+from tests.service.farm import Farm
+
+
+@pytest.fixture
+def queue(clock: FakeClock) -> FakeNotices:
+    return FakeNotices(clock)
+
+
+@pytest.fixture
+def farm(inventory: Inventory, clock: FakeClock, queue: FakeNotices) -> Farm:
+    made = Farm.on(inventory, clock)
+    made.bench.notices = queue
+    return made
+
+
+def state(farm: Farm, name: str) -> State | None:
+    node = farm.store.nodes.get(name)
+    return node and node.state
+
+
+def test_an_interrupted_machine_drains_and_is_replaced_in_the_same_pass(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    first, *_ = farm.grown()
+    queue.interrupt(first)
+    farm.converge()
+    assert state(farm, first) is State.DRAINING
+    assert len(farm.nodes(State.PENDING)) == 1
+    assert queue.left == []
+
+
+def test_a_rebalance_recommendation_replaces_before_it_drains(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    first, *_ = farm.grown()
+    queue.rebalance(first)
+    farm.converge()
+    assert state(farm, first) is State.READY
+    assert queue.left == []
+    farm.passes(4)
+    assert state(farm, first) in (State.DRAINING, None)
+    assert len(farm.ready()) == 3
+
+
+def test_an_interruption_is_heeded_though_the_role_is_stopped(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    first, *_ = farm.grown()
+    steering.pause(farm.bench.context, "", "a test")
+    queue.interrupt(first)
+    farm.converge()
+    assert state(farm, first) is State.DRAINING
+    assert farm.nodes(State.PENDING) == []
+
+
+def test_a_notice_of_a_machine_that_is_not_ours_is_done_and_does_nothing(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    ready = farm.grown()
+    queue.interrupt("i-0fffffffffffffff0")
+    queue.state_change(ready[0], "running")
+    farm.converge()
+    assert farm.ready() == ready
+    assert queue.left == []
+
+
+def test_a_notice_is_kept_until_what_it_caused_is_written(farm: Farm, queue: FakeNotices) -> None:
+    first, *_ = farm.grown()
+    queue.interrupt(first)
+    farm.cloud.fail("instances", Trouble.UNAVAILABLE)
+    farm.converge()
+    assert state(farm, first) is State.READY
+    assert queue.left == [first]
+    farm.wait(timedelta(seconds=31))
+    farm.converge()
+    assert state(farm, first) is State.DRAINING
+
+
+def test_a_queue_that_cannot_be_read_stops_nothing_else(farm: Farm, queue: FakeNotices) -> None:
+    first, *_ = farm.grown()
+    farm.cloud.kill(first)
+    queue.fail("take", Trouble.DENIED)
+    farm.converge()
+    assert state(farm, first) is State.LOST
+    assert any("notices cannot be read" in line for line in farm.bench.reporter.said)
+
+
+# Quotas.
+
+
+def test_a_spot_quota_that_is_used_up_is_asked_once_and_then_left_for_a_while(farm: Farm) -> None:
+    farm.cloud.refuse("spot:*:*", Trouble.QUOTA)
+    farm.apply()
+    farm.passes(1)
+    farm.converge()
+    assert len(farm.nodes()) == 3
+    farm.cloud.kill(farm.nodes()[0].certname)
+    farm.converge()
+    markets = [request.market.value for request in farm.cloud.requests("create_fleet")]
+    assert markets == ["spot", "on-demand", "on-demand"]
+
+
+def test_quotas_of_both_markets_make_no_storm(farm: Farm) -> None:
+    farm.cloud.refuse("*:*:*", Trouble.QUOTA)
+    farm.apply()
+    farm.passes(20)
+    assert farm.cloud.count("create_fleet") <= 8
+    farm.cloud.accept("*:*:*")
+    farm.passes(45)
+    assert len(farm.ready()) == 3
