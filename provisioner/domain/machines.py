@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from provisioner.ports import (
     Instance,
     InstanceState,
 )
+
+_LAUNCH_ID = re.compile(r"l-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +57,11 @@ def adopted(instance: Instance, now: datetime, ready_timeout: timedelta) -> Node
 
     One that has run longer than ``ready_timeout`` enters as ready: it had its chance to register,
     and a store that was lost must not make a working fleet look unfinished.
-    Raises NotOursError where the tags do not say which role it has.
+    Raises NotOursError where the tags do not say which launch made it, and which role it has.
     """
     role = instance.tags.get(ROLE_TAG, "")
-    if not role:
-        raise NotOursError(f"{instance.id} carries {SITE_TAG} but no {ROLE_TAG}")
+    if why := not_ours(instance.tags):
+        raise NotOursError(f"{instance.id} carries {SITE_TAG} but {why}")
     return Node(
         certname=instance.id,
         instance_id=instance.id,
@@ -73,6 +76,16 @@ def adopted(instance: Instance, now: datetime, ready_timeout: timedelta) -> Node
         expires_at=_time(instance.tags.get(EXPIRES_TAG, "")),
         **_seen(instance),
     )
+
+
+def not_ours(tags: Mapping[str, str]) -> str:
+    """Why a machine with our site's tag is none of ours all the same; "" for one that is.
+
+    Other tools have tags like ours, and people edit them.
+    """
+    if not _LAUNCH_ID.fullmatch(tags.get(LAUNCH_TAG, "")):
+        return f"its {LAUNCH_TAG} is no launch's" if tags.get(LAUNCH_TAG) else f"no {LAUNCH_TAG}"
+    return "" if tags.get(ROLE_TAG) else f"no {ROLE_TAG}"
 
 
 def followed(node: Node, instance: Instance, *, ready_when_running: bool = False) -> Change | None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from enc.model import Launch, LaunchState
 from provisioner.domain.actions import Action, Adopt, EndOrphan, Suspect
-from provisioner.domain.machines import NotOursError, adopted
+from provisioner.domain.machines import NotOursError, adopted, not_ours
 from provisioner.domain.world import CONVERGE, Region, World
 from provisioner.ports import LAUNCH_TAG, ROLE_TAG, SITE_TAG, Instance
 
-_LAUNCH_ID = re.compile(r"l-[0-9a-f]{16}")
 # Whatever we believe, no pass ends more of a region's machines as orphans than this, or a tenth.
 _ORPHANS_AT_ONCE = 10
 
@@ -37,10 +35,6 @@ def newcomers(world: World) -> Newcomers:
         if not region.error:
             _of_region(world, region, found)
     return found
-
-
-def is_launch_id(text: str) -> bool:
-    return _LAUNCH_ID.fullmatch(text) is not None
 
 
 def is_dead(world: World, launch: Launch) -> bool:
@@ -73,12 +67,9 @@ def _unrecorded(world: World, region: Region) -> Iterator[Instance]:
 
 
 def _not_ours(world: World, instance: Instance) -> str:
-    """Site, a well-formed launch and a role: other tools have tags like ours, and people edit."""
     if instance.tags.get(SITE_TAG) != world.site:
         return f"its {SITE_TAG} is not {world.site}"
-    if not is_launch_id(instance.tags.get(LAUNCH_TAG, "")):
-        return f"its {LAUNCH_TAG} is no launch's"
-    return "" if instance.tags.get(ROLE_TAG) else f"it has no {ROLE_TAG}"
+    return not_ours(instance.tags)
 
 
 def _orphan(world: World, instance: Instance, adopting: Counter[str]) -> str:

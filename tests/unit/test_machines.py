@@ -17,7 +17,7 @@ TAGS = {
     "rolecall:site": "default",
     "rolecall:role": "web",
     "rolecall:kind": "fleet",
-    "rolecall:launch": "l-1",
+    "rolecall:launch": "l-00000000000000aa",
     "rolecall:environment": "staging",
     "rolecall:expires": "2026-01-02T00:00:00Z",
     "rolecall:spec": "2026-01-01T00:00:00+00:00:0123456789abcdef",
@@ -39,13 +39,13 @@ def instance(state: InstanceState = InstanceState.RUNNING, **fields: object) -> 
 
 def test_an_adopted_machine_is_what_its_tags_say() -> None:
     found = adopted(instance(), START, READY_TIMEOUT)
-    assert (found.role, found.kind, found.launch) == ("web", Kind.FLEET, "l-1")
+    assert (found.role, found.kind, found.launch) == ("web", Kind.FLEET, "l-00000000000000aa")
     assert (found.environment, found.spec_hash) == ("staging", "0123456789abcdef")
     assert found.expires_at == START + timedelta(hours=12)
 
 
 def test_tags_and_adoption_are_each_others_inverse() -> None:
-    was = node(launch="l-1", environment="staging", spec_hash="ab", expires_at=START)
+    was = node(launch="l-00000000000000aa", environment="staging", spec_hash="ab", expires_at=START)
     tags = tags_for(was, site="default", spec="2026-01-01T00:00:00+00:00:ab")
     now = adopted(instance(tags=tags), START, READY_TIMEOUT)
     for field in ("role", "kind", "launch", "environment", "spec_hash", "expires_at"):
@@ -72,9 +72,19 @@ def test_a_stopped_machine_is_adopted_as_lost_however_old_it_is(state: InstanceS
     assert adopted(instance(state), later, READY_TIMEOUT).state is State.LOST
 
 
-def test_a_machine_that_does_not_say_its_role_is_not_adopted() -> None:
-    with pytest.raises(NotOursError, match=r"i-0aaaaaaaaaaaaaaa1 carries .* no rolecall:role"):
-        adopted(instance(tags={"rolecall:site": "default"}), START, READY_TIMEOUT)
+@pytest.mark.parametrize(
+    ("tags", "why"),
+    [
+        ({"rolecall:launch": "l-00000000000000aa"}, "no rolecall:role"),
+        ({"rolecall:role": "web"}, "no rolecall:launch"),
+        ({"rolecall:role": "web", "rolecall:launch": "mine"}, "rolecall:launch is no launch's"),
+    ],
+)
+def test_a_machine_that_does_not_say_its_launch_and_its_role_is_not_adopted(
+    tags: dict[str, str], why: str
+) -> None:
+    with pytest.raises(NotOursError, match=rf"i-0aaaaaaaaaaaaaaa1 carries .* {why}"):
+        adopted(instance(tags={"rolecall:site": "default", **tags}), START, READY_TIMEOUT)
 
 
 def test_a_kind_that_is_none_is_the_one_that_converge_leaves_alone() -> None:
