@@ -117,21 +117,41 @@ def test_a_pause_stops_it_and_resume_goes_on(operator: Operator, what: str) -> N
     assert len(operator.machines()) == 3
 
 
-def test_rotate_replaces_each_and_keeps_the_size(operator: Operator) -> None:
-    fleet(operator)
+def test_a_fleet_of_five_rotates_and_never_fewer_than_five_are_ready(operator: Operator) -> None:
+    fleet(operator, size=5, surge=5)
     passes(operator, 3)
     old = set(operator.nodes())
     marked = operator.run("rotate", "solid")
-    assert marked.out.startswith("3 node(s) to be replaced")
+    assert marked.out.startswith("5 node(s) to be replaced")
 
     def rotated() -> bool:
         done = operator.run("converge")
         assert done.code == 0, done
-        assert states(operator).count("ready") >= 3
+        assert states(operator).count("ready") >= 5
         return not old & set(operator.nodes())
 
-    wait_until("all are replaced", rotated, timeout=120)
-    assert len([s for s in states(operator) if s == "ready"]) == 3
+    wait_until("all are replaced", rotated, timeout=180)
+    assert states(operator).count("ready") == 5
+    assert not old & set(operator.machines())
+
+
+def test_an_interruption_notice_replaces_a_machine_before_it_dies(operator: Operator) -> None:
+    queue = operator.region.queue(operator.place)
+    text = json.loads(roles_yaml(operator.world))
+    text["roles"]["web"]["fleet"] = FLEET
+    operator.apply(json.dumps(text))
+    passes(operator, 3)
+    doomed = operator.nodes()[0]
+    operator.region.interrupt(doomed, notice_s=120)
+
+    def heard() -> bool:
+        done = operator.run("converge", SPOT_QUEUE_URL=queue)
+        assert done.code == 0, done
+        return f"drain {doomed}: EC2 takes it back" in done.err
+
+    wait_until("the notice is heard", heard, timeout=30)
+    assert len(operator.machines()) == 4
+    assert doomed in operator.machines("running")
 
 
 def test_rotate_of_one_that_is_of_no_fleet(operator: Operator) -> None:

@@ -1,0 +1,104 @@
+"""Holds, approvals, back-off, suspicions and sweeps as they are kept in Redis."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from enc.inventory import CorruptError, Inventory, StoreLostError
+from enc.model import Backoff, Hold, HoldCause
+from tests.builders import event
+from tests.conftest import on_both_redis
+from tests.fakes.clock import START
+
+pytestmark = on_both_redis
+
+BREAKER = Hold(
+    role="web",
+    why='3 of 4 would go; "quoted", and é',
+    since=START,
+    by="converge",
+    cause=HoldCause.BREAKER,
+    nodes=("i-0a", "i-0b"),
+)
+
+
+def test_what_was_put_is_read(inventory: Inventory) -> None:
+    pause = Hold(why="all", since=START, by="alice@ops")
+    inventory.holds.put(BREAKER, event())
+    inventory.holds.put(pause, event())
+    assert inventory.holds.all(["web", "db"]) == {"web": BREAKER, "": pause}
+
+
+def test_to_lift_what_the_breaker_stopped_approves_its_nodes_for_an_hour(
+    inventory: Inventory, redis: Redis
+) -> None:
+    inventory.holds.put(BREAKER, event())
+    assert inventory.holds.lift(BREAKER, event())
+    assert inventory.holds.all(["web"]) == {}
+    assert inventory.holds.approvals(["web"])["web"].nodes == ("i-0a", "i-0b")
+    assert 3500 < redis.ttl("approved:web") <= 3600
+
+
+def test_to_lift_a_pause_approves_nothing(inventory: Inventory) -> None:
+    asked = Hold(role="web", why="mine", since=START, by="alice@ops")
+    inventory.holds.put(asked, event())
+    assert inventory.holds.lift(asked, event())
+    assert inventory.holds.approvals(["web"]) == {}
+
+
+def test_another_hold_than_the_one_that_was_read_is_not_lifted(inventory: Inventory) -> None:
+    inventory.holds.put(BREAKER, event())
+    newer = Hold(role="web", why="mine", since=START, by="alice@ops")
+    inventory.holds.put(newer, event())
+    assert not inventory.holds.lift(BREAKER, event())
+    assert inventory.holds.all(["web"]) == {"web": newer}
+
+
+def test_a_lost_store_holds_nothing_and_says_so(new_store: Inventory) -> None:
+    for ask in (
+        lambda: new_store.holds.all(["web"]),
+        new_store.suspects.all,
+        new_store.sweeps.done,
+        lambda: new_store.holds.put(BREAKER, event()),
+    ):
+        with pytest.raises(StoreLostError):
+            ask()
+
+
+@pytest.mark.parametrize("text", ["none", "[]", '{"why": 1}', '{"why": "x", "since": "now"}'])
+def test_a_hold_that_is_none_is_named(inventory: Inventory, redis: Redis, text: str) -> None:
+    redis.set("hold:web", text)
+    with pytest.raises(CorruptError, match="hold:web"):
+        inventory.holds.all(["web"])
+
+
+def test_a_backoff_is_read_as_it_was_put(inventory: Inventory) -> None:
+    backoff = Backoff(
+        role="web",
+        spec_hash="",
+        at=START,
+        until=START + timedelta(minutes=1),
+        launches=("l-1", "l-2"),
+        unready=("l-2",),
+    )
+    inventory.backoffs.put(backoff, event())
+    assert inventory.backoffs.all(["web", "db"]) == {"web": backoff}
+    assert inventory.backoffs.all([]) == {}
+
+
+def test_a_suspicion_lasts_a_day_or_until_it_is_cleared(inventory: Inventory, redis: Redis) -> None:
+    inventory.suspects.add(["absent:i-0a", "orphan:i-0b"], START)
+    assert inventory.suspects.all() == {"absent:i-0a": START, "orphan:i-0b": START}
+    assert 86000 < redis.ttl("suspect:absent:i-0a") <= 86400
+    inventory.suspects.clear(["absent:i-0a"])
+    assert inventory.suspects.all() == {"orphan:i-0b": START}
+
+
+def test_a_sweep_is_done_for_a_while(inventory: Inventory, redis: Redis) -> None:
+    assert not inventory.sweeps.done()
+    inventory.sweeps.note(["us-east-1", "eu-west-1"], timedelta(hours=1))
+    assert inventory.sweeps.done()
+    assert 3500 < redis.ttl("swept") <= 3600
