@@ -10,7 +10,16 @@ from importlib import import_module
 
 from tests.bench.table import Row, show
 
-PARTS = ("enc_script", "service", "policy", "report_processor", "terminus", "launch", "cli")
+PARTS = (
+    "enc_script",
+    "service",
+    "policy",
+    "report_processor",
+    "terminus",
+    "launch",
+    "converge",
+    "cli",
+)
 
 
 def main(names: list[str]) -> int:
