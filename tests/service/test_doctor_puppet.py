@@ -157,7 +157,7 @@ def test_our_certificate_is_read_from_its_file(puppet: PuppetServer, tmp_path: P
 
 
 def looked(bind: str, *, site: str = "default", named: bool = True) -> Finding:
-    [found] = service.examine(EncHttp(bind, seconds=1), bind, site, named=named)
+    [found] = service.examine(EncHttp(bind, seconds=5), bind, site, named=named)
     return found
 
 
