@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
+from functools import cache
 
 import pytest
 from redis import Redis
@@ -25,16 +27,29 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
+def redis_servers(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], RedisServer]]:
+    """By binary: one starts when it is first asked for, and stays, as its end takes 0.1 s."""
+    with ExitStack() as stack:
+
+        @cache
+        def server(binary: str) -> RedisServer:
+            made = RedisServer(tmp_path_factory.mktemp("redis"), binary).start()
+            stack.callback(made.stop)
+            return made
+
+        yield server
+
+
+@pytest.fixture(scope="session")
 def redis_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RedisServer]:
+    request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer]
+) -> RedisServer:
     """The system's redis-server, else the embedded one; ``on_both_redis`` asks for each."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    if hasattr(request, "param"):
-        server.binary = BINARIES[request.param]() or pytest.skip(f"no {request.param} here")
-    server.start()
-    yield server
-    server.stop()
+    if not hasattr(request, "param"):
+        return redis_servers(system_redis() or embedded_redis())
+    return redis_servers(BINARIES[request.param]() or pytest.skip(f"no {request.param} here"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from tests.bench.table import Row, show
-from tests.real.reportdriver import JRUBY, JRUBY_HOME, MRI, ReportDriver, as_yaml, log, report
+from tests.real.reportdriver import JRUBY_HOME, MRI, ReportDriver, as_yaml, jruby, log, report
 
 REPORTS = 400
 # A puppetserver's JVM compiles what it has run often enough.
@@ -26,7 +26,7 @@ def measure() -> list[Row]:
     rows = [_size(), *_spans("C Ruby", MRI, 0)]
     if not JRUBY_HOME.is_dir():
         return [*rows, _skipped("JRuby is not installed; run: make debs")]
-    return [*rows, *_spans("JRuby, warm", JRUBY, WARM_UP)]
+    return [*rows, *_spans("JRuby, warm", jruby(), WARM_UP)]
 
 
 def _skipped(why: str) -> Row:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.real.ca import API
+from tests.real.jvm import BRIEF
 from tests.real.puppetserver import JAR
 
 PROGRAM = Path(__file__).parent / "clojure" / "authorization.clj"
 # It logs each refusal to standard output, between the answers, if nobody tells it not to.
 QUIET = "<configuration><root level='off'/></configuration>"
-JAVA = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # One JVM, some 5 s when it is alone.
 SECONDS = 120
 
@@ -52,8 +52,9 @@ def may(questions: Sequence[Question], folder: Path) -> list[bool | str]:
     """
     logback = folder / "logback.xml"
     logback.write_text(QUIET)
+    java = ["java", *BRIEF, f"-Dlogback.configurationFile={logback}"]
     done = subprocess.run(
-        [*JAVA, f"-Dlogback.configurationFile={logback}", "-cp", JAR, "clojure.main", PROGRAM],
+        [*java, "-cp", JAR, "clojure.main", PROGRAM],
         input=f"[{' '.join(each.edn for each in questions)}]",
         capture_output=True, text=True, check=True, timeout=SECONDS,
     )  # fmt: skip

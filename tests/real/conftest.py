@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from tests.real.agent import Agent, machine
 from tests.real.puppetdb import PuppetDB
+from tests.real.reportdriver import MRI, Drivers, ReportDriver
 from tests.real.ring import Ring, image
 from tests.real.site import Site
 from tests.real.terminusdriver import RUBIES, TerminusDriver
@@ -77,6 +79,20 @@ def puppet(request: pytest.FixtureRequest) -> Iterator[TerminusDriver]:
     """The node terminus in C Ruby, then in JRuby: one process each."""
     with TerminusDriver.start(RUBIES[request.param]) as puppet:
         yield puppet
+
+
+@pytest.fixture(scope="session")
+def report_drivers() -> Iterator[Drivers]:
+    """One of each kind for all tests: it keeps nothing between two calls, and starts slowly."""
+    with ExitStack() as stack:
+
+        @cache
+        def driver(
+            ruby: tuple[str, ...] = MRI, within: tuple[str, ...] = (), number: int = 0
+        ) -> ReportDriver:
+            return stack.enter_context(ReportDriver.start(ruby, within))
+
+        yield driver
 
 
 @pytest.fixture(scope="session")

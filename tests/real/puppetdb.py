@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.real.jvm import BRIEF
 from tests.real.serverconf import LOGBACK_XML
 from tests.servers import free_port
 
@@ -85,7 +86,7 @@ class PuppetDB:
         self._begin_postgres()
         self._configure(identity)
         java = [
-            *("/usr/bin/java", "-Xmx512m", f"-Djava.io.tmpdir={self.folder}/var"),
+            *("/usr/bin/java", *BRIEF, "-Xmx512m", f"-Djava.io.tmpdir={self.folder}/var"),
             *("-cp", JAR, "clojure.main", "-m", "puppetlabs.puppetdb.core", "services"),
             *("--config", self.folder / "conf.d"),
             *("--bootstrap-config", DEBIAN / "bootstrap.cfg"),

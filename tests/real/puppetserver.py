@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.real import serverconf
+from tests.real.jvm import BRIEF
 from tests.real.puppetdb import Identity
 
 # A cold start is 30 s on two idle cores and more than a minute on two busy ones.
@@ -33,7 +34,7 @@ DEBIAN = Path("/etc/puppet/puppetserver")
 AUTH_CONF = Path(__file__).parents[2] / "puppet" / "example" / "auth.conf"
 JAR = "/usr/share/puppetserver/puppetserver.jar"
 JAVA = (
-    "/usr/bin/java", "-Xms512m", "-Xmx1g",
+    "-Xms512m", "-Xmx1g",
     "-Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger",
     "-Djruby.lib=/usr/share/jruby/lib",
     "-Dlogappender=F1",
@@ -65,8 +66,8 @@ class PuppetServer:
     """A handle on one puppetserver.
 
     `folder` must be open to the puppet user. `environment` is what the JVM and its JRuby get, and
-    with it, word for word, every ENC that it runs. `settings` go to [server] of puppet.conf, and
-    `ruby` are folders with Ruby of ours.
+    with it, word for word, every ENC that it runs. `settings` go to [server] of puppet.conf,
+    `ruby` are folders with Ruby of ours, and `java` options of the JVM.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class PuppetServer:
     environment: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     ruby: tuple[Path, ...] = ()
+    java: tuple[str, ...] = BRIEF
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -145,7 +147,7 @@ class PuppetServer:
     def begin(self) -> None:
         """Start it; `wait` waits until it serves."""
         command = [
-            *as_puppet(), *JAVA, "-jar", JAR,
+            *as_puppet(), "/usr/bin/java", *self.java, *JAVA, "-jar", JAR,
             "--config", self.folder / "conf.d",
             "--bootstrap-config", self.folder / "services.d",
             "--restart-file", self._counter,

@@ -18,10 +18,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import yaml
 
+from tests.real.jvm import BRIEF
 from tests.service.enc_script import is_one_line
 
 HERE = Path(__file__).parent
@@ -30,12 +31,18 @@ DRIVER = HERE / "ruby" / "report_driver.rb"
 MODULE_LIB = HERE.parents[1] / "puppet/rolecall/lib"
 MRI = ("ruby",)
 JRUBY_HOME = Path("/usr/share/jruby")
-# The puppetserver's own copy of Puppet, and its gems.
-JRUBY = (
-    *("env", "GEM_PATH=/usr/lib/puppetserver/vendored-jruby-gems"),
-    *("java", f"-Djruby.home={JRUBY_HOME}", "-cp", f"{JRUBY_HOME}/lib/*", "org.jruby.Main"),
-    *("-I", "/usr/lib/puppetserver/ruby/vendor_ruby"),
-)
+
+
+def jruby(*options: str) -> tuple[str, ...]:
+    """The puppetserver's own copy of Puppet, and its gems, in a JVM with these options."""
+    return (
+        *("env", "GEM_PATH=/usr/lib/puppetserver/vendored-jruby-gems", "java", *options),
+        *(f"-Djruby.home={JRUBY_HOME}", "-cp", f"{JRUBY_HOME}/lib/*", "org.jruby.Main"),
+        *("-I", "/usr/lib/puppetserver/ruby/vendor_ruby"),
+    )
+
+
+JRUBY = jruby(*BRIEF)
 NOBODY_ID = 65534
 NOBODY = ("setpriv", f"--reuid={NOBODY_ID}", f"--regid={NOBODY_ID}", "--clear-groups")
 SEGMENT = re.compile(r"\d{8}T\d{6}\.\d{9}\.jsonl")
@@ -112,6 +119,14 @@ def numbers(*paths: Path) -> list[int]:
 
 def segments(spool: Path) -> list[Path]:
     return sorted(path for path in spool.iterdir() if SEGMENT.fullmatch(path.name))
+
+
+class Drivers(Protocol):
+    """Gives one of a kind, the same again and again; `number` tells several of that kind apart."""
+
+    def __call__(
+        self, ruby: tuple[str, ...] = MRI, within: tuple[str, ...] = (), number: int = 0
+    ) -> ReportDriver: ...
 
 
 class NoAnswerError(Exception):

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from tests.real import jvm
 from tests.real.host import POLL_SECONDS, START_SECONDS, Host, _child_of
 
 # Mounts, devices and an /etc without anything enabled. systemd-sysctl and its like would change
@@ -59,6 +60,8 @@ for each in systemd-sysctl systemd-modules-load systemd-binfmt systemd-random-se
 done
 ln -sf /dev/null /etc/systemd/system/sys-kernel-debug.mount
 ln -sf /dev/null /etc/systemd/system/sys-kernel-tracing.mount
+mkdir -p /etc/systemd/system.conf.d
+printf '[Manager]\\nDefaultEnvironment="%s"\\n' "$3" > /etc/systemd/system.conf.d/environment.conf
 rm -rf /var/log/journal
 echo $2 > /etc/machine-id
 : > /etc/resolv.conf
@@ -124,7 +127,7 @@ def _machine(name: str) -> Iterator[subprocess.Popen[bytes]]:
         command = ["setpriv", "--pdeathsig", "KILL", *UNSHARE, "--kill-child"]
         make = ["--propagation", "private", "sh", "-c", MAKE_MACHINE, "sh", name]
         process = subprocess.Popen(
-            ["sh", "-c", script, "sh", *command, *make, secrets.token_hex(16)],
+            ["sh", "-c", script, "sh", *command, *make, secrets.token_hex(16), jvm.ENVIRONMENT],
             stdin=subprocess.DEVNULL,
         )
         try:

@@ -23,15 +23,15 @@ from typing import Any, Self
 
 import yaml
 
-from tests.real.reportdriver import JRUBY, MODULE_LIB, MRI, NoAnswerError
+from tests.real.jvm import BRIEF
+from tests.real.reportdriver import MODULE_LIB, MRI, NoAnswerError, jruby
 from tests.service.enc_script import is_one_line
 
 DRIVER = Path(__file__).parent / "ruby" / "terminus_driver.rb"
-# A puppetserver has OpenSSL's jars in its class path, as has JRUBY, where JRuby would not look.
-JAVA = JRUBY.index("java") + 1
 RUBIES = {
     "ruby": MRI,
-    "jruby": (*JRUBY[:JAVA], "-Djruby.openssl.load.jars=false", *JRUBY[JAVA:]),
+    # A puppetserver has OpenSSL's jars in its class path, as has this, where JRuby would not look.
+    "jruby": jruby(*BRIEF, "-Djruby.openssl.load.jars=false"),
 }
 ANSWER_SECONDS = 120
 NO_FILE = "/nonexistent/enc.conf"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from enc.classify import quoted
+from tests.real.jvm import BRIEF
 from tests.unit.test_classify import READ_BY_RUBY, VALUES, shown
 
 HOME = Path("/usr/share/jruby")
@@ -19,7 +20,7 @@ def test_jruby_reads_every_value_as_it_is() -> None:
     texts = json.dumps([f"---\nx: {quoted(value)}\n" for value in VALUES])
     done = subprocess.run(
         [
-            *("java", f"-Djruby.home={HOME}", "-cp", f"{HOME}/lib/*"),
+            *("java", *BRIEF, f"-Djruby.home={HOME}", "-cp", f"{HOME}/lib/*"),
             *("org.jruby.Main", "-e", READ_BY_RUBY),
         ],
         input=texts,

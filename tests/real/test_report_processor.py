@@ -6,9 +6,9 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.real.reportdriver import (
     MRI,
     NOBODY,
     Answer,
+    Drivers,
     ReportDriver,
     folder_of_nobody,
     log,
@@ -66,9 +67,8 @@ class Shipper:
 
 
 @pytest.fixture(scope="module", params=[MRI, JRUBY], ids=["ruby", "jruby"])
-def puppet(request: pytest.FixtureRequest) -> Iterator[ReportDriver]:
-    with ReportDriver.start(request.param, within=NOBODY) as puppet:
-        yield puppet
+def puppet(request: pytest.FixtureRequest, report_drivers: Drivers) -> ReportDriver:
+    return report_drivers(request.param, within=NOBODY)
 
 
 @pytest.fixture
@@ -85,22 +85,20 @@ def certnames(path: Path) -> list[str]:
     ("ruby", "processes"), [(MRI, 3), (JRUBY, 1)], ids=["3 of ruby", "1 of jruby"]
 )
 def test_many_writers_and_a_shipper_do_not_lose_or_mix_a_report(
-    tmp_path: Path, ruby: Sequence[str], processes: int
+    report_drivers: Drivers, tmp_path: Path, ruby: tuple[str, ...], processes: int
 ) -> None:
     shipper = Shipper(tmp_path)
     count = WRITERS * REPORTS_EACH // processes
     logs = [log(f"{number} {'x' * 300}") for number in range(5)]
-    with ExitStack() as stack:
-        writers = [stack.enter_context(ReportDriver.start(ruby)) for _ in range(processes)]
+    writers = [report_drivers(ruby, number=number) for number in range(processes)]
 
-        def write(number: int) -> Answer:
-            hosts = [f"w{number}-{each}" for each in range(count)]
-            reports = [report("failed", host=host, logs=logs) for host in hosts]
-            return writers[number].save(reports, spool=tmp_path, threads=WRITERS)
+    def write(number: int) -> Answer:
+        hosts = [f"w{number}-{each}" for each in range(count)]
+        reports = [report("failed", host=host, logs=logs) for host in hosts]
+        return writers[number].save(reports, spool=tmp_path, threads=WRITERS)
 
-        pool = stack.enter_context(ThreadPoolExecutor(processes))
-        with shipper.at_work():
-            assert list(pool.map(write, range(processes))) == [ALL_WELL] * processes
+    with ThreadPoolExecutor(processes) as pool, shipper.at_work():
+        assert list(pool.map(write, range(processes))) == [ALL_WELL] * processes
     # Who reads while somebody writes may see the beginning of a last line: pages become visible one
     # by one. The writer then misses the file under its name, and writes the line again.
     whole = [line for line in shipper.lines if line.endswith(b"\n")]

@@ -18,6 +18,7 @@ from tests.real.reportdriver import (
     NOBODY,
     NOBODY_ID,
     Answer,
+    Drivers,
     ReportDriver,
     folder_of_nobody,
     numbered,
@@ -39,15 +40,13 @@ OPENS = """
 
 
 @pytest.fixture(scope="module", params=[MRI, JRUBY], ids=["ruby", "jruby"])
-def root(request: pytest.FixtureRequest) -> Iterator[ReportDriver]:
-    with ReportDriver.start(request.param) as puppet:
-        yield puppet
+def root(request: pytest.FixtureRequest, report_drivers: Drivers) -> ReportDriver:
+    return report_drivers(request.param)
 
 
 @pytest.fixture(scope="module")
-def nobody() -> Iterator[ReportDriver]:
-    with ReportDriver.start(within=NOBODY) as puppet:
-        yield puppet
+def nobody(report_drivers: Drivers) -> ReportDriver:
+    return report_drivers(within=NOBODY)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.real.reportdriver import (
     MRI,
     NOBODY,
     NOBODY_ID,
+    Drivers,
     ReportDriver,
     folder_of_nobody,
     numbered,
@@ -34,9 +35,8 @@ AN_EIGHTH = 80
 
 
 @pytest.fixture(scope="module", params=[MRI, JRUBY], ids=["ruby", "jruby"])
-def puppet(request: pytest.FixtureRequest) -> Iterator[ReportDriver]:
-    with ReportDriver.start(request.param, within=NOBODY) as puppet:
-        yield puppet
+def puppet(request: pytest.FixtureRequest, report_drivers: Drivers) -> ReportDriver:
+    return report_drivers(request.param, within=NOBODY)
 
 
 @pytest.fixture

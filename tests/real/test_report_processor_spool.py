@@ -18,6 +18,7 @@ from tests.real.reportdriver import (
     NOBODY,
     NOBODY_ID,
     SEGMENT,
+    Drivers,
     ReportDriver,
     folder_of_nobody,
     numbered,
@@ -35,9 +36,8 @@ MEBIBYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def puppet() -> Iterator[ReportDriver]:
-    with ReportDriver.start(within=NOBODY) as puppet:
-        yield puppet
+def puppet(report_drivers: Drivers) -> ReportDriver:
+    return report_drivers(within=NOBODY)
 
 
 @pytest.fixture
@@ -77,11 +77,8 @@ def test_a_file_in_place_of_the_folder_does_not_fail_the_run(
     assert (spool / "spool").read_text() == "mine"
 
 
-def test_a_folder_that_may_not_be_written_does_not_fail_the_run() -> None:
-    with (
-        tempfile.TemporaryDirectory(prefix="rolecall-") as name,
-        ReportDriver.start(within=NOBODY) as puppet,
-    ):
+def test_a_folder_that_may_not_be_written_does_not_fail_the_run(puppet: ReportDriver) -> None:
+    with tempfile.TemporaryDirectory(prefix="rolecall-") as name:
         Path(name).chmod(0o555)
         said = the_one_line(puppet.save([report("changed")], spool=name))
         assert f"{name}/incoming: Permission denied; let the user that runs" in said

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.real.reportdriver import ALL_WELL, ReportDriver, as_written, as_yaml, log, report
+from tests.real.reportdriver import (
+    ALL_WELL,
+    Drivers,
+    ReportDriver,
+    as_written,
+    as_yaml,
+    log,
+    report,
+)
 from tests.service.enc_script import is_one_line
 
 MAX_LINE = 4096
@@ -23,9 +30,8 @@ UNPRINTABLE = [*map(chr, range(32)), *map(chr, range(0x7F, 0xA0)), "\u2028", "\u
 
 
 @pytest.fixture(scope="module")
-def puppet() -> Iterator[ReportDriver]:
-    with ReportDriver.start() as puppet:
-        yield puppet
+def puppet(report_drivers: Drivers) -> ReportDriver:
+    return report_drivers()
 
 
 def kept(puppet: ReportDriver, spool: Path, given: dict[str, Any] | str) -> dict[str, Any]:

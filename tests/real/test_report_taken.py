@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from enc.inventory.runs import run_from_text, run_to_text
 from enc.reports import Report, Standing, read
-from tests.real.reportdriver import REPORTS, ReportDriver, as_written, log, report
+from tests.real.reportdriver import REPORTS, Drivers, ReportDriver, as_written, log, report
 
 STANDINGS = {
     "cached": Standing.CACHED,
@@ -25,9 +24,8 @@ BEYOND = 10**30
 
 
 @pytest.fixture(scope="module")
-def puppet() -> Iterator[ReportDriver]:
-    with ReportDriver.start() as puppet:
-        yield puppet
+def puppet(report_drivers: Drivers) -> ReportDriver:
+    return report_drivers()
 
 
 def taken(puppet: ReportDriver, spool: Path, given: dict[str, Any] | str) -> Report:

