@@ -174,6 +174,10 @@ class Role(_Timed):
     applied_by: str = ""
 
 
+# The owner of a launch that any pass of converge moves on: nobody beats for it.
+CONVERGE = "converge"
+
+
 class LaunchState(StrEnum):
     OPEN = "open"
     COMPLETE = "complete"

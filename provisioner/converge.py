@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -50,8 +50,11 @@ class Pass:
 
 
 def plan(context: Context, wish: Wish) -> tuple[World, Plan]:
-    """What ``converge`` would do now. Changes nothing; raises as it does."""
-    seen, found = _planned(context, wish)
+    """What ``converge`` would do now. Changes nothing; raises as it does.
+
+    EC2's notices are left to converge: to read one is to hide it from others for a while.
+    """
+    seen, found = _planned(replace(context, notices=None), wish)
     return seen.world, found
 
 

@@ -12,6 +12,7 @@ from provisioner.context import Context, Reporter
 from provisioner.converge import Pass, Wish, converge
 from provisioner.ledger import advised
 from provisioner.ports import CloudError, PuppetError
+from provisioner.settings import SettingError
 
 # Passes of several hosts, and of many sites, are not to fall on the same second.
 _SPREAD = 0.1
@@ -69,7 +70,7 @@ class Daemon:
         except LeaseHeldError as held:
             self.meter.standby()
             self._tell(f"standing by: {held.holder} is at work")
-        except (StoreError, CloudError, PuppetError, WrongAccountError) as error:
+        except (StoreError, CloudError, PuppetError, WrongAccountError, SettingError) as error:
             self.meter.failed(type(error).__name__)
             why = advised(error) if isinstance(error, (CloudError, PuppetError)) else str(error)
             self._tell(f"this pass failed: {why}", again=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from enc.inventory import LeaseLostError, StoreError, StoreLostError, StoreUnavailableError
-from enc.model import Backoff, HoldCause, Kind, Launch, LaunchState, Market
+from enc.model import CONVERGE, Backoff, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.acts.done import Done, failed, left
 from provisioner.asking import Asking
 from provisioner.bootstrap import BootstrapError
@@ -16,7 +16,7 @@ from provisioner.domain.actions import Action, Advance, Close, Open, Sweep
 from provisioner.domain.failures import counted
 from provisioner.domain.launching import Progress
 from provisioner.domain.openlaunches import next_request
-from provisioner.domain.world import CONVERGE, KnownRole, World
+from provisioner.domain.world import KnownRole, World
 from provisioner.launch import Order, asked, ground_request, intended, prepare, terms
 from provisioner.parallel import at_once
 from provisioner.patience import patiently

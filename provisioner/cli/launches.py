@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from enc.model import CONVERGE
 from provisioner.cli.texts import some
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def standing(launch: Launch, now: datetime, dead: timedelta) -> str:
     """What an open launch is just now; "" for one that is closed."""
     if launch.state != "open":
         return ""
+    if launch.owner == CONVERGE:
+        return (
+            f"under way: {launch.got} of {launch.want}, asked for {launch.asked} time(s); each "
+            "pass of converge asks once more"
+        )
     silent = now - (launch.heartbeat or launch.opened_at)
     heard = f"{max(silent.total_seconds(), 0):.0f} s ago"
     if silent <= dead:

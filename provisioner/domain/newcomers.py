@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from enc.model import Launch, LaunchState
+from enc.model import CONVERGE, Launch, LaunchState
 from provisioner.domain.actions import Action, Adopt, EndOrphan, Suspect
 from provisioner.domain.machines import NotOursError, adopted, not_ours
-from provisioner.domain.world import CONVERGE, Region, World
+from provisioner.domain.world import Region, World
 from provisioner.ports import LAUNCH_TAG, ROLE_TAG, SITE_TAG, Instance
 
 # Whatever we believe, no pass ends more of a region's machines as orphans than this, or a tenth.

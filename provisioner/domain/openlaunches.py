@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enc.durations import for_people
-from enc.model import Attempt, HoldCause, Kind, Launch, LaunchState, Market
+from enc.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.domain.actions import Action, Advance, Close
 from provisioner.domain.launching import FALLBACK_SPAN
 from provisioner.domain.newcomers import is_dead
 from provisioner.domain.pools import quota
-from provisioner.domain.world import CONVERGE, KnownRole, World
+from provisioner.domain.world import KnownRole, World
 
 
 @dataclass(frozen=True, kw_only=True)

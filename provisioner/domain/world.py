@@ -11,8 +11,6 @@ from provisioner.notices import Warned
 from provisioner.ports import Instance
 from provisioner.rolesfile.spec import RoleSpec
 
-CONVERGE = "converge"  # the owner of a launch that any pass moves on
-
 
 @dataclass(frozen=True, kw_only=True)
 class KnownRole:

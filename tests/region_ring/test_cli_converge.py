@@ -90,6 +90,15 @@ def test_another_converge_is_named(operator: Operator) -> None:
     assert operator.machines() == []
 
 
+def test_a_launch_that_waits_for_capacity_is_told_as_under_way(operator: Operator) -> None:
+    fleet(operator)
+    operator.on_demand(1)
+    passes(operator, 1)
+    [launch] = [one.id for one in operator.inventory.launches.opened()]
+    assert "1 of 3, asked for 1 time(s)" in operator.run("show", launch).out
+    assert operator.run("ls").err == ""
+
+
 def test_ec2_that_denies_is_partly_or_not_done(operator: Operator) -> None:
     fleet(operator)
     operator.fault("CreateFleet", "UnauthorizedOperation")
