@@ -7,16 +7,25 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from enc.durations import parse
 from provisioner.notices import place_of
 
 QUEUE_LIKE = "https://sqs.us-east-1.amazonaws.com/123456789012/NAME"
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 # As the service has it (enc/settings.py).
 DEFAULT_ENC_BIND = "unix:/run/rolecall/enc.sock"
+_SPAN = "ROLECALL_SPAN_"
+# What may be set of provisioner.context.Spans, where each is explained.
+SPANS = (
+    *("dead", "first_backoff", "gather", "heartbeat", "lease", "longest_backoff", "names"),
+    *("pass_patience", "patience", "record", "running", "skew", "stale", "suspect", "sweep"),
+    *("terminated", "young"),
+)
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -38,7 +47,8 @@ class Settings:
 
     A URL is "" where it is not configured. Where one of Puppet's is https, the three files are
     named; whether they can be read is asked by ``check_puppet_files``. ``enc_bind``, where the ENC
-    service listens, is not checked: the doctor alone asks there.
+    service listens, is not checked: the doctor alone asks there. ``spans`` are those of
+    provisioner.context.Spans that ROLECALL_SPAN_<NAME> sets, as in ROLECALL_SPAN_SUSPECT=90s.
     """
 
     redis_url: str = field(repr=False)
@@ -51,6 +61,7 @@ class Settings:
     puppet_ca: str = ""
     spot_queue_url: str = ""
     enc_bind: str = DEFAULT_ENC_BIND
+    spans: Mapping[str, timedelta] = field(default_factory=dict)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -73,6 +84,7 @@ class Settings:
             puppet_ca=environ.get("PUPPET_CA", ""),
             spot_queue_url=_queue(environ),
             enc_bind=environ.get("ENC_BIND", "").strip() or DEFAULT_ENC_BIND,
+            spans=_spans(environ),
         )
 
     def check_puppet_files(self) -> None:
@@ -140,6 +152,21 @@ def _complete(environ: Mapping[str, str], urls: Mapping[str, str]) -> None:
     if asking and missing:
         listed = " and ".join(f"{variable} ({PUPPET_FILES[variable]})" for variable in missing)
         raise SettingError(f"{asking[0]} is set: set {listed} too, each a PEM file")
+
+
+def _spans(environ: Mapping[str, str]) -> dict[str, timedelta]:
+    found = {}
+    for variable, text in environ.items():
+        name = variable.removeprefix(_SPAN).lower()
+        if not variable.startswith(_SPAN) or not text:
+            continue
+        if name not in SPANS:
+            raise SettingError(f"{variable} is no span of ours; there are {', '.join(SPANS)}")
+        try:
+            found[name] = parse(text)
+        except ValueError as error:
+            raise SettingError(f"{variable}: {error}") from error
+    return found
 
 
 def _who(environ: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
-from provisioner.context import Context, Reporter
+from provisioner.context import Context, Reporter, Spans
 from provisioner.notices import Notices
 from provisioner.ports import CA, Cloud, PuppetDB
 from provisioner.settings import DEFAULT_ENC_BIND, SettingError, Settings
@@ -160,6 +160,7 @@ def context(
         puppetdb=open_puppetdb(settings),
         spared=lambda: spared(settings),
         notices=open_notices(settings),
+        spans=Spans(**settings.spans),
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from provisioner import wiring
-from provisioner.settings import SettingError, Settings
+from provisioner.context import Spans
+from provisioner.settings import SPANS, SettingError, Settings
 
 FILES = {"PUPPET_CERT": "/c.pem", "PUPPET_KEY": "/k.pem", "PUPPET_CA": "/ca.pem"}
 CA = {"PUPPET_CA_URL": "https://puppet:8140", **FILES}
@@ -182,3 +185,20 @@ def test_where_the_service_listens_has_the_services_own_default() -> None:
 
     assert Settings.read({}).enc_bind == Settings.read({"ENC_BIND": ""}).enc_bind == DEFAULT_BIND
     assert Settings.read({"ENC_BIND": "127.0.0.1:8080"}).enc_bind == "127.0.0.1:8080"
+
+
+def test_a_span_is_set_by_its_name() -> None:
+    found = Settings.read({"ROLECALL_SPAN_SUSPECT": "90s", "ROLECALL_SPAN_DEAD": ""})
+    assert found.spans == {"suspect": timedelta(seconds=90)}
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("ROLECALL_SPAN_SUSPECTS", "90s"), ("ROLECALL_SPAN_SUSPECT", "90")]
+)
+def test_a_span_that_is_none_is_named(variable: str, text: str) -> None:
+    with pytest.raises(SettingError, match=variable):
+        Settings.read({variable: text})
+
+
+def test_every_span_can_be_set() -> None:
+    assert {one.name for one in fields(Spans)} == set(SPANS)

@@ -1,0 +1,74 @@
+"""Runs one command's work in a process of its own that kills itself at a call of its choice.
+
+    python -m tests.region_ring.dying NUMBER before|after launch|burst|retire|converge [NODE]
+
+NUMBER counts the calls to EC2, Redis, the CA and PuppetDB from 1; 0 never dies. How many there
+were is printed. All is real but the moment of death.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+
+from enc.model import Kind, Market
+from provisioner import wiring
+from provisioner.cli.reporters import PlainReporter
+from provisioner.context import Context
+from provisioner.converge import Wish, converge
+from provisioner.launch import Order, launch
+from provisioner.retire import retire
+from provisioner.rolesfile.spec import RoleSpec
+from provisioner.settings import Settings
+from tests.service.crash import Fate, mortal
+
+ROLE = "solid"
+
+
+@dataclass
+class Killed(Fate):
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(number: str, when: str, command: str, *names: str) -> None:
+    settings = Settings.read(os.environ)
+    store = wiring.begun_inventory(settings)
+    fate = Killed(int(number), after=when == "after")
+    plain = wiring.context(settings, store, PlainReporter(lambda: 0.0), nullcontext)
+    context = mortal(plain, fate)
+    match command:
+        case "launch":
+            launch(context, order(plain, Kind.EXTRA, None))
+        case "burst":
+            launch(context, order(plain, Kind.BURST, timedelta(hours=2)))
+        case "retire":
+            nodes = store.nodes.many(names)
+            retire(context, nodes, drain=lambda _: timedelta(0), why="retired by a test")
+        case _:
+            converge(context, Wish())
+    print(len(fate.calls))
+
+
+def order(context: Context, kind: Kind, ttl: timedelta | None) -> Order:
+    role = context.inventory.roles.get(ROLE)
+    assert role is not None
+    spec = RoleSpec.of(role)
+    deadline = timedelta(seconds=2)
+    return Order(
+        role=role,
+        spec=spec,
+        count=2,
+        kind=kind,
+        market=Market.ON_DEMAND,
+        deadline=deadline,
+        ttl=ttl,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

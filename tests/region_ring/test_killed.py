@@ -1,0 +1,106 @@
+"""A real kill -9 at many calls of each command; two passes of converge later all is well."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from time import sleep
+from typing import Any
+
+import pytest
+
+from tests.region.handle import Region
+from tests.region_ring.cli import PATIENCE_S, Operator, roles_yaml
+from tests.region_ring.operators import Operators, at_once
+
+POINTS = 10
+FLEET = {"size": 2, "ready_when": "running", "drain": "1s"}
+# So that two passes are "more than a minute apart".
+SPANS = {
+    "ROLECALL_SPAN_SUSPECT": "1s",
+    "ROLECALL_SPAN_DEAD": "1s",
+    "ROLECALL_SPAN_YOUNG": "1s",
+}
+LEASE = {"ROLECALL_SPAN_LEASE": "5s"}
+COMMANDS = ("launch", "burst", "retire", "converge")
+
+
+@pytest.fixture
+def operators(
+    region_server: Region, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operators]:
+    with Operators.open(region_server, tmp_path_factory.mktemp("killed")) as found:
+        yield found
+
+
+def dying(operator: Operator, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.region_ring.dying", *words],
+        env={**operator.env, **SPANS, **LEASE},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def arranged(operator: Operator, command: str) -> list[str]:
+    """What the command is given. The fleet is whole, but where converge is to fill it."""
+    text: Any = json.loads(roles_yaml(operator.world))
+    text["roles"]["solid"]["fleet"] = FLEET
+    operator.apply(json.dumps(text))
+    if command == "converge":
+        return []
+    for _ in range(3):
+        passed(operator)
+    return operator.nodes()[:1] if command == "retire" else []
+
+
+def passed(operator: Operator) -> None:
+    done = operator.run("converge", **SPANS)
+    assert done.code == 0, done
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_kill_anywhere_is_put_right_by_two_passes(operators: Operators, command: str) -> None:
+    operator = operators.new()
+    names = arranged(operator, command)
+    clean = dying(operator, "0", "before", command, *names)
+    assert clean.returncode == 0, clean
+    calls = int(clean.stdout.split()[-1])
+    points = sorted({round(1 + n * (calls - 1) / (POINTS - 1)) for n in range(POINTS)})
+    assert len(points) >= POINTS or calls < POINTS
+    made = [(operators.new(), number) for number in points]
+    at_once(lambda one: killed(one[0], command, one[1]), made)
+
+
+def killed(operator: Operator, command: str, number: int) -> None:
+    when = "after" if number % 2 else "before"
+    names = arranged(operator, command)
+    before = set(operator.machines())
+    died = dying(operator, str(number), when, command, *names)
+    where = f"{command}: {when} call {number}"
+    assert died.returncode == -9, (where, died)
+    # The lease of the dead, and then what makes a suspicion, run out in true time.
+    for seconds in (5.1, 1.1):
+        sleep(seconds)
+        passed(operator)
+    is_whole(operator, where)
+    assert before - set(operator.machines()) <= set(names), where
+
+
+def is_whole(operator: Operator, where: str) -> None:
+    alive, store = set(operator.machines()), operator.inventory
+    states = {name: str(store.nodes.get(name).state) for name in operator.nodes()}  # type: ignore[union-attr]
+    ending = {n for n, state in states.items() if state in ("retiring", "lost", "draining")}
+    assert alive <= set(states), (where, "leaked", alive - set(states))
+    assert set(states) - ending <= alive, (where, "no machine", states)
+    assert operator.templates() == [], where
+    made = Counter(store.nodes.get(name).launch for name in alive)  # type: ignore[union-attr]
+    for launch, count in made.items():
+        found = store.launches.get(launch)
+        assert found is not None, (where, launch)
+        assert count <= found.want, (where, launch)
