@@ -46,6 +46,9 @@ define rolecall::puppetserver::instance (
   }
 
   if $ensure == 'present' {
+    if $rolecall::puppetserver::ensure != 'present' {
+      fail("rolecall::puppetserver::instance ${name}: rolecall::puppetserver is absent, whose settings it shares: let this one be absent, too") # lint:ignore:140chars
+    }
     if $port == $rolecall::puppetserver::port {
       fail("rolecall::puppetserver::instance ${name}: port ${port} is the machine's own puppetserver's: choose another one")
     }
@@ -91,6 +94,6 @@ define rolecall::puppetserver::instance (
     # One JVM after the other: each takes all of a core while it starts. And the first makes the CA.
     Service[$rolecall::puppetserver::service] -> Service[$unit]
   } else {
-    Service[$unit] -> File[$folder]
+    Service[$unit] -> [File[$folder], Class['rolecall::puppetserver::instances']]
   }
 }
