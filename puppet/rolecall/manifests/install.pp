@@ -21,7 +21,10 @@ class rolecall::install {
   }
 
   if $rolecall::ensure == 'present' {
-    ensure_packages($rolecall::python_packages)
+    rolecall::packages { 'programs':
+      packages => $rolecall::python_packages,
+    }
+    $installed = $rolecall::python_packages.map |$package| { Package[$package] }
 
     group { 'rolecall':
       ensure => present,
@@ -43,7 +46,7 @@ class rolecall::install {
       unless   => "test -x ${venv}/bin/python && ${venv}/bin/python -c 'import pip'",
       path     => ['/usr/bin', '/bin'],
       provider => shell,
-      require  => [Package[$rolecall::python_packages], File['/opt/rolecall']],
+      require  => [File['/opt/rolecall']] + $installed,
     }
     -> exec { 'rolecall: install':
       command  => "${install} && ${current} > ${stamp}",

@@ -68,7 +68,7 @@ class rolecall::redis (
       ensure    => running,
       enable    => true,
       subscribe => Rolecall::Unit[$unit],
-      require   => Exec['rolecall: systemctl daemon-reload'],
+      require   => [Exec['rolecall: systemctl daemon-reload'], File['/opt/rolecall/bin/check-start']],
     }
     Service[$unit] -> Service <| title == 'rolecall-enc.service' or title == 'rolecall-provisioner.service' |>
   } else {

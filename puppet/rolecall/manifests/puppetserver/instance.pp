@@ -92,7 +92,8 @@ define rolecall::puppetserver::instance (
     [Class['rolecall::puppetserver::config'], Class['rolecall::puppetserver::instances']] ~> Service[$unit]
     File <| tag == 'rolecall_ruby' |> ~> Service[$unit]
     # One JVM after the other: each takes all of a core while it starts. And the first makes the CA.
-    Service[$rolecall::puppetserver::service] -> Service[$unit]
+    Service <| title == $rolecall::puppetserver::service |> -> Service[$unit]
+    File['/opt/rolecall/bin/check-start'] -> Service[$unit]
   } else {
     Service[$unit] -> [File[$folder], Class['rolecall::puppetserver::instances']]
   }

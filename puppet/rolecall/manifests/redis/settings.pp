@@ -14,7 +14,9 @@ class rolecall::redis::settings {
       before      => Package[$rolecall::redis::package],
     }
   }
-  ensure_packages([$rolecall::redis::package])
+  rolecall::packages { 'redis':
+    packages => [$rolecall::redis::package],
+  }
 
   # Before 7.0 there is no %R~.
   $rules = versioncmp($rolecall::redis::version, '7') ? {

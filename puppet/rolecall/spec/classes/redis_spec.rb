@@ -36,6 +36,18 @@ describe 'rolecall::redis' do
     it { is_expected.to compile.with_all_deps }
   end
 
+  it 'has what it checks its start with before it is started' do
+    is_expected.to contain_service('rolecall-redis.service').that_requires('File[/opt/rolecall/bin/check-start]')
+  end
+
+  context 'with packages that the site installs in its own way' do
+    let(:post_condition) { "package { ['redis-server', 'python3-venv']: ensure => latest }" }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_package('redis-server').with_ensure('latest').that_comes_before('File[/etc/rolecall/redis.conf]') }
+    it { is_expected.to contain_package('python3-venv').that_comes_before('Exec[rolecall: virtual environment]') }
+  end
+
   context 'before the service' do
     let(:pre_condition) { 'include rolecall::service' }
 

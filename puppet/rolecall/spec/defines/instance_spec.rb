@@ -26,6 +26,11 @@ describe 'rolecall::puppetserver::instance' do
 
   it { is_expected.to contain_service('rolecall-puppetserver@two.service').with(ensure: 'running', enable: true) }
 
+  it 'comes after the machine’s own, which makes the CA' do
+    is_expected.to contain_service('rolecall-puppetserver@two.service')
+      .that_requires('Service[puppetserver]').that_requires('File[/opt/rolecall/bin/check-start]')
+  end
+
   context 'with more memory' do
     let(:params) { { port: 8151, java_args: '-Xmx4g' } }
 
