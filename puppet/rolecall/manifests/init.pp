@@ -10,8 +10,8 @@
 #   }
 #
 # @param ensure
-#   `absent` takes the programs and the user away, once neither `rolecall::service` nor
-#   `rolecall::provisioner` is there.
+#   `absent` takes the programs, the user and the passwords away. `rolecall::service`, `rolecall::provisioner` and
+#   `rolecall::redis` have to be absent, too, where they are declared.
 # @param site
 #   The name of this rolecall: two in one AWS account have different ones, and the inventory is of
 #   one.

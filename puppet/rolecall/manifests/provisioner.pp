@@ -13,9 +13,12 @@
 # @param ensure
 #   `absent` stops the loop and takes command, unit and settings away.
 # @param loop
-#   Whether the loop runs: `provisioner run`.
+#   Whether the loop runs: `provisioner run`. It waits by itself for `provisioner init`, and where several machines
+#   run it, one acts and the others stand by.
 # @param interval
 #   How long the loop waits between two passes.
+# @param metrics
+#   Where Prometheus may ask the loop for its metrics: `127.0.0.1:9310`. Left out: nowhere.
 # @param ca_url
 #   Puppet's CA; left out, certificates are neither signed nor revoked.
 # @param puppetdb_url
@@ -33,6 +36,7 @@ class rolecall::provisioner (
   Boolean                        $loop,
   Rolecall::Duration             $interval,
   Rolecall::Variables            $environment,
+  Optional[Rolecall::Address]    $metrics      = undef,
   Optional[Stdlib::HTTPSUrl]     $ca_url       = undef,
   Optional[Stdlib::HTTPUrl]      $puppetdb_url = undef,
   Optional[Stdlib::Absolutepath] $cert         = undef,
@@ -42,6 +46,9 @@ class rolecall::provisioner (
 ) {
   include rolecall
 
+  if $ensure == 'present' and $rolecall::ensure == 'absent' {
+    fail('rolecall::ensure is absent, and rolecall::provisioner, which it would take the programs from, is present: let that be absent, too')
+  }
   $unit = 'rolecall-provisioner.service'
   $asked = { 'PUPPET_CA_URL' => $ca_url, 'PUPPETDB_URL' => $puppetdb_url }.filter |$entry| { $entry[1] =~ NotUndef }
   $ssl = rolecall::layout()['ssldir']
@@ -68,7 +75,7 @@ class rolecall::provisioner (
   }
   rolecall::unit { $unit:
     ensure  => $ensure,
-    content => epp('rolecall/provisioner.service.epp', { 'interval' => $interval }),
+    content => epp('rolecall/provisioner.service.epp', { 'interval' => $interval, 'metrics' => $metrics }),
   }
 
   $running = $ensure == 'present' and $loop

@@ -71,7 +71,7 @@ class rolecall::puppetserver (
   Boolean                            $signing,
   Boolean                            $reports,
   Array[Rolecall::Url, 1]            $url,
-  Float[0.1, 300]                    $timeout,
+  Variant[Integer[1, 300], Float[0.1, 300]] $timeout,
   Stdlib::Absolutepath               $cache,
   Rolecall::Duration                 $cache_max_age,
   Stdlib::Absolutepath               $spool,

@@ -63,6 +63,14 @@ class rolecall::redis (
 
   if $ensure == 'present' {
     contain rolecall::redis::settings
+    $asked = $rolecall::redis_url ? {
+      /\Aredis:\/\/[^\/]*:([0-9]+)(\/|\z)/ => Integer($1, 10),
+      /\Aredis:/                          => 6379,
+      default                             => $port,
+    }
+    if $asked != $port {
+      fail("rolecall::redis::port is ${port}, and the programs ask at port ${asked}, by rolecall::redis_url (${rolecall::redis_url}): let both say the same") # lint:ignore:140chars
+    }
     Class['rolecall::redis::settings'] ~> Service[$unit]
     service { $unit:
       ensure    => running,

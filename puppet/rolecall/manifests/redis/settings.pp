@@ -5,6 +5,9 @@ class rolecall::redis::settings {
   assert_private()
   include rolecall
 
+  if $rolecall::ensure == 'absent' {
+    fail('rolecall::ensure is absent, and rolecall::redis, which it would take the passwords from, is present: let that be absent, too')
+  }
   if $rolecall::redis::module_stream {
     package { "${rolecall::redis::package} ${rolecall::redis::module_stream}":
       ensure      => $rolecall::redis::module_stream,

@@ -35,6 +35,12 @@ describe 'rolecall::puppetserver' do
     is_expected.to contain_rolecall_setting('auth.conf allow-header-cert-info').with_ensure('absent')
   end
 
+  context 'with a time-out of whole seconds' do
+    let(:params) { { timeout: 5 } }
+
+    it { is_expected.to contain_file('/etc/rolecall/enc.conf').with_content(/^timeout = 5$/) }
+  end
+
   context 'with the script' do
     let(:params) { { classifier: 'script' } }
 

@@ -29,6 +29,28 @@ describe 'rolecall::redis' do
     it { is_expected.to contain_package('redis 7').with(ensure: '7', provider: 'dnfmodule', enable_only: true) }
   end
 
+  context 'with a port that the programs do not ask at' do
+    let(:params) { { port: 6400 } }
+
+    it { is_expected.to compile.and_raise_error(/redis::port is 6400, .* at port 6390, by rolecall::redis_url/) }
+
+    context 'for their URL has none' do
+      let(:pre_condition) { "class { 'rolecall': redis_url => 'redis://localhost/0' }" }
+
+      it { is_expected.to compile.and_raise_error(/redis::port is 6400, .* at port 6379/) }
+    end
+  end
+
+  [{ port: 6400, url: 'redis://127.0.0.1:6400' }, { port: 6379, url: 'redis://[::1]/2' },
+   { port: 6400, url: 'rediss://redis.example:6379/0' }].each do |both|
+    context "with the port #{both[:port]} and the URL #{both[:url]}" do
+      let(:pre_condition) { "class { 'rolecall': redis_url => '#{both[:url]}' }" }
+      let(:params) { { port: both[:port] } }
+
+      it { is_expected.to compile.with_all_deps }
+    end
+  end
+
   context 'with a later version than the system has' do
     let(:facts) { SYSTEMS.fetch('ubuntu-22.04') }
     let(:params) { { version: '7.2' } }
