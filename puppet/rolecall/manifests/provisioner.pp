@@ -47,7 +47,7 @@ class rolecall::provisioner (
   include rolecall
 
   if $ensure == 'present' and $rolecall::ensure == 'absent' {
-    fail('rolecall::ensure is absent, and rolecall::provisioner, which it would take the programs from, is present: let that be absent, too')
+    fail('rolecall::ensure is absent, and rolecall::provisioner, which it would take its program from, is present: let that be absent, too')
   }
   $unit = 'rolecall-provisioner.service'
   $asked = { 'PUPPET_CA_URL' => $ca_url, 'PUPPETDB_URL' => $puppetdb_url }.filter |$entry| { $entry[1] =~ NotUndef }

@@ -24,7 +24,7 @@
 define rolecall::puppetserver::instance (
   Stdlib::Port::Unprivileged $port,
   Rolecall::Ensure           $ensure    = 'present',
-  Optional[String[1]]        $java_args = undef,
+  Optional[Pattern[/\A[^\n\r\0]+\z/]] $java_args = undef,
 ) {
   unless $name =~ /\A[a-z0-9][a-z0-9_-]{0,30}\z/ {
     fail("rolecall::puppetserver::instance ${name}: a name has 1 to 31 of a-z 0-9 _ -, a letter or digit first")

@@ -109,6 +109,10 @@ describe 'rolecall::puppetserver' do
     end
   end
 
+  it 'has the Python of the scripts that it runs' do
+    is_expected.to contain_package('python3').that_comes_before('Rolecall_setting[puppet.conf autosign]')
+  end
+
   it 'installs no puppetserver: there is one' do
     is_expected.not_to contain_package('puppetserver')
     is_expected.not_to contain_package('openvox-server')

@@ -1,13 +1,20 @@
 # frozen_string_literal: true
 
+require 'json'
 require 'spec_helper'
+
+VERSION = JSON.parse(File.read(File.join(MODULES, 'rolecall', 'metadata.json'))).fetch('version')
 
 describe 'rolecall' do
   each_system { it { is_expected.to compile.with_all_deps } }
 
   it 'installs again only what is not what it installed last' do
     is_expected.to contain_exec('rolecall: install')
-      .with(unless: 'echo rolecall | cmp --silent - /opt/rolecall/venv/installed')
+      .with(unless: "echo rolecall\\=\\=#{VERSION} | cmp --silent - /opt/rolecall/venv/installed")
+  end
+
+  it 'installs the programs of the module’s own version, and those of the next with the next' do
+    is_expected.to contain_exec('rolecall: install').with_command(/--upgrade rolecall\\=\\=#{Regexp.escape(VERSION)} /)
   end
 
   it 'installs what others than root can read' do
