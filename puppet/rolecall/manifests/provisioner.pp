@@ -25,7 +25,7 @@
 #   PuppetDB; left out, it is told of no machine's end.
 # @param cert
 #   The provisioner's certificate for both. Left out: where `puppetserver ca generate --certname
-#   provisioner` puts it, on the CA's machine.
+#   provisioner` puts it, on the CA's machine; until it is there, the loop waits.
 # @param key
 #   The certificate's key, without a passphrase.
 # @param ca
@@ -61,6 +61,10 @@ class rolecall::provisioner (
     },
   }
 
+  # What was not said otherwise is made by the CA, which may come up after us: the loop waits for it.
+  $said = { 'PUPPET_CERT' => $cert, 'PUPPET_KEY' => $key, 'PUPPET_CA' => $ca }
+  $awaited = $papers.filter |$entry| { $said[$entry[0]] =~ Undef }.values
+
   rolecall::environment { 'provisioner':
     ensure    => $ensure,
     password  => $rolecall::provisioner_password,
@@ -75,7 +79,11 @@ class rolecall::provisioner (
   }
   rolecall::unit { $unit:
     ensure  => $ensure,
-    content => epp('rolecall/provisioner.service.epp', { 'interval' => $interval, 'metrics' => $metrics }),
+    content => epp('rolecall/provisioner.service.epp', {
+        'interval' => $interval,
+        'metrics'  => $metrics,
+        'awaited'  => $awaited,
+    }),
   }
 
   $running = $ensure == 'present' and $loop

@@ -31,13 +31,15 @@ class rolecall::redis::settings {
     'rolecall-provisioner' => $rolecall::provisioner_password,
     'rolecall-reader'      => $rolecall::redis::reader_password,
   }
+  # Who may have Redis read that file again, and nothing else.
+  $all = $rules + { 'rolecall-admin' => ['-@all', '+acl|load'] }
   file { '/etc/rolecall/redis.acl':
     ensure    => file,
     owner     => 'root',
     group     => $rolecall::redis::user,
     mode      => '0640',
     show_diff => false,
-    content   => Deferred('rolecall::acl', [$rules, $passwords]),
+    content   => Deferred('rolecall::acl', [$all, $passwords]),
     require   => Package[$rolecall::redis::package],
   }
   file { '/etc/rolecall/redis.conf':

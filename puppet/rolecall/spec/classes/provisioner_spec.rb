@@ -35,6 +35,22 @@ describe 'rolecall::provisioner' do
     it { is_expected.to unit.with_content(/run --interval 60s --metrics 127\.0\.0\.1:9310$/) }
   end
 
+  context 'with a CA' do
+    let(:params) { { ca_url: 'https://puppet.example:8140' } }
+
+    it 'waits for the certificate that the CA makes, and says so' do
+      is_expected.to unit.with_content(/^NotifyAccess=all$/)
+        .with_content(%r{^ExecStart=/bin/sh -c 'for file in /var/lib/puppet/ssl/certs/provisioner\.pem })
+        .with_content(%r{--status=waits for \$\$file.*exec /opt/rolecall/venv/bin/provisioner run --interval 60s'$}m)
+    end
+
+    context 'and papers of the site’s' do
+      let(:params) { super().merge(cert: '/a.pem', key: '/b.pem', ca: '/c.pem') }
+
+      it { is_expected.to unit.with_content(/^NotifyAccess=main$/).with_content(%r{^ExecStart=/opt/rolecall/venv}) }
+    end
+  end
+
   context 'without its loop' do
     let(:params) { { loop: false } }
 

@@ -23,6 +23,15 @@ describe 'rolecall::redis' do
     is_expected.to contain_file('/etc/rolecall/redis.acl').with(group: 'redis', mode: '0640', show_diff: false)
   end
 
+  it 'restarts for its settings, and not for its users' do
+    is_expected.to contain_service('rolecall-redis.service')
+      .that_subscribes_to('File[/etc/rolecall/redis.conf]').that_subscribes_to('Package[redis-server]')
+    is_expected.not_to contain_file('/etc/rolecall/redis.acl').that_notifies('Service[rolecall-redis.service]')
+    is_expected.to contain_exec('rolecall: Redis reads its users')
+      .that_subscribes_to('File[/etc/rolecall/redis.acl]').that_requires('Service[rolecall-redis.service]')
+      .with(refreshonly: true, command: /-p 6390 --user rolecall-admin acl load .* \|\| systemctl restart rolecall-redis\.service\z/)
+  end
+
   context 'on a system whose Redis comes in streams' do
     let(:facts) { el }
 
@@ -74,6 +83,10 @@ describe 'rolecall::redis' do
     let(:pre_condition) { 'include rolecall::service' }
 
     it { is_expected.to contain_service('rolecall-redis.service').that_comes_before('Service[rolecall-enc.service]') }
+
+    it 'knows a new password before the service uses it' do
+      is_expected.to contain_exec('rolecall: Redis reads its users').that_comes_before('Service[rolecall-enc.service]')
+    end
   end
 
   context 'that is taken back' do
