@@ -111,6 +111,11 @@ class SystemdHost(Host):
         """`active`, `inactive`, `failed`, `activating`..."""
         return self.run(["systemctl", "is-active", unit], check=False).stdout.strip()
 
+    def property_of(self, unit: str, name: str) -> str:
+        """What systemd knows of a unit: `MainPID`, `StatusText`..."""
+        words = ["systemctl", "show", "--value", f"--property={name}", unit]
+        return self.run(words).stdout.strip()
+
     def _wait_until_up(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while self.state_of("multi-user.target") != "active":

@@ -25,6 +25,10 @@ SYSTEMS = sorted(path.stem for path in FACTS.glob("*.yaml"))
 JVM_SECONDS = 240
 # Thirty between two reloads of the balancer, and what it takes to notice and to reload.
 REVOKED_SECONDS = 35
+# One minute and a tenth between two passes of the loop.
+PASS_SECONDS = 100
+# The loop ends within ten seconds, on a machine that is not busy.
+STOP_SECONDS = 20
 CATALOGUE = f"/var/cache/puppet/client_data/catalog/{NAME}.json"
 FORBIDDEN, UNKNOWN, GOOD, NO_METHOD = 403, 404, 200, 405
 
@@ -50,7 +54,7 @@ def node(ours: Master, booter: Booter) -> str:
 class TestOneApply:
     def test_sets_everything_up(self, ours: Master) -> None:
         assert ours.first.changed, ours.first.said
-        units = ("enc", "redis", "balancer", "watch-crl", "puppetserver@two")
+        units = ("enc", "redis", "provisioner", "balancer", "watch-crl", "puppetserver@two")
         for unit in (f"rolecall-{name}.service" for name in units):
             assert ours.host.is_active(unit), ours.host.journal(unit)
 
@@ -59,7 +63,7 @@ class TestOneApply:
 
     def test_shows_no_password(self, ours: Master) -> None:
         secrets = ours.host.run(["sh", "-c", "cat /etc/rolecall/secrets/*"]).stdout.split()
-        assert len(secrets) == 3
+        assert len(secrets) == 4
         cached = ours.host.run(["sh", "-c", "cat /var/cache/puppet/client_data/catalog/* || :"])
         for secret in secrets:
             assert secret not in ours.first.said + ours.second.said + cached.stdout
@@ -169,6 +173,49 @@ class TestTheFront:
         assert posted[0] in {FORBIDDEN, NO_METHOD}
 
 
+class TestTheLoop:
+    def test_tells_systemd_what_it_last_did(self, ours: Master) -> None:
+        """Its certificate and `provisioner init` came after it."""
+        begun = time.monotonic()
+        while "nodes; " not in ours.host.property_of("rolecall-provisioner.service", "StatusText"):
+            assert time.monotonic() < begun + PASS_SECONDS
+            time.sleep(0.5)
+
+    def test_sees_the_aws_profiles_of_root(self, ours: Master) -> None:
+        """Its sandbox, looked at from within."""
+        ours.host.write("/root/.aws/config", "[profile site]\n")
+        process = ours.host.property_of("rolecall-provisioner.service", "MainPID")
+
+        seen = ours.host.run(["cat", f"/proc/{process}/root/root/.aws/config"])
+        ours.host.run(["rm", "-r", "/root/.aws"])
+
+        assert seen.stdout == "[profile site]\n"
+
+    def test_ends_soon_when_it_is_told_to(self, ours: Master) -> None:
+        begun = time.monotonic()
+        ours.host.run(["systemctl", "restart", "rolecall-provisioner"])
+
+        assert time.monotonic() < begun + STOP_SECONDS
+        assert ours.host.is_active("rolecall-provisioner")
+
+
+class TestTheRedis:
+    def test_takes_a_new_password_without_a_restart(self, ours: Master) -> None:
+        before = ours.host.property_of("rolecall-redis.service", "MainPID")
+        ours.host.hiera_adds("rolecall::redis::reader_password: another\n")
+        applied = ours.host.apply("include rolecall::redis")
+        login = ["redis-cli", "-p", "6390", "--user", "rolecall-reader", "--pass", "another"]
+        pong = ours.host.run([*login, "--no-auth-warning", "ping"]).stdout
+        ours.host.hiera_adds("")
+        ours.host.apply("include rolecall::redis")
+        refused = ours.host.run([*login, "--no-auth-warning", "ping"], check=False)
+
+        assert applied.changed, applied.said
+        assert pong == "PONG\n"
+        assert "PONG" not in refused.stdout
+        assert ours.host.property_of("rolecall-redis.service", "MainPID") == before
+
+
 class TestPendingRequests:
     def test_are_read_by_the_provisioner_alone(self, ours: Master) -> None:
         path = "/puppet-ca/v1/certificate_request/i-0nobody"
@@ -243,6 +290,8 @@ class TestAbsent:
         for path, text in ours.conf().items():
             before = PUPPET_CONF if path.endswith("puppet.conf") else (packages / Path(path).name)
             assert text == (before if isinstance(before, str) else before.read_text()), path
+        for path in ("secrets", "service.env", "provisioner.env", "redis.acl"):
+            assert not ours.host.exists(f"/etc/rolecall/{path}"), path
         listing = ["systemctl", "list-unit-files", "--no-legend", "rolecall-*"]
         assert ours.host.run(listing, check=False).stdout == ""
         assert ours.host.is_active("puppetserver")

@@ -54,7 +54,7 @@ class rolecall::balancer (
   Integer[1, 65535]              $enc_port,
   Array[Rolecall::Backend]       $backends,
   Array[Rolecall::Certname]      $puppetservers,
-  Array[String[1], 1]            $packages,
+  Array[String[1]]               $packages,
   Stdlib::Absolutepath           $program,
   Stdlib::Absolutepath           $modules,
   String[1]                      $user,
@@ -123,13 +123,16 @@ class rolecall::balancer (
   }
 
   if $ensure == 'present' {
-    ensure_packages($packages)
+    rolecall::packages { 'balancer':
+      packages => $packages,
+    }
+    $installed = $packages.map |$package| { Package[$package] }
     $why = "journalctl --unit=${balancer} --no-pager --output=cat --lines=10"
     service {
       default:
         ensure  => running,
         enable  => true,
-        require => [Exec['rolecall: systemctl daemon-reload'], Package[$packages]],
+        require => [Exec['rolecall: systemctl daemon-reload'], File['/opt/rolecall/bin/check-start']] + $installed,
         ;
       # Requests that run are answered, and the ports stay open.
       $balancer:
@@ -141,6 +144,8 @@ class rolecall::balancer (
     [File['/etc/rolecall/balancer.conf'], Rolecall::Unit[$balancer]] ~> Service[$balancer]
     [File['/opt/rolecall/bin/watch-crl'], Rolecall::Unit[$watcher]] ~> Service[$watcher]
     Service[$balancer] -> Service[$watcher]
+    # Its workers' group is the packages'.
+    $installed -> Service['rolecall-front.socket']
   } else {
     service { [$watcher, $balancer]:
       ensure => stopped,

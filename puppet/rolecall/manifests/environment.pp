@@ -22,12 +22,17 @@ define rolecall::environment (
     fail("rolecall::${name}_password is not set: Redis is not on this machine (rolecall::redis_url), so give the password that its user ${user} has there") # lint:ignore:140chars
   }
 
+  # Asked for, a password that is not there yet is made.
+  $content = $ensure ? {
+    'present' => Deferred('rolecall::environment', [$user, $rolecall::redis_url, $password, $variables]),
+    default   => undef,
+  }
   file { "/etc/rolecall/${name}.env":
     ensure    => stdlib::ensure($ensure, 'file'),
     owner     => 'root',
     group     => 'root',
     mode      => '0600',
     show_diff => false,
-    content   => Deferred('rolecall::environment', [$user, $rolecall::redis_url, $password, $variables]),
+    content   => $content,
   }
 }

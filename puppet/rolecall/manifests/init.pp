@@ -10,13 +10,14 @@
 #   }
 #
 # @param ensure
-#   `absent` takes the programs and the user away, once neither `rolecall::service` nor
-#   `rolecall::provisioner` is there.
+#   `absent` takes the programs, the user and the passwords away. `rolecall::service`, `rolecall::provisioner` and
+#   `rolecall::redis` have to be absent, too, where they are declared.
 # @param site
 #   The name of this rolecall: two in one AWS account have different ones, and the inventory is of
 #   one.
 # @param wheel
-#   What pip installs: a wheel's path or `https://` URL, or a requirement such as `rolecall==0.1.0`.
+#   What pip installs: a wheel's path or `https://` URL, or a requirement. Left out: the programs of this module's
+#   version, so that they are upgraded with the module.
 # @param wheelhouse
 #   A folder of this machine with all that the wheel depends on: pip then asks no index.
 # @param python

@@ -9,6 +9,9 @@ class rolecall::install {
   # What is installed. It is written last: a run that died half-way is made up for by the next one.
   $stamp = "${venv}/installed"
   $what = shell_escape($rolecall::wheel)
+  # What it runs on: it does not move to another Python by itself.
+  $mark = "${venv}/interpreter"
+  $python = shell_escape($rolecall::python)
   $index = $rolecall::wheelhouse ? {
     undef   => '',
     default => "--no-index --find-links ${shell_escape($rolecall::wheelhouse)} ",
@@ -21,7 +24,10 @@ class rolecall::install {
   }
 
   if $rolecall::ensure == 'present' {
-    ensure_packages($rolecall::python_packages)
+    rolecall::packages { 'programs':
+      packages => $rolecall::python_packages,
+    }
+    $installed = $rolecall::python_packages.map |$package| { Package[$package] }
 
     group { 'rolecall':
       ensure => present,
@@ -37,13 +43,15 @@ class rolecall::install {
       system     => true,
     }
 
-    # Made anew where it is broken, as after an upgrade of the system's Python.
+    # Made anew for another Python, and where it is broken, as after an upgrade of the system's. Others
+    # than root run it, whatever root's umask is.
     exec { 'rolecall: virtual environment':
-      command  => "${rolecall::python} -m venv --clear ${venv}",
-      unless   => "test -x ${venv}/bin/python && ${venv}/bin/python -c 'import pip'",
+      command  => "${python} -m venv --clear ${venv} && echo ${python} > ${mark}",
+      unless   => "echo ${python} | cmp --silent - ${mark} && ${venv}/bin/python -c 'import pip'",
       path     => ['/usr/bin', '/bin'],
       provider => shell,
-      require  => [Package[$rolecall::python_packages], File['/opt/rolecall']],
+      umask    => '0022',
+      require  => [File['/opt/rolecall']] + $installed,
     }
     -> exec { 'rolecall: install':
       command  => "${install} && ${current} > ${stamp}",
@@ -51,6 +59,7 @@ class rolecall::install {
       path     => ['/usr/bin', '/bin'],
       provider => shell,
       timeout  => 900,
+      umask    => '0022',
       require  => User['rolecall'],
     }
   } else {
@@ -60,8 +69,15 @@ class rolecall::install {
       onlyif  => "test -e ${venv}",
       path    => ['/usr/bin', '/bin'],
     }
-    -> user { 'rolecall':
+    # No copy of passwords stays behind.
+    file { '/etc/rolecall/secrets':
       ensure => absent,
+      force  => true,
+      backup => false,
+    }
+    user { 'rolecall':
+      ensure  => absent,
+      require => Exec['rolecall: remove the virtual environment'],
     }
     -> group { 'rolecall':
       ensure => absent,

@@ -13,16 +13,19 @@
 # @param ensure
 #   `absent` stops the loop and takes command, unit and settings away.
 # @param loop
-#   Whether the loop runs: `provisioner run`.
+#   Whether the loop runs: `provisioner run`. It waits by itself for `provisioner init`, and where several machines
+#   run it, one acts and the others stand by.
 # @param interval
 #   How long the loop waits between two passes.
+# @param metrics
+#   Where Prometheus may ask the loop for its metrics: `127.0.0.1:9310`. Left out: nowhere.
 # @param ca_url
 #   Puppet's CA; left out, certificates are neither signed nor revoked.
 # @param puppetdb_url
 #   PuppetDB; left out, it is told of no machine's end.
 # @param cert
 #   The provisioner's certificate for both. Left out: where `puppetserver ca generate --certname
-#   provisioner` puts it, on the CA's machine.
+#   provisioner` puts it, on the CA's machine; until it is there, the loop waits.
 # @param key
 #   The certificate's key, without a passphrase.
 # @param ca
@@ -33,6 +36,7 @@ class rolecall::provisioner (
   Boolean                        $loop,
   Rolecall::Duration             $interval,
   Rolecall::Variables            $environment,
+  Optional[Rolecall::Address]    $metrics      = undef,
   Optional[Stdlib::HTTPSUrl]     $ca_url       = undef,
   Optional[Stdlib::HTTPUrl]      $puppetdb_url = undef,
   Optional[Stdlib::Absolutepath] $cert         = undef,
@@ -42,6 +46,9 @@ class rolecall::provisioner (
 ) {
   include rolecall
 
+  if $ensure == 'present' and $rolecall::ensure == 'absent' {
+    fail('rolecall::ensure is absent, and rolecall::provisioner, which it would take its program from, is present: let that be absent, too')
+  }
   $unit = 'rolecall-provisioner.service'
   $asked = { 'PUPPET_CA_URL' => $ca_url, 'PUPPETDB_URL' => $puppetdb_url }.filter |$entry| { $entry[1] =~ NotUndef }
   $ssl = rolecall::layout()['ssldir']
@@ -53,6 +60,10 @@ class rolecall::provisioner (
       'PUPPET_CA'   => pick($ca, "${ssl}/certs/ca.pem"),
     },
   }
+
+  # What was not said otherwise is made by the CA, which may come up after us: the loop waits for it.
+  $said = { 'PUPPET_CERT' => $cert, 'PUPPET_KEY' => $key, 'PUPPET_CA' => $ca }
+  $awaited = $papers.filter |$entry| { $said[$entry[0]] =~ Undef }.values
 
   rolecall::environment { 'provisioner':
     ensure    => $ensure,
@@ -68,7 +79,11 @@ class rolecall::provisioner (
   }
   rolecall::unit { $unit:
     ensure  => $ensure,
-    content => epp('rolecall/provisioner.service.epp', { 'interval' => $interval }),
+    content => epp('rolecall/provisioner.service.epp', {
+        'interval' => $interval,
+        'metrics'  => $metrics,
+        'awaited'  => $awaited,
+    }),
   }
 
   $running = $ensure == 'present' and $loop

@@ -15,7 +15,8 @@
 #   }
 #
 # @param ensure
-#   `absent` puts the puppetserver's settings back to what the site had.
+#   `absent` puts the puppetserver's settings back to what the site had. One that runs is restarted, if they
+#   changed; nothing is installed or started.
 # @param classifier
 #   How nodes are classified: by `terminus`, in the puppetserver's own process, by the `script` enc, which
 #   is started for each look-up, or not at all (`none`).
@@ -52,8 +53,15 @@
 #   loopback alone.
 # @param port
 #   Behind the balancer: where this puppetserver listens, on loopback.
+# @param manage_package
+#   Whether to install the puppetserver. Only where there is none: the class is for a puppetserver that is there.
 # @param package
-#   The puppetserver's package: `puppetserver` or `openvox-server`.
+#   The package to install. Left out: the distribution's `puppetserver`, where the agent is the distribution's. Beside
+#   an agent of Puppet's or OpenVox's own packages it has to be said: `puppetserver` or `openvox-server`, of which the
+#   wrong one would take the agent away.
+# @param manage_service
+#   Whether the puppetserver is to run. Where the site has the service in its catalogue, that one is told
+#   of new settings, and this says nothing.
 # @param service
 #   The puppetserver's service.
 # @param user
@@ -63,7 +71,7 @@ class rolecall::puppetserver (
   Boolean                            $signing,
   Boolean                            $reports,
   Array[Rolecall::Url, 1]            $url,
-  Float[0.1, 300]                    $timeout,
+  Variant[Integer[1, 300], Float[0.1, 300]] $timeout,
   Stdlib::Absolutepath               $cache,
   Rolecall::Duration                 $cache_max_age,
   Stdlib::Absolutepath               $spool,
@@ -73,13 +81,15 @@ class rolecall::puppetserver (
   Array[Rolecall::Certname]          $ca_clients,
   Boolean                            $behind_balancer,
   Stdlib::Port::Unprivileged         $port,
-  Enum['puppetserver', 'openvox-server'] $package,
+  Boolean                            $manage_package,
+  Boolean                            $manage_service,
   String[1]                          $service,
   String[1]                          $user,
-  Optional[Stdlib::Absolutepath]     $cert   = undef,
-  Optional[Stdlib::Absolutepath]     $key    = undef,
-  Optional[Stdlib::Absolutepath]     $ca     = undef,
-  Rolecall::Ensure                   $ensure = 'present',
+  Optional[Enum['puppetserver', 'openvox-server']] $package = undef,
+  Optional[Stdlib::Absolutepath]     $cert    = undef,
+  Optional[Stdlib::Absolutepath]     $key     = undef,
+  Optional[Stdlib::Absolutepath]     $ca      = undef,
+  Rolecall::Ensure                   $ensure  = 'present',
 ) {
   $layout = rolecall::layout()
 
@@ -93,30 +103,38 @@ class rolecall::puppetserver (
     }
   }
 
+  rolecall::puppetserver::daemon { $service:
+    ensure => $ensure,
+    manage => $manage_service,
+  }
+  # The site's own, too.
+  Class['rolecall::puppetserver::config'] ~> Rolecall::Puppetserver::Daemon[$service]
+  Class['rolecall::puppetserver::config'] ~> Service <| title == $service |>
+  Package <| title == 'puppetserver' or title == 'openvox-server' |> -> Class['rolecall::puppetserver::config']
+
   # Both want agents' port, one after the other: who leaves it goes first.
   if $behind_balancer and $ensure == 'present' {
-    Service[$service] -> Service <| title == 'rolecall-balancer.service' |>
+    Service <| title == $service |> -> Service <| title == 'rolecall-balancer.service' |>
   } else {
-    Service <| title == 'rolecall-balancer.service' |> -> Service[$service]
+    Service <| title == 'rolecall-balancer.service' |> -> Rolecall::Puppetserver::Daemon[$service]
+    Service <| title == 'rolecall-balancer.service' |> -> Service <| title == $service |>
   }
-
-  ensure_packages([$package])
-  # A restart, not a reload: the web server's settings are read once.
-  service { $service:
-    ensure => running,
-    enable => true,
-  }
-  Package[$package] -> Class['rolecall::puppetserver::config']
 
   if $ensure == 'present' {
-    Package[$package] -> Class['rolecall::puppetserver::files']
-    -> Class['rolecall::puppetserver::config'] ~> Service[$service]
+    if $manage_package {
+      rolecall::packages { 'puppetserver':
+        packages => [rolecall::puppetserver::package()],
+      }
+    }
+    Package <| title == 'puppetserver' or title == 'openvox-server' |> -> Class['rolecall::puppetserver::files']
+    Class['rolecall::puppetserver::files'] -> Class['rolecall::puppetserver::config']
     Class['rolecall::puppetserver::files'] ~> Class['rolecall::puppetserver::shipper']
     # Scripts and enc.conf are read each time. A restart keeps agents waiting for a minute.
-    File <| tag == 'rolecall_ruby' |> ~> Service[$service]
+    File <| tag == 'rolecall_ruby' |> ~> Service <| title == $service |>
   } else {
     # The puppetserver asks nobody any more before what it asked with is gone.
-    Class['rolecall::puppetserver::config'] ~> Service[$service]
-    -> Class['rolecall::puppetserver::shipper'] -> Class['rolecall::puppetserver::files']
+    Rolecall::Puppetserver::Daemon[$service] -> Class['rolecall::puppetserver::shipper']
+    Service <| title == $service |> -> Class['rolecall::puppetserver::shipper']
+    Class['rolecall::puppetserver::shipper'] -> Class['rolecall::puppetserver::files']
   }
 }

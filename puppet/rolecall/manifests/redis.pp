@@ -5,7 +5,8 @@
 # this one has a port, a folder and a unit of its own, `rolecall-redis.service`.
 #
 # The passwords are parameters of the class `rolecall`; left out, the machine makes them for itself, in
-# `/etc/rolecall/secrets`.
+# `/etc/rolecall/secrets`. A change of users and passwords is taken over without a restart, by
+# `rolecall-admin`, who may have them read again and nothing else.
 #
 # @example
 #   include rolecall::redis
@@ -63,12 +64,35 @@ class rolecall::redis (
 
   if $ensure == 'present' {
     contain rolecall::redis::settings
-    Class['rolecall::redis::settings'] ~> Service[$unit]
+    $asked = $rolecall::redis_url ? {
+      /\Aredis:\/\/[^\/]*:([0-9]+)(\/|\z)/ => Integer($1, 10),
+      /\Aredis:/                          => 6379,
+      default                             => $port,
+    }
+    if $asked != $port {
+      fail("rolecall::redis::port is ${port}, and the programs ask at port ${asked}, by rolecall::redis_url (${rolecall::redis_url}): let both say the same") # lint:ignore:140chars
+    }
+    Class['rolecall::redis::settings'] -> Service[$unit]
+    [Package[$package], File['/etc/rolecall/redis.conf']] ~> Service[$unit]
+    # Users and passwords are read again while it runs; one that does not know the user for that is restarted,
+    # or that finds a mistake in the file: then its start says which.
+    $login = 'REDISCLI_AUTH="$(cat /etc/rolecall/secrets/rolecall-admin)"'
+    $load = "redis-cli -h 127.0.0.1 -p ${port} --user rolecall-admin acl load"
+    exec { 'rolecall: Redis reads its users':
+      command     => "${login} ${load} 2>&1 | grep --quiet --line-regexp OK || systemctl restart ${unit}",
+      path        => ['/usr/local/bin', '/usr/bin', '/bin'],
+      provider    => shell,
+      refreshonly => true,
+      subscribe   => File['/etc/rolecall/redis.acl'],
+      require     => Service[$unit],
+    }
+    Exec['rolecall: Redis reads its users']
+    -> Service <| title == 'rolecall-enc.service' or title == 'rolecall-provisioner.service' |>
     service { $unit:
       ensure    => running,
       enable    => true,
       subscribe => Rolecall::Unit[$unit],
-      require   => Exec['rolecall: systemctl daemon-reload'],
+      require   => [Exec['rolecall: systemctl daemon-reload'], File['/opt/rolecall/bin/check-start']],
     }
     Service[$unit] -> Service <| title == 'rolecall-enc.service' or title == 'rolecall-provisioner.service' |>
   } else {

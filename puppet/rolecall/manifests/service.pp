@@ -27,6 +27,9 @@ class rolecall::service (
 ) {
   include rolecall
 
+  if $ensure == 'present' and $rolecall::ensure == 'absent' {
+    fail('rolecall::ensure is absent, and rolecall::service, which it would take the programs from, is present: let that be absent, too')
+  }
   $unit = 'rolecall-enc.service'
   rolecall::environment { 'service':
     ensure    => $ensure,

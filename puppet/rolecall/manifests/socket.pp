@@ -22,7 +22,7 @@ define rolecall::socket (
   }
 
   if $ensure == 'present' {
-    unless defined(Class['rolecall::service']) {
+    unless defined(Class['rolecall::service']) and $rolecall::service::ensure == 'present' {
       fail("the socket ${unit} is one of the ENC service, which is not on this machine: declare the class rolecall::service")
     }
     service { $unit:

@@ -1,4 +1,4 @@
-# @summary One of rolecall's systemd units, known to systemd before anything starts it.
+# @summary One of rolecall's systemd units, known to systemd before anything starts it, or gone.
 #
 # @api private
 #
@@ -16,12 +16,17 @@ define rolecall::unit (
   assert_private()
   include rolecall::systemd
 
+  # What goes is not what present services wait for, which may have to be there before it is stopped.
+  $reload = $ensure ? {
+    'present' => 'rolecall: systemctl daemon-reload',
+    default   => 'rolecall: systemctl daemon-reload after removal',
+  }
   file { $path:
     ensure  => stdlib::ensure($ensure, 'file'),
     owner   => 'root',
     group   => 'root',
     mode    => '0644',
     content => $content,
-    notify  => Exec['rolecall: systemctl daemon-reload'],
+    notify  => Exec[$reload],
   }
 }

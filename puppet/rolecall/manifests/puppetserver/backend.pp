@@ -14,7 +14,7 @@ define rolecall::puppetserver::backend (
 ) {
   assert_private()
 
-  unless defined(Class['rolecall::balancer']) {
+  unless defined(Class['rolecall::balancer']) and $rolecall::balancer::ensure == 'present' {
     fail("${what} listens on loopback, behind the balancer, and there is none: declare the class rolecall::balancer, or set rolecall::puppetserver::behind_balancer to false") # lint:ignore:140chars
   }
   unless "127.0.0.1:${port}" in $rolecall::balancer::backends {

@@ -18,6 +18,13 @@ class rolecall::puppetserver::files {
     content => epp('rolecall/enc.conf.epp', rolecall::puppetserver::settings()),
   }
 
+  # What their first lines name: nothing else of rolecall's need be on this machine.
+  if $ensure == 'present' {
+    rolecall::packages { 'scripts':
+      packages => ['python3'],
+    }
+    Package['python3'] -> Class['rolecall::puppetserver::config']
+  }
   ['enc', 'autosign', 'ship-reports'].each |$script| {
     file { "/opt/rolecall/bin/${script}":
       ensure => $file,

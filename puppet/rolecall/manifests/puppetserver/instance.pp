@@ -24,7 +24,7 @@
 define rolecall::puppetserver::instance (
   Stdlib::Port::Unprivileged $port,
   Rolecall::Ensure           $ensure    = 'present',
-  Optional[String[1]]        $java_args = undef,
+  Optional[Pattern[/\A[^\n\r\0]+\z/]] $java_args = undef,
 ) {
   unless $name =~ /\A[a-z0-9][a-z0-9_-]{0,30}\z/ {
     fail("rolecall::puppetserver::instance ${name}: a name has 1 to 31 of a-z 0-9 _ -, a letter or digit first")
@@ -46,6 +46,9 @@ define rolecall::puppetserver::instance (
   }
 
   if $ensure == 'present' {
+    if $rolecall::puppetserver::ensure != 'present' {
+      fail("rolecall::puppetserver::instance ${name}: rolecall::puppetserver is absent, whose settings it shares: let this one be absent, too") # lint:ignore:140chars
+    }
     if $port == $rolecall::puppetserver::port {
       fail("rolecall::puppetserver::instance ${name}: port ${port} is the machine's own puppetserver's: choose another one")
     }
@@ -89,8 +92,9 @@ define rolecall::puppetserver::instance (
     [Class['rolecall::puppetserver::config'], Class['rolecall::puppetserver::instances']] ~> Service[$unit]
     File <| tag == 'rolecall_ruby' |> ~> Service[$unit]
     # One JVM after the other: each takes all of a core while it starts. And the first makes the CA.
-    Service[$rolecall::puppetserver::service] -> Service[$unit]
+    Service <| title == $rolecall::puppetserver::service |> -> Service[$unit]
+    File['/opt/rolecall/bin/check-start'] -> Service[$unit]
   } else {
-    Service[$unit] -> File[$folder]
+    Service[$unit] -> [File[$folder], Class['rolecall::puppetserver::instances']]
   }
 }

@@ -5,6 +5,9 @@ class rolecall::redis::settings {
   assert_private()
   include rolecall
 
+  if $rolecall::ensure == 'absent' {
+    fail('rolecall::ensure is absent, and rolecall::redis, which it would take the passwords from, is present: let that be absent, too')
+  }
   if $rolecall::redis::module_stream {
     package { "${rolecall::redis::package} ${rolecall::redis::module_stream}":
       ensure      => $rolecall::redis::module_stream,
@@ -14,7 +17,9 @@ class rolecall::redis::settings {
       before      => Package[$rolecall::redis::package],
     }
   }
-  ensure_packages([$rolecall::redis::package])
+  rolecall::packages { 'redis':
+    packages => [$rolecall::redis::package],
+  }
 
   # Before 7.0 there is no %R~.
   $rules = versioncmp($rolecall::redis::version, '7') ? {
@@ -26,13 +31,15 @@ class rolecall::redis::settings {
     'rolecall-provisioner' => $rolecall::provisioner_password,
     'rolecall-reader'      => $rolecall::redis::reader_password,
   }
+  # Who may have Redis read that file again, and nothing else.
+  $all = $rules + { 'rolecall-admin' => ['-@all', '+acl|load'] }
   file { '/etc/rolecall/redis.acl':
     ensure    => file,
     owner     => 'root',
     group     => $rolecall::redis::user,
     mode      => '0640',
     show_diff => false,
-    content   => Deferred('rolecall::acl', [$rules, $passwords]),
+    content   => Deferred('rolecall::acl', [$all, $passwords]),
     require   => Package[$rolecall::redis::package],
   }
   file { '/etc/rolecall/redis.conf':

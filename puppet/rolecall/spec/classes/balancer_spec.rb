@@ -34,6 +34,26 @@ describe 'rolecall::balancer' do
     it { is_expected.to conf.with_content(%r{/usr/lib64/httpd/modules/mod_ssl\.so}).with_content(/^User apache$/) }
   end
 
+  it 'has Apache, and what it checks its start with, before anything is started' do
+    is_expected.to contain_service('rolecall-front.socket').that_requires('Package[apache2-bin]')
+    is_expected.to contain_service('rolecall-balancer.service')
+      .that_requires('Package[apache2-bin]').that_requires('File[/opt/rolecall/bin/check-start]')
+  end
+
+  context 'with an Apache that the site installs in its own way' do
+    let(:post_condition) { "package { 'apache2-bin': ensure => latest }" }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_package('apache2-bin').with_ensure('latest').that_comes_before('Service[rolecall-balancer.service]') }
+  end
+
+  context 'with no packages' do
+    let(:params) { { packages: [] } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.not_to contain_package('apache2-bin') }
+  end
+
   context 'with named puppetservers' do
     let(:params) { { puppetservers: ['puppet2.example', 'puppet3.example'] } }
 
@@ -101,6 +121,6 @@ describe 'rolecall::balancer' do
   # In Apache's words this would be whoever asks.
   refuses(login: { 'certificates' => ['%{SSL_CLIENT_S_DN_CN}'] })
   refuses(ensure: 1, puppet_port: 0, enc_port: 65_536, backends: ['10.0.0.1:8150'], ca_backend: 'puppet', puppetservers: ["x'"],
-          login: { 'password' => 'x' }, certificate: 'x', key: 'x', ca: 'x', crl: 'x', reload_every: 0, packages: [],
+          login: { 'password' => 'x' }, certificate: 'x', key: 'x', ca: 'x', crl: 'x', reload_every: 0, packages: 'apache2',
           program: 'apache2', modules: 'modules', user: '')
 end

@@ -23,10 +23,41 @@ describe 'rolecall::redis' do
     is_expected.to contain_file('/etc/rolecall/redis.acl').with(group: 'redis', mode: '0640', show_diff: false)
   end
 
+  it 'restarts for its settings, and not for its users' do
+    is_expected.to contain_service('rolecall-redis.service')
+      .that_subscribes_to('File[/etc/rolecall/redis.conf]').that_subscribes_to('Package[redis-server]')
+    is_expected.not_to contain_file('/etc/rolecall/redis.acl').that_notifies('Service[rolecall-redis.service]')
+    is_expected.to contain_exec('rolecall: Redis reads its users')
+      .that_subscribes_to('File[/etc/rolecall/redis.acl]').that_requires('Service[rolecall-redis.service]')
+      .with(refreshonly: true, command: /-p 6390 --user rolecall-admin acl load .* \|\| systemctl restart rolecall-redis\.service\z/)
+  end
+
   context 'on a system whose Redis comes in streams' do
     let(:facts) { el }
 
     it { is_expected.to contain_package('redis 7').with(ensure: '7', provider: 'dnfmodule', enable_only: true) }
+  end
+
+  context 'with a port that the programs do not ask at' do
+    let(:params) { { port: 6400 } }
+
+    it { is_expected.to compile.and_raise_error(/redis::port is 6400, .* at port 6390, by rolecall::redis_url/) }
+
+    context 'for their URL has none' do
+      let(:pre_condition) { "class { 'rolecall': redis_url => 'redis://localhost/0' }" }
+
+      it { is_expected.to compile.and_raise_error(/redis::port is 6400, .* at port 6379/) }
+    end
+  end
+
+  [{ port: 6400, url: 'redis://127.0.0.1:6400' }, { port: 6379, url: 'redis://[::1]/2' },
+   { port: 6400, url: 'rediss://redis.example:6379/0' }].each do |both|
+    context "with the port #{both[:port]} and the URL #{both[:url]}" do
+      let(:pre_condition) { "class { 'rolecall': redis_url => '#{both[:url]}' }" }
+      let(:params) { { port: both[:port] } }
+
+      it { is_expected.to compile.with_all_deps }
+    end
   end
 
   context 'with a later version than the system has' do
@@ -36,10 +67,26 @@ describe 'rolecall::redis' do
     it { is_expected.to compile.with_all_deps }
   end
 
+  it 'has what it checks its start with before it is started' do
+    is_expected.to contain_service('rolecall-redis.service').that_requires('File[/opt/rolecall/bin/check-start]')
+  end
+
+  context 'with packages that the site installs in its own way' do
+    let(:post_condition) { "package { ['redis-server', 'python3-venv']: ensure => latest }" }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_package('redis-server').with_ensure('latest').that_comes_before('File[/etc/rolecall/redis.conf]') }
+    it { is_expected.to contain_package('python3-venv').that_comes_before('Exec[rolecall: virtual environment]') }
+  end
+
   context 'before the service' do
     let(:pre_condition) { 'include rolecall::service' }
 
     it { is_expected.to contain_service('rolecall-redis.service').that_comes_before('Service[rolecall-enc.service]') }
+
+    it 'knows a new password before the service uses it' do
+      is_expected.to contain_exec('rolecall: Redis reads its users').that_comes_before('Service[rolecall-enc.service]')
+    end
   end
 
   context 'that is taken back' do

@@ -1,13 +1,31 @@
 # frozen_string_literal: true
 
+require 'json'
 require 'spec_helper'
+
+VERSION = JSON.parse(File.read(File.join(MODULES, 'rolecall', 'metadata.json'))).fetch('version')
 
 describe 'rolecall' do
   each_system { it { is_expected.to compile.with_all_deps } }
 
   it 'installs again only what is not what it installed last' do
     is_expected.to contain_exec('rolecall: install')
-      .with(unless: 'echo rolecall | cmp --silent - /opt/rolecall/venv/installed')
+      .with(unless: "echo rolecall\\=\\=#{VERSION} | cmp --silent - /opt/rolecall/venv/installed")
+  end
+
+  it 'installs the programs of the module’s own version, and those of the next with the next' do
+    is_expected.to contain_exec('rolecall: install').with_command(/--upgrade rolecall\\=\\=#{Regexp.escape(VERSION)} /)
+  end
+
+  it 'installs what others than root can read' do
+    is_expected.to contain_exec('rolecall: virtual environment').with_umask('0022')
+    is_expected.to contain_exec('rolecall: install').with_umask('0022')
+  end
+
+  it 'begins anew with another Python' do
+    is_expected.to contain_exec('rolecall: virtual environment')
+      .with_command(%r{ && echo /usr/bin/python3 > /opt/rolecall/venv/interpreter\z})
+      .with_unless(%r{\Aecho /usr/bin/python3 \| cmp --silent - /opt/rolecall/venv/interpreter && })
   end
 
   context 'with a wheel and a wheelhouse of this machine' do
@@ -31,6 +49,15 @@ describe 'rolecall' do
 
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_user('rolecall').with_ensure('absent') }
+    it { is_expected.to contain_file('/etc/rolecall/secrets').with(ensure: 'absent', force: true, backup: false) }
+
+    %w[service provisioner redis].each do |name|
+      context "below a rolecall::#{name} that is there" do
+        let(:post_condition) { "include rolecall::#{name}" }
+
+        it { is_expected.to compile.and_raise_error(/rolecall::ensure is absent, and rolecall::#{name}.* is present/) }
+      end
+    end
     it { is_expected.to contain_exec('rolecall: remove the virtual environment').with_command('rm -rf /opt/rolecall/venv') }
   end
 

@@ -9,7 +9,7 @@ describe 'rolecall::service' do
     it 'runs in a virtual environment of a Python that is new enough' do
       python = name.match?(/12|24/) ? '/usr/bin/python3' : '/usr/bin/python3.11'
       is_expected.to contain_exec('rolecall: virtual environment')
-        .with_command("#{python} -m venv --clear /opt/rolecall/venv")
+        .with_command(%r{\A#{python} -m venv --clear /opt/rolecall/venv && })
     end
   end
 
@@ -45,7 +45,7 @@ describe 'rolecall::service' do
         .with(ensure: 'stopped', enable: false)
         .that_comes_before('File[/etc/systemd/system/rolecall-enc.service]')
       is_expected.to contain_file('/etc/systemd/system/rolecall-enc.service').with_ensure('absent')
-      is_expected.to contain_file('/etc/rolecall/service.env').with_ensure('absent')
+      is_expected.to contain_file('/etc/rolecall/service.env').with_ensure('absent').without_content
     end
   end
 

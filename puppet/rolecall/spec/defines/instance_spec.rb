@@ -26,10 +26,30 @@ describe 'rolecall::puppetserver::instance' do
 
   it { is_expected.to contain_service('rolecall-puppetserver@two.service').with(ensure: 'running', enable: true) }
 
+  it 'comes after the machine’s own, which makes the CA' do
+    is_expected.to contain_service('rolecall-puppetserver@two.service')
+      .that_requires('Service[puppetserver]').that_requires('File[/opt/rolecall/bin/check-start]')
+  end
+
   context 'with more memory' do
     let(:params) { { port: 8151, java_args: '-Xmx4g' } }
 
     it { is_expected.to contain_file('/etc/rolecall/puppetserver/two/environment').with_content(/^JAVA_ARGS="-Xmx4g"$/) }
+  end
+
+  it 'runs the Java of the defaults file' do
+    is_expected.to contain_file('/etc/systemd/system/rolecall-puppetserver@.service')
+      .with_content(%r{^Environment=JAVA_BIN=/usr/bin/java\nEnvironmentFile=-/etc/default/puppetserver$})
+      .with_content(%r{^ExecStart=/usr/bin/env \$\{JAVA_BIN\} \$JAVA_ARGS })
+  end
+
+  context 'with what systemd would read otherwise' do
+    let(:params) { { port: 8151, java_args: '-Da="b c" -De=$f\\g`' } }
+
+    it 'is quoted' do
+      is_expected.to contain_file('/etc/rolecall/puppetserver/two/environment')
+        .with_content(/^#{Regexp.escape('JAVA_ARGS="-Da=\"b c\" -De=\$f\\\\g\`"')}$/)
+    end
   end
 
   context 'that the balancer does not know' do
@@ -58,4 +78,5 @@ describe 'rolecall::puppetserver::instance' do
   end
 
   refuses(port: 80, ensure: 'running', java_args: '')
+  refuses(java_args: "-Xmx4g\nINSTANCE_PORT=1")
 end

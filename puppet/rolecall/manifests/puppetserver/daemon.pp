@@ -1,0 +1,34 @@
+# @summary The puppetserver's service, unless the site has it in its catalogue.
+#
+# A defined type is evaluated after all classes, in whatever order the site declares them.
+#
+# @api private
+#
+# @param manage
+#   Whether it is to run.
+# @param ensure
+#   `absent`: rolecall leaves it. Then one that runs is to read its settings, and one that does not stays
+#   as it is.
+define rolecall::puppetserver::daemon (
+  Boolean          $manage,
+  Rolecall::Ensure $ensure,
+) {
+  assert_private()
+
+  # A restart, not a reload: the web server's settings are read once.
+  unless defined(Service[$name]) {
+    if $ensure == 'absent' {
+      exec { "rolecall: systemctl try-restart ${name}":
+        command     => "systemctl try-restart ${name}",
+        path        => ['/usr/bin', '/bin'],
+        refreshonly => true,
+        timeout     => 600,
+      }
+    } elsif $manage {
+      service { $name:
+        ensure => running,
+        enable => true,
+      }
+    }
+  }
+}
