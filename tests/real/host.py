@@ -51,9 +51,16 @@ cloud_final_modules: [write-files-deferred, scripts-vendor, scripts-per-once, sc
 """
 CLOUD_CFG = f"datasource_list: [NoCloud, None]\n{MODULES}"
 
+# Facter spends most of its time on Augeas' version, which nothing here asks for: 1.4 of the 6 s of
+# a run of Puppet.
+QUICK_FACTER = """
+mkdir -p /etc/facter
+printf 'facts : { blocklist : [ "augeas" ] }\\n' > /etc/facter/facter.conf
+"""
+
 # Runs in the new namespaces. The tmpfs lies over an existing folder of the private mount
 # namespace: no folder is made on this machine.
-MAKE_MACHINE = """
+MAKE_MACHINE = f"""
 set -eu
 mount -t tmpfs -o mode=0755 rolecall /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
@@ -73,6 +80,7 @@ rm -rf /etc/cloud/cloud-init.disabled /var/lib/cloud /var/log/cloud-init*
 : > /etc/resolv.conf
 hostname localhost
 printf '127.0.0.1 localhost\\n' > /etc/hosts
+{QUICK_FACTER}
 exec /usr/bin/python3 -I -S -c "$1"
 """
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.real import jvm
-from tests.real.host import POLL_SECONDS, START_SECONDS, Host, _child_of
+from tests.real.host import POLL_SECONDS, QUICK_FACTER, START_SECONDS, Host, _child_of
 
 # Mounts, devices and an /etc without anything enabled. systemd-sysctl and its like would change
 # this machine's kernel, which there is but one of.
@@ -68,10 +68,11 @@ echo $2 > /etc/machine-id
 hostname $1
 echo $1 > /etc/hostname
 printf '127.0.0.1 localhost\\n127.0.1.1 %s %s\\n' $1 ${1%%.*} > /etc/hosts
+{facter}
 exec env -i container=rolecall LANG=C.UTF-8 \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=multi-user.target --show-status=false --log-target=journal
-"""
+""".replace("{facter}", QUICK_FACTER)
 UNSHARE = ("unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--fork")
 # A group's processes are gone a moment after they were killed.
 GONE_SECONDS = 10
@@ -105,7 +106,8 @@ class SystemdHost(Host):
         return self.run(words, check=False).stdout
 
     def is_active(self, unit: str) -> bool:
-        return self.state_of(unit) == "active"
+        """Whether it runs. While it reads its settings again it does, too."""
+        return self.state_of(unit) in {"active", "reloading"}
 
     def state_of(self, unit: str) -> str:
         """`active`, `inactive`, `failed`, `activating`..."""

@@ -253,12 +253,14 @@ class TestBadInput:
     ) -> None:
         service, missing = "include rolecall::service\n", "crl => '/nonexistent/crl.pem'"
         applied = ours.host.apply(f"{service}class {{ 'rolecall::balancer': {missing} }}")
+        goes_on = ours.host.is_active("rolecall-balancer")
         again = ours.host.apply(f"{service}include rolecall::balancer")
 
         assert applied.failed, applied.said
         assert "rolecall::balancer::crl is /nonexistent/crl.pem: No such file" in applied.said
         # The old one goes on.
-        assert ours.host.is_active("rolecall-balancer")
+        assert goes_on, ours.host.journal("rolecall-balancer")
+        assert ours.host.is_active("rolecall-balancer"), ours.host.journal("rolecall-balancer")
         assert again.changed, again.said
 
     def test_a_redis_that_refuses_the_service_is_named(self, ours: Master) -> None:
