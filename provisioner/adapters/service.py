@@ -57,7 +57,7 @@ class SignalStop:
 
     def install(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told)
+            signal.signal(number, self.told)
 
     def asked(self) -> bool:
         return self._event.is_set()
@@ -65,7 +65,7 @@ class SignalStop:
     def wait(self, seconds: float) -> bool:
         return self._event.wait(seconds)
 
-    def _told(self, _number: int, _frame: FrameType | None) -> None:
+    def told(self, _number: int, _frame: FrameType | None) -> None:
         if self._event.is_set():
             return
         self._event.set()

@@ -1,0 +1,169 @@
+"""The loop: passes until it is told to stop, whatever a pass meets; the service manager is told."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import urllib.request
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from enc.inventory import Inventory
+from provisioner.adapters.meters import Meters
+from provisioner.adapters.service import SignalStop, SystemdNotifier
+from provisioner.daemon import Daemon
+from provisioner.ports import Trouble
+from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import ACCOUNT
+from tests.servers import free_port, wait_until
+from tests.service.farm import Farm
+
+
+@dataclass
+class Stop:
+    """Implements Stop: after so many rests it is time."""
+
+    rests: int
+    waited: list[float] = field(default_factory=list)
+
+    def asked(self) -> bool:
+        return self.rests <= 0
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        self.rests -= 1
+        return self.asked()
+
+
+@dataclass
+class Told:
+    """Implements Notifier."""
+
+    words: list[str] = field(default_factory=list)
+
+    def ready(self) -> None:
+        self.words.append("ready")
+
+    def status(self, text: str) -> None:
+        self.words.append(text)
+
+    def alive(self) -> None:
+        self.words.append("alive")
+
+    def stopping(self) -> None:
+        self.words.append("stopping")
+
+
+@pytest.fixture
+def farm(inventory: Inventory, clock: FakeClock) -> Farm:
+    return Farm.on(inventory, clock)
+
+
+def run(farm: Farm, rests: int, meters: Meters | None = None) -> tuple[Told, Stop]:
+    told, stop = Told(), Stop(rests)
+    interval = timedelta(seconds=5)
+    Daemon(farm.bench.context, interval, told, meters or Meters(), stop).run()
+    return told, stop
+
+
+def test_passes_follow_one_another_until_it_is_time(farm: Farm) -> None:
+    farm.apply()
+    told, _ = run(farm, 3)
+    assert (told.words[0], told.words[-1]) == ("ready", "stopping")
+    assert "3 nodes; 3 actions" in told.words
+    assert len(farm.cloud.alive) == 3
+
+
+def test_who_is_told_to_stop_before_the_first_pass_does_nothing(farm: Farm) -> None:
+    farm.apply()
+    told, _ = run(farm, 0)
+    assert told.words == ["ready", "stopping"]
+    assert farm.cloud.calls == []
+
+
+def test_a_pass_that_fails_is_told_and_followed_by_the_next(farm: Farm) -> None:
+    farm.store.redis.hset("meta", "account", ACCOUNT)
+    farm.apply()
+    farm.cloud.fail("account", Trouble.NO_CREDENTIALS)
+    run(farm, 2)
+    assert any("this pass failed" in line for line in farm.bench.reporter.said)
+    assert len(farm.cloud.alive) == 3
+
+
+def test_a_store_that_is_not_begun_is_waited_for(
+    new_store: Inventory, clock: FakeClock, redis: Redis
+) -> None:
+    farm = Farm.on(new_store, clock)
+    told, _ = run(farm, 2)
+    assert any("provisioner init" in word for word in told.words)
+    assert redis.dbsize() == 0
+
+
+def test_another_sites_store_is_no_store_of_ours(farm: Farm) -> None:
+    farm.apply()
+    farm.store.redis.hset("meta", "site", "elsewhere")
+    told, _ = run(farm, 1)
+    assert any("site elsewhere" in word for word in told.words)
+    assert farm.cloud.alive == []
+
+
+def test_standing_by_is_told_once(farm: Farm) -> None:
+    farm.apply()
+    farm.store.leases.take("bob@ops", "1", timedelta(seconds=60))
+    told, _ = run(farm, 3)
+    said = "standing by: bob@ops is at work"
+    assert told.words.count(said) == 3
+    assert farm.bench.reporter.said.count(said) == 1
+
+
+def test_the_passes_are_counted(farm: Farm) -> None:
+    farm.apply()
+    meters = Meters()
+    run(farm, 2, meters)
+    read = meters.registry.get_sample_value
+    assert read("rolecall_converge_passes_total", {"outcome": "done"}) == 2
+    assert read("rolecall_converge_actions_total", {"action": "launch", "came": "done"}) == 1
+    assert read("rolecall_fleet_size", {"role": "web"}) == 3
+    named = {"role": "web", "kind": "fleet", "state": "pending"}
+    assert read("rolecall_nodes", named) == 3
+
+
+def test_the_counts_are_served(farm: Farm) -> None:
+    meters, port = Meters(), free_port()
+    meters.serve("127.0.0.1", port)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert b"rolecall_converge_last_pass_timestamp_seconds" in answer.read()
+
+
+# The service manager.
+
+
+def test_systemd_is_told_over_its_socket(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+        notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        notifier.ready()
+        notifier.alive()
+        notifier.status("two\nlines")
+        notifier.stopping()
+        heard = [manager.recv(1000).decode() for _ in range(4)]
+    assert heard == ["READY=1", "WATCHDOG=1", "STATUS=two lines", "STOPPING=1"]
+
+
+@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": "/nowhere/notify"}])
+def test_a_manager_that_does_not_listen_is_no_reason_to_stop(environ: dict[str, str]) -> None:
+    SystemdNotifier(environ).ready()
+
+
+def test_who_does_not_stop_in_time_is_cut_short() -> None:
+    cut = threading.Event()
+    stop = SignalStop(cut.set, seconds=0.05)
+    assert not stop.asked()
+    stop.told(15, None)
+    assert stop.asked()
+    wait_until("it is cut short", cut.is_set, timeout=5)
