@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from time import sleep
 from typing import Any
 
@@ -52,6 +53,8 @@ def arranged(operator: Operator, command: str) -> list[str]:
     text: Any = json.loads(roles_yaml(operator.world))
     text["roles"]["solid"]["fleet"] = FLEET
     operator.apply(json.dumps(text))
+    # Nothing is in other regions: to list them all would take most of the time.
+    operator.inventory.sweeps.note([operator.place], timedelta(hours=1))
     if command == "converge":
         return []
     for _ in range(3):
@@ -71,9 +74,11 @@ def test_a_kill_anywhere_is_put_right_by_two_passes(operators: Operators, comman
     clean = dying(operator, "0", "before", command, *names)
     assert clean.returncode == 0, clean
     calls = int(clean.stdout.split()[-1])
-    points = sorted({round(1 + n * (calls - 1) / (POINTS - 1)) for n in range(POINTS)})
-    assert len(points) >= POINTS or calls < POINTS
-    made = [(operators.new(), number) for number in points]
+    # A run may make a few calls less than another one: the last are not counted on.
+    last = calls * 6 // 7
+    points = {round(1 + n * (last - 1) / (POINTS - 1)) for n in range(POINTS)}
+    assert len(points) == POINTS, calls
+    made = [(operators.new(), number) for number in sorted(points)]
     at_once(lambda one: killed(one[0], command, one[1]), made)
 
 
