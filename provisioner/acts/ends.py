@@ -29,7 +29,7 @@ from provisioner.domain.retirement import (
 from provisioner.domain.world import World
 from provisioner.forgetting import Forgetting
 from provisioner.ledger import Ledger, advised
-from provisioner.ports import LAUNCH_TAG, SITE_TAG, CloudError, Instance
+from provisioner.ports import LAUNCH_TAG, SITE_TAG, CloudError, Instance, InstanceState
 from provisioner.terminating import terminate
 
 
@@ -84,7 +84,11 @@ class _Ending:
         strangers = [n for n in nodes if _is_anothers(self._context, seen.get(n.instance_id))]
         for node in strangers:
             self._left(self._actions[node.certname], "its tags in EC2 are no longer ours")
-        nodes = [node for node in nodes if node not in strangers]
+        there = [n for n in nodes if n not in strangers and self._is_there(n, seen)]
+        for node in there:
+            said = seen[node.instance_id].state
+            self._left(self._actions[node.certname], f"it is not gone: EC2 says by its id: {said}")
+        nodes = [node for node in nodes if node not in strangers and node not in there]
         begun = self._each(nodes, self._begin)
         gone, alive = [], []
         for node in begun:
@@ -97,6 +101,12 @@ class _Ending:
                 self._still(node, "EC2 is ending it")
         self._terminate(region, alive)
         return gone
+
+    def _is_there(self, node: Node, seen: Mapping[str, Instance]) -> bool:
+        """Taken for gone, and alive: a listing may miss what is there, or be late."""
+        instance = seen.get(node.instance_id)
+        gone = self._actions[node.certname].gone and node.state is not State.RETIRING
+        return gone and instance is not None and instance.state is not InstanceState.TERMINATED
 
     def _finding(self, node: Node, instance: Instance | None) -> Finding:
         """Absent counts only when two passes have seen it so, and EC2 does not know its id."""
@@ -179,11 +189,18 @@ def _why_not(
 ) -> str:
     if not only_news(action.node, fresh):
         return "it was changed meanwhile; the next pass looks again"
-    if not action.gone and ("" in held or fresh.role in held):
+    if fresh.state is State.RETIRING:
+        return _spared(fresh, spared)
+    if fresh.state is not action.node.state:
+        return f"it is {fresh.state} by now"
+    if not (action.gone or action.taken) and ("" in held or fresh.role in held):
         return "its role was stopped meanwhile"
-    if why := spared_because(fresh.certname, spared):
-        return f"{why}, and revoking its certificate would cut off Puppet or us"
-    return ""
+    return _spared(fresh, spared)
+
+
+def _spared(node: Node, spared: Mapping[str, str]) -> str:
+    why = spared_because(node.certname, spared)
+    return f"{why}, and revoking its certificate would cut off Puppet or us" if why else ""
 
 
 def _is_anothers(context: Context, instance: Instance | None) -> bool:

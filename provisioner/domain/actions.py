@@ -79,11 +79,13 @@ class Drain(_OfNode):
 class End(_OfNode):
     """Its end of life, begun or gone on with as far as it goes now.
 
-    ``gone``: its end has begun, or its machine is gone: cleaning up, which no hold stops.
+    ``gone``: its machine is gone, so that this is cleaning up, which no hold stops; one that turns
+    out to be there is left alone. ``taken``: EC2 takes it back, which no hold stops either.
     ``absent``: two passes did not find it listed; if EC2 does not know its id either, it is gone.
     """
 
     gone: bool = False
+    taken: bool = False
     absent: bool = False
     verb = "retire"
 

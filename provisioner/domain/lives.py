@@ -63,7 +63,7 @@ def _ending(world: World, _: Reports, node: Node, instance: Instance | None) -> 
     if unseen and what not in world.suspects and not world.untimed:
         return Suspect(what=what, reason="it ends, and EC2 does not list it")
     absent = unseen and world.seen_twice(what)
-    return End(node=node, reason=f"its end goes on (next: {step})", gone=True, absent=absent)
+    return End(node=node, reason=f"its end goes on (next: {step})", absent=absent)
 
 
 def _by_ec2(world: World, _: Reports, node: Node, instance: Instance | None) -> Action | None:
@@ -116,15 +116,16 @@ def _absent(world: World, node: Node) -> Action | None:
 def _by_time(
     world: World, reports: Reports, node: Node, instance: Instance | None
 ) -> Action | None:
-    if instance is None or node.state is State.LOST:
+    if instance is None or node.state is State.LOST or instance.state in _STOPPED:
         return None
+    sure = _warned(world, node) or _expired(world, node) or _followed(world, node, instance)
+    if sure or node.role in world.unreadable_roles:
+        # How long it may drain, or take to get ready, stands in a role that cannot be read.
+        return sure
     return (
-        _warned(world, node)
-        or _expired(world, node)
-        or _drained(world, node)
+        _drained(world, node)
         or _given_up(world, node)
         or _failed(world, reports, node)
-        or _followed(world, node, instance)
         or _before_its_end(world, node)
     )
 
@@ -134,7 +135,7 @@ def _warned(world: World, node: Node) -> Action | None:
         case Warned.INTERRUPTION if node.state in _SERVING:
             return Drain(node=node, floor=None, reason="EC2 takes it back within two minutes")
         case Warned.INTERRUPTION if node.state is State.PENDING:
-            return End(node=node, reason="EC2 takes it back before it ran", gone=True)
+            return End(node=node, reason="EC2 takes it back before it ran", taken=True)
         case Warned.REBALANCE if node.kind is Kind.FLEET and not node.replace_because:
             why = "EC2 expects to take it back (rebalance recommendation)"
             return Write(
@@ -193,11 +194,13 @@ def _failed(world: World, reports: Reports, node: Node) -> Action | None:
     if node.state not in _YOUNG or world.untimed:
         return None
     timeout = world.ready_timeout(node.role)
-    age = world.now - node.launched_at
+    # One that was stopped, and started again, has its time anew.
+    since = max(node.launched_at, node.state_since)
+    age = world.now - since
     if age < timeout:
         return None
     heard = reports.of_others(node)
-    meanwhile = heard is not None and heard > node.launched_at + timeout / 2
+    meanwhile = heard is not None and heard > since + timeout / 2
     alone = heard is None and age >= timeout * _ALONE
     if not (meanwhile or alone or _needs_no_puppet(world, node)):
         return None
