@@ -70,7 +70,8 @@ def _delete_template(context: Context, launch: Launch) -> None:
 
 
 def _silent(context: Context, launch: Launch) -> timedelta:
-    return context.clock.now() - (launch.heartbeat or launch.opened_at)
+    """By Redis' clock, which the command's heart goes by."""
+    return context.store_time() - (launch.heartbeat or launch.opened_at)
 
 
 def _adopt_unrecorded(context: Context, launch: Launch) -> list[Node]:

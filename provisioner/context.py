@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from enc.inventory import Event, Inventory
+from enc.inventory.clock import redis_now
 from provisioner.notices import Notices
 from provisioner.ports import CA, Clock, Cloud, PuppetDB
 
@@ -86,6 +87,10 @@ class Context:
     notices: Notices | None = None
     at_once: int = 8
     store_now: Callable[[], datetime] | None = None
+
+    def store_time(self) -> datetime:
+        """By Redis' clock, which all share. Raises StoreUnavailableError."""
+        return self.store_now() if self.store_now else redis_now(self.inventory.redis)
 
     def event(self, what: str, **fields: Any) -> Event:
         return Event(what=what, who=self.who, at=self.clock.now(), **fields)

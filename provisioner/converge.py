@@ -55,7 +55,7 @@ def plan(context: Context, wish: Wish) -> tuple[World, Plan]:
     EC2's notices are left to converge: to read one is to hide it from others for a while.
     """
     seen, found = _planned(replace(context, notices=None), wish)
-    return seen.world, found
+    return seen.world, _wished(found, wish)
 
 
 def converge(context: Context, wish: Wish, stop: Callable[[], bool] = lambda: False) -> Pass:
@@ -65,9 +65,10 @@ def converge(context: Context, wish: Wish, stop: Callable[[], bool] = lambda: Fa
     be asked) and StoreError's kinds. What fails of one action is in its Done.
     """
     with leased(context) as ours:
-        seen, found = _planned(ours, wish)
+        seen, whole = _planned(ours, wish)
+        found = _wished(whole, wish)
         done = _carry_out(ours, found, seen.world, stop)
-        _remember(ours, seen, done)
+        _remember(ours, seen, whole, done)
     return Pass(plan=found, world=seen.world, done=tuple(done), stopped=stop())
 
 
@@ -78,7 +79,11 @@ def _planned(context: Context, wish: Wish) -> tuple[Seen, Plan]:
     check_account(context)
     seen = observe(context, wish.rules)
     found = decide(seen.world)
-    return seen, found.only(wish.roles) if wish.roles else found
+    return seen, found
+
+
+def _wished(whole: Plan, wish: Wish) -> Plan:
+    return whole.only(wish.roles) if wish.roles else whole
 
 
 def _carry_out(context: Context, found: Plan, world: World, stop: Callable[[], bool]) -> list[Done]:
@@ -124,21 +129,24 @@ def _tell(context: Context, done: Done) -> None:
     tell(done.line)
 
 
-def _remember(context: Context, seen: Seen, done: Collection[Done]) -> None:
-    """Notices of which everything is written down; and that every region was looked at."""
-    undone = {one.action.target for one in done if one.came is not Came.DONE}
-    over = [notice for notice in seen.notices if _is_over(seen.world, notice, undone)]
+def _remember(context: Context, seen: Seen, whole: Plan, done: Sequence[Done]) -> None:
+    """Notices of which everything is written down; and that every region was looked at.
+
+    Not what this pass was not wished to do, or was stopped before.
+    """
+    did = {one.action.target for one in done if one.came is Came.DONE}
+    open_ = {one.target for one in whole.actions} - did
+    over = [notice for notice in seen.notices if _is_over(seen.world, notice, open_)]
     if context.notices is not None and over:
         try:
             context.notices.done(over)
         except CloudError as error:
             context.reporter.say(f"warning: EC2's notices cannot be deleted: {advised(error)}")
-    errors = any(region.error for region in seen.world.regions.values())
-    if seen.everywhere and not errors:
-        context.inventory.sweeps.note(sorted(seen.world.regions) or ["-"], context.spans.sweep)
+    if seen.everywhere and len(done) == len(whole.actions):
+        context.inventory.sweeps.note(sorted(seen.world.regions), context.spans.sweep)
 
 
-def _is_over(world: World, notice: Notice, undone: Collection[str]) -> bool:
+def _is_over(world: World, notice: Notice, open_: Collection[str]) -> bool:
     """What it caused is written, or it causes nothing.
 
     One of a machine that is not recorded yet, or whose region could not be read, comes again.
@@ -146,6 +154,6 @@ def _is_over(world: World, notice: Notice, undone: Collection[str]) -> bool:
     name = notice.instance_id
     if name in world.nodes:
         readable = world.readable(world.nodes[name].region)
-        return notice.kind is Warned.STATE or (readable and name not in undone)
+        return notice.kind is Warned.STATE or (readable and name not in open_)
     region = world.regions.get(notice.region)
     return region is None or (not region.error and name not in region.instances)

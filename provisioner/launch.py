@@ -173,7 +173,7 @@ def _clean_up(context: Context, request: TemplateRequest, intent: Launch, end: E
 
 
 def _beat(context: Context, intent: Launch) -> None:
-    context.inventory.launches.beat(intent.id, context.clock.now())
+    context.inventory.launches.beat(intent.id, context.store_time())
 
 
 def intended(context: Context, order: Order, owner: str = "") -> Launch:
@@ -190,7 +190,7 @@ def intended(context: Context, order: Order, owner: str = "") -> Launch:
         key_expires=deadline + order.spec.fleet.ready_timeout + KEY_GRACE,
         owner=owner or context.who,
         opened_at=now,
-        heartbeat=None if owner else now,
+        heartbeat=None if owner else context.store_time(),
         region=order.launch_spec.region,
         spec_hash=order.role.spec_hash,
         market=order.market,

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from enc.inventory.clock import redis_now
 from enc.model import Launch, Market, Node
 from provisioner.context import Context
 from provisioner.domain.pools import quota
+from provisioner.domain.suspicions import TEMPLATE, region_of
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
 from provisioner.notices import Notice, Warned
@@ -36,13 +36,15 @@ class Seen:
 
 def observe(context: Context, rules: Rules | None = None) -> Seen:
     """Raises StoreError's kinds."""
-    store, now = context.inventory, context.clock.now()
+    store, now, store_now = context.inventory, context.clock.now(), context.store_time()
     roles, bad_roles = _roles(context)
     nodes, spoilt = store.queries.every_readable()
     launches = {launch.id: launch for launch in store.launches.opened()}
-    everywhere = not store.sweeps.done()
-    names = _regions(context, roles.values(), nodes.values(), launches.values(), everywhere)
-    templates = everywhere or store.launches.any_since(now - _TEMPLATES_OF)
+    suspects = store.suspects.all()
+    elsewhere = None if store.sweeps.done() else _every_region(context)
+    ours = _regions(roles.values(), nodes.values(), launches.values(), suspects)
+    names = sorted({*ours, *(elsewhere or ())})
+    templates = _look_for_templates(context, suspects, swept=elsewhere is None)
     regions = _listed(context, names, templates=templates)
     strangers = _without_record(regions.values(), nodes, spoilt)
     # Recorded while EC2 was being listed.
@@ -54,6 +56,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     held = sorted({*roles, *bad_roles})
     world = World(
         now=now,
+        store_now=store_now,
         site=context.site,
         roles=roles,
         unreadable_roles=bad_roles,
@@ -62,7 +65,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         regions=regions,
         launches=launches,
         archived=store.nodes.ended(strangers),
-        suspects=store.suspects.all(),
+        suspects=suspects,
         holds=store.holds.all(held),
         approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
         backoffs=store.backoffs.all(held),
@@ -70,11 +73,11 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         requests=requests,
         ca_error=ca_error,
         warned=_warned(notices),
-        untimed=_untimed(context, names),
+        untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
         rules=rules or Rules(),
     )
-    return Seen(world=world, notices=notices, everywhere=everywhere)
+    return Seen(world=world, notices=notices, everywhere=bool(elsewhere))
 
 
 def _spans(context: Context) -> Spans:
@@ -110,11 +113,9 @@ def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:
     return context.inventory.droughts.dry(asked, context.clock.now())
 
 
-def _untimed(context: Context, regions: Iterable[str]) -> str:
+def _untimed(context: Context, off: timedelta, regions: Iterable[str]) -> str:
     """Why our clock cannot be trusted with what hangs on the time; "" where it can."""
     most = context.spans.skew
-    there = context.store_now() if context.store_now else redis_now(context.inventory.redis)
-    off = there - context.clock.now()
     if abs(off) > most:
         return f"Redis' clock differs from ours by {off.total_seconds():.0f} s"
     for region in regions:
@@ -128,21 +129,34 @@ def _untimed(context: Context, regions: Iterable[str]) -> str:
 
 
 def _regions(
-    context: Context,
     roles: Iterable[KnownRole],
     nodes: Iterable[Node],
     launches: Iterable[Launch],
-    everywhere: bool,
-) -> list[str]:
+    suspects: Iterable[str],
+) -> set[str]:
+    """Where something of ours is, or is suspected."""
     found = {known.spec.launch.region for known in roles if known.spec.launch}
     found |= {node.region for node in nodes if node.region}
     found |= {launch.region for launch in launches if launch.region}
-    if everywhere and context.inventory.meta.require().account:
-        try:
-            found |= set(context.cloud.regions())
-        except CloudError as error:
-            context.reporter.say(f"warning: not every region is looked at: {advised(error)}")
-    return sorted(found)
+    return found | {region_of(what) for what in suspects} - {""}
+
+
+def _every_region(context: Context) -> tuple[str, ...]:
+    """Every region of the account, once in a while; () where there is none, or it is not told."""
+    if not context.inventory.meta.require().account:
+        return ()
+    try:
+        return context.cloud.regions()
+    except CloudError as error:
+        context.reporter.say(f"warning: not every region is looked at: {advised(error)}")
+        return ()
+
+
+def _look_for_templates(context: Context, suspects: Iterable[str], *, swept: bool) -> bool:
+    """Not in each pass: those that are left are of launches of the last day, or of none we know."""
+    if not swept or any(what.startswith(TEMPLATE) for what in suspects):
+        return True
+    return context.inventory.launches.any_since(context.clock.now() - _TEMPLATES_OF)
 
 
 def _listed(context: Context, names: Sequence[str], *, templates: bool) -> dict[str, Region]:

@@ -75,6 +75,7 @@ def world(
     given = list(roles) if roles is not None else [known()]
     return World(
         now=now,
+        store_now=now,
         site=SITE,
         roles={one.role.name: one for one in given},
         nodes={node.certname: node for node in there},

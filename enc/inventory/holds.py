@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from redis import Redis
 
 from enc.inventory import keys, notes
 from enc.inventory.batch import check_begun
+from enc.inventory.errors import translated
 from enc.inventory.events import Event
 from enc.inventory.writes import Command, Writes
 from enc.model import Backoff, Hold
@@ -38,7 +40,8 @@ class Holds:
         """By role; "" is the pause of all of them."""
         found = notes.read(self._redis, {name: keys.hold(name) for name in ["", *roles]}, Hold)
         check_begun(self._redis)
-        return found
+        # The key says whose it is: one that a person wrote need not repeat it.
+        return {name: replace(hold, role=name) for name, hold in found.items()}
 
     def put(self, hold: Hold, event: Event) -> None:
         """Also over another one: who stops a role that is stopped means it."""
@@ -56,7 +59,12 @@ class Holds:
             approval = notes.to_text(Approval(nodes=hold.nodes, by=event.who))
             seconds = str(int(APPROVED_FOR.total_seconds()))
             commands.append(["SET", keys.approved(hold.role), approval, "EX", seconds])
-        same: tuple[Command, str] = (["GET", key], notes.to_text(hold))
+        with translated(key):
+            text: Any = self._redis.get(key)
+        # By what it says: a person may have written it.
+        if text is None or replace(notes.from_text(Hold, key, text), role=hold.role) != hold:
+            return False
+        same: tuple[Command, str] = (["GET", key], text)
         return self._writes.write(commands, [told], same=[same]) is None
 
     def approvals(self, roles: Iterable[str]) -> dict[str, Approval]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from enc.inventory import LeaseLostError, StoreError, StoreLostError, StoreUnavailableError
+from enc.inventory import (
+    ConflictError,
+    LeaseLostError,
+    StoreError,
+    StoreLostError,
+    StoreUnavailableError,
+)
 from enc.model import CONVERGE, Backoff, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.acts.done import Done, failed, left
 from provisioner.asking import Asking
@@ -69,8 +76,8 @@ def _guarded(action: Action, act: Callable[[], str]) -> Done:
 def _open(context: Context, action: Open, world: World) -> str:
     known = _as_it_is_now(context, action, world)
     order = _order(known, action.count)
-    ground = context.cloud.ground(ground_request(order.launch_spec))
     launch = intended(context, order, owner=CONVERGE)
+    ground = _ground(context, launch, order, world)
     # What cannot be rendered is found before anything is written.
     prepare(context, order, launch, ground)
     event = context.event("launch opened", why=action.reason)
@@ -133,8 +140,10 @@ def _advance(context: Context, action: Advance, world: World) -> str:
     if role is None:
         raise _LeftError("its role is gone")
     known = KnownRole(role=role, spec=RoleSpec.of(role))
+    if known.spec.launch is None or role.spec_hash != launch.spec_hash:
+        raise _LeftError("the role's launch section has changed")
     order = replace(_order(known, launch.want), market=launch.market or Market.ON_DEMAND)
-    ground = context.cloud.ground(ground_request(order.launch_spec))
+    ground = _ground(context, launch, order, world)
     return _ask(context, launch, order, world, ground)
 
 
@@ -142,7 +151,8 @@ def _ask(context: Context, launch: Launch, order: Order, world: World, ground: G
     """One request, with everything that it needs made sure of before; what it came to, in words."""
     prepared = prepare(context, order, launch, ground)
     until = context.clock.now() + context.spans.pass_patience
-    patiently(context, lambda: context.cloud.create_template(prepared.request), until)
+    with _counting(context, launch, world):
+        patiently(context, lambda: context.cloud.create_template(prepared.request), until)
     step = next_request(world, launch)
     if step is None or step.market is None:
         raise _LeftError("nothing is to be asked of it now")
@@ -154,6 +164,32 @@ def _ask(context: Context, launch: Launch, order: Order, world: World, ground: G
     )
     progress = asking.once(step.market, step.why)
     return _settled(context, launch, progress, world)
+
+
+def _ground(context: Context, launch: Launch, order: Order, world: World) -> Ground:
+    with _counting(context, launch, world):
+        return context.cloud.ground(ground_request(order.launch_spec))
+
+
+@contextmanager
+def _counting(context: Context, launch: Launch, world: World) -> Iterator[None]:
+    """What EC2 refuses for good (an image that is gone, a right that is missing) is a failure.
+
+    Otherwise the same would be asked in every pass.
+    """
+    try:
+        yield
+    except CloudError as error:
+        if not error.passing and not launch.got:
+            _count_failure(context, launch, world)
+            _close_if_open(context, launch, str(error))
+        raise
+
+
+def _close_if_open(context: Context, launch: Launch, why: str) -> None:
+    event = context.event("launch failed", role=launch.role, why=why)
+    with suppress(ConflictError):
+        context.inventory.launches.close(launch.id, LaunchState.FAILED, event)
 
 
 def _settled(context: Context, launch: Launch, progress: Progress, world: World) -> str:

@@ -91,11 +91,13 @@ def _check_room(store: Inventory, spec: RoleSpec, count: int) -> None:
     """burst.max holds for all that live at a time, however often somebody fires."""
     counts = store.roles.counts([spec.name])[spec.name]
     living = sum(n for key, n in counts.items() if key.startswith("burst:"))
+    opened = [one for one in store.launches.opened() if one.role == spec.name]
+    living += sum(one.want - one.got for one in opened if one.kind == "burst")
     most = spec.burst.max if spec.burst else 0
     if living + count > most:
         raise mistyped(
-            f"-n {count}: {living} burst machines of role {spec.name} live already, and burst.max "
-            f"is {most}; see 'provisioner ls --role {spec.name}'"
+            f"-n {count}: {living} burst machines of role {spec.name} live or are asked for, and "
+            f"burst.max is {most}; see 'provisioner ls --role {spec.name}'"
         )
 
 

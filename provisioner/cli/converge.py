@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -132,9 +133,10 @@ def _rows(found: Plan) -> list[dict[str, Any]]:
 def _summary(came: Pass) -> str:
     if not came.done:
         return "nothing to do"
-    failed = len(came.failures)
-    done = f"{len(came.done) - failed} of {len(came.done)} actions done"
-    return f"{done}, {failed} failed" if failed else done
+    counts = Counter(one.came.value for one in came.done)
+    said = f"{counts.pop('done', 0)} of {len(came.done)} actions done"
+    words = {"left": "not needed any more", "failed": "failed"}
+    return ", ".join([said, *(f"{count} {words[how]}" for how, count in counts.items())])
 
 
 def _remaining(came: Pass) -> CommandError:

@@ -107,11 +107,16 @@ class Suspect(Action):
     """Remember that this was seen: the next pass acts if it sees it too."""
 
     what: str
+    of: str = ""
     verb = "suspect"
 
     @property
     def target(self) -> str:
         return self.what
+
+    @property
+    def role(self) -> str:
+        return self.of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +124,16 @@ class Trust(Action):
     """What was suspected is not so."""
 
     what: str
+    of: str = ""
     verb = "trust"
 
     @property
     def target(self) -> str:
         return self.what
+
+    @property
+    def role(self) -> str:
+        return self.of
 
 
 @dataclass(frozen=True, kw_only=True)

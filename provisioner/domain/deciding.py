@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from enc.model import ANSWERED, Kind, LaunchState, Node, State
 from provisioner.domain import actions as do
+from provisioner.domain import suspicions
 from provisioner.domain.actions import Action, Plan
 from provisioner.domain.failures import failures
 from provisioner.domain.fleet import decide_fleet, fleet_of
@@ -175,7 +176,7 @@ def _sweeps(world: World, closing: set[str]) -> tuple[list[Action], set[str]]:
 def _unknown_template(
     world: World, region: Region, name: str, suspected: set[str]
 ) -> Iterator[Action]:
-    what = f"template:{name}"
+    what = suspicions.template(region.name, name)
     suspected.add(what)
     if world.seen_twice(what):
         yield do.Sweep(region=region.name, template=name, reason="no launch that we know needs it")
@@ -186,18 +187,22 @@ def _unknown_template(
 def _trust(world: World, news: Newcomers, templates: set[str]) -> Iterator[Action]:
     """A suspicion that this pass does not share is over: a later one would be a first one."""
     standing = news.suspected | templates
-    blind = any(region.error for region in world.regions.values())
     for what in world.suspects:
-        kind, _, name = what.partition(":")
-        if kind == "absent":
-            over = _is_there(world, name)
-        elif kind == "template":
-            looked = all(region.templates is not None for region in world.regions.values())
-            over = what not in standing and looked and not blind
+        if what.startswith(suspicions.ABSENT):
+            name = what.removeprefix(suspicions.ABSENT)
+            over, node = _is_there(world, name), world.nodes.get(name)
         else:
-            over = what not in standing and not blind
+            over, node = what not in standing and _was_looked_for(world, what), None
         if over:
-            yield do.Trust(what=what, reason="this pass does not see it so")
+            of = node.role if node else ""
+            yield do.Trust(what=what, of=of, reason="this pass does not see it so")
+
+
+def _was_looked_for(world: World, what: str) -> bool:
+    region = world.regions.get(suspicions.region_of(what))
+    if region is None or region.error:
+        return False
+    return region.templates is not None or not what.startswith(suspicions.TEMPLATE)
 
 
 def _is_there(world: World, certname: str) -> bool:

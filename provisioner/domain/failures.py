@@ -88,7 +88,8 @@ def _never_ready(
         backoff = counted(world, known, backoff, launch, unready=True)
         why = f"no machine of launch {launch} became ready"
         yield BackOff(backoff=backoff, reason=why)
-    if fresh and backoff and len(backoff.unready) >= _IN_A_ROW:
+    held = known.role.name in world.holds
+    if backoff and len(backoff.unready) >= _IN_A_ROW and not held:
         yield _stop(world, known, backoff)
 
 

@@ -139,14 +139,22 @@ def _barred(world: World, fleet: Fleet) -> str:
     launch = fleet.role.spec.launch
     if launch is None or not world.readable(launch.region):
         return f"region {launch.region if launch else '?'} cannot be read"
+    if world.untimed:
+        return f"a launch has a deadline, and the clocks differ ({world.untimed})"
     if len(fleet.asking) >= _OPEN_AT_ONCE:
         return f"{len(fleet.asking)} launches of it are still open"
-    if fleet.backoff and not world.untimed and fleet.backoff.until > world.now:
-        left = for_people(fleet.backoff.until - world.now)
-        return f"{len(fleet.backoff.launches)} launches failed in a row; the next one in {left}"
-    if fleet.backoff and world.untimed:
-        return f"launches failed, and when the next one is due is not known: {world.untimed}"
-    return ""
+    return _backing_off(world, fleet)
+
+
+def _backing_off(world: World, fleet: Fleet) -> str:
+    if fleet.backoff is None or fleet.backoff.until <= world.now:
+        return ""
+    # It may have been written by a clock that was ahead.
+    left = min(fleet.backoff.until - world.now, world.spans.longest_backoff)
+    if world.now - fleet.backoff.at > left:
+        return ""
+    said = f"{len(fleet.backoff.launches)} launches failed in a row"
+    return f"{said}; the next one in {for_people(left)}"
 
 
 def _why_launch(fleet: Fleet, missing: int) -> str:
@@ -164,7 +172,8 @@ def _why_launch(fleet: Fleet, missing: int) -> str:
 
 
 def _drains(world: World, fleet: Fleet) -> Decided:
-    if fleet.hold is not None:
+    # What is due is not known while the clocks differ, and so not what is too much.
+    if fleet.hold is not None or world.untimed:
         return Decided()
     spare = len(fleet.ready) - fleet.floor
     replaced = list(fleet.due[: max(min(spare, _in_turn(fleet)), 0)])

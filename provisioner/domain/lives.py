@@ -11,6 +11,7 @@ from enc.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.machines import followed
 from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
+from provisioner.domain.suspicions import absent
 from provisioner.domain.world import World, launched_by_us
 from provisioner.notices import Warned
 from provisioner.ports import Instance, InstanceState
@@ -56,14 +57,14 @@ def _ending(world: World, _: Reports, node: Node, instance: Instance | None) -> 
     """An end that has begun is seen through: the ENC no longer answers for it."""
     if node.state is not State.RETIRING:
         return None
-    step, what = step_of(node), f"absent:{node.certname}"
+    step, what = step_of(node), absent(node.certname)
     if step not in BEFORE_GONE and world.ca_error:
         return None
     unseen = step in BEFORE_GONE and instance is None
     if unseen and what not in world.suspects and not world.untimed:
-        return Suspect(what=what, reason="it ends, and EC2 does not list it")
-    absent = unseen and world.seen_twice(what)
-    return End(node=node, reason=f"its end goes on (next: {step})", absent=absent)
+        return Suspect(what=what, of=node.role, reason="it ends, and EC2 does not list it")
+    twice = unseen and world.seen_twice(what)
+    return End(node=node, reason=f"its end goes on (next: {step})", absent=twice)
 
 
 def _by_ec2(world: World, _: Reports, node: Node, instance: Instance | None) -> Action | None:
@@ -101,12 +102,12 @@ def _stopped(world: World, node: Node, instance: Instance) -> Action | None:
 
 def _absent(world: World, node: Node) -> Action | None:
     """A listing may miss what is there: twice, and then by its id."""
-    what = f"absent:{node.certname}"
+    what = absent(node.certname)
     if world.untimed or world.now - node.launched_at < world.spans.young:
         return None
     if not world.seen_twice(what):
         why = "EC2 does not list it; it is lost if the next pass finds it so"
-        return None if what in world.suspects else Suspect(what=what, reason=why)
+        return None if what in world.suspects else Suspect(what=what, of=node.role, reason=why)
     why = "EC2 no longer lists it"
     if node.state in (State.LOST, State.FAILED):
         return End(node=node, reason=why, gone=True, absent=True)

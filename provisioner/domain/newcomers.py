@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from enc.model import CONVERGE, Launch, LaunchState
 from provisioner.domain.actions import Action, Adopt, EndOrphan, Suspect
 from provisioner.domain.machines import NotOursError, adopted, not_ours
+from provisioner.domain.suspicions import orphan
 from provisioner.domain.world import Region, World
 from provisioner.ports import LAUNCH_TAG, ROLE_TAG, SITE_TAG, Instance
 
@@ -40,7 +42,7 @@ def newcomers(world: World) -> Newcomers:
 def is_dead(world: World, launch: Launch) -> bool:
     """Whether the command that owns it was not heard of for so long that it is taken for dead."""
     heard = launch.heartbeat or launch.opened_at
-    return not world.untimed and world.now - heard > world.spans.dead
+    return world.store_now - heard > world.spans.dead
 
 
 def _of_region(world: World, region: Region, found: Newcomers) -> None:
@@ -50,13 +52,14 @@ def _of_region(world: World, region: Region, found: Newcomers) -> None:
         if why:
             found.strange.append(f"{instance.id} in {region.name} is left alone: {why}")
         elif orphaned := _orphan(world, instance, found.adopting):
-            found.suspected.add(f"orphan:{instance.id}")
+            found.suspected.add(orphan(region.name, instance.id))
             orphans += _ending(world, instance, orphaned)
         elif not _under_way(world, instance):
             _adopt(world, instance, found)
     most = max(_ORPHANS_AT_ONCE, len(region.instances) // 10)
     ending = [one for one in orphans if isinstance(one, EndOrphan)]
-    found.actions += [one for one in orphans if one not in ending[most:]]
+    late = {one.target for one in ending[most:]}
+    found.actions += [one for one in orphans if one.target not in late]
 
 
 def _unrecorded(world: World, region: Region) -> Iterator[Instance]:
@@ -93,17 +96,22 @@ def _under_way(world: World, instance: Instance) -> bool:
 
 
 def _ending(world: World, instance: Instance, why: str) -> Iterator[Action]:
-    what = f"orphan:{instance.id}"
+    what = orphan(instance.region, instance.id)
     if world.seen_twice(what):
         yield EndOrphan(instance=instance, reason=why)
     elif what not in world.suspects:
         yield Suspect(what=what, reason=f"{why}; it ends if the next pass finds it so")
 
 
+def _chance(world: World, instance: Instance) -> timedelta:
+    """How long it may have run without being taken for ready; for ever by a clock that is wrong."""
+    return timedelta.max if world.untimed else world.ready_timeout(instance.tags[ROLE_TAG])
+
+
 def _adopt(world: World, instance: Instance, found: Newcomers) -> None:
     launch = instance.tags[LAUNCH_TAG]
     try:
-        node = adopted(instance, world.now, world.ready_timeout(instance.tags[ROLE_TAG]))
+        node = adopted(instance, world.now, _chance(world, instance))
     except NotOursError as error:
         found.strange.append(f"left alone: {error}")
         return

@@ -57,7 +57,7 @@ def _onward(
 def next_request(world: World, launch: Launch) -> Next | None:
     """Spot until the deadline, then on-demand; None: wait for what a lost answer may have made."""
     last = launch.attempts[-1] if launch.attempts else None
-    if _unanswered(world, launch, last):
+    if world.untimed or _unanswered(world, launch, last):
         return None
     if last and last.barred:
         return Next(market=None, why=last.barred, failed=True)
@@ -68,7 +68,7 @@ def next_request(world: World, launch: Launch) -> Next | None:
 
 
 def _spot(world: World, launch: Launch, last: Attempt | None) -> Next | None:
-    over = not world.untimed and world.now >= launch.deadline
+    over = world.now >= launch.deadline
     used_up = quota(Market.SPOT, launch.region) in world.quotas
     if not over and not used_up and not (last and last.hopeless):
         return Next(market=Market.SPOT, why="spot")
@@ -85,7 +85,7 @@ def _on_demand(
     world: World, launch: Launch, last: Attempt | None, *, began: bool, why: str = "on-demand"
 ) -> Next | None:
     """At least once, and again until its time is over; but nothing of long ago."""
-    late = not world.untimed and world.now >= launch.deadline + FALLBACK_SPAN
+    late = world.now >= launch.deadline + FALLBACK_SPAN
     if began and (late or (last and last.hopeless)):
         return Next(market=None, why=_said(last), failed=True)
     if _stale(world, launch):
@@ -103,7 +103,7 @@ def falls_back_on_demand(known: KnownRole) -> bool:
 def _of_a_command(world: World, launch: Launch) -> Action | None:
     if not is_dead(world, launch):
         return None
-    silent = world.now - (launch.heartbeat or launch.opened_at)
+    silent = world.store_now - (launch.heartbeat or launch.opened_at)
     why = f"its command ({launch.owner}) was not heard of for {for_people(silent)}"
     return Close(launch=launch, state=LaunchState.INTERRUPTED, reason=why)
 
@@ -113,7 +113,7 @@ def _unanswered(world: World, launch: Launch, last: Attempt | None) -> bool:
     answered = last.number if last else 0
     if launch.asked <= answered or launch.asked_at is None:
         return False
-    return bool(world.untimed) or world.now - launch.asked_at < world.spans.suspect
+    return world.now - launch.asked_at < world.spans.suspect
 
 
 def _pointless(world: World, launch: Launch) -> str:
@@ -137,7 +137,7 @@ def _stopped(world: World, launch: Launch) -> bool:
 
 def _stale(world: World, launch: Launch) -> bool:
     """A store that was restored may hold launches of long ago."""
-    return not world.untimed and world.now > launch.deadline + world.spans.stale
+    return world.now > launch.deadline + world.spans.stale
 
 
 def _closed(launch: Launch, adopting: Counter[str], why: str, *, failed: bool) -> Close:

@@ -59,8 +59,9 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """``untimed``: why no decision may hang on the time; "" where the clocks agree.
+    """What is known now: ``store_now`` is Redis' clock, by which commands say that they live.
 
+    ``untimed``: why no decision may hang on the time; "" where the clocks agree.
     ``archived``: which of the unrecorded machines are known to have ended. ``quotas``: those that
     are lately used up. ``requests``: whose certificate requests wait; None where there is no CA, or
     ``ca_error`` says why it said nothing.
@@ -69,6 +70,7 @@ class World:
     """
 
     now: datetime
+    store_now: datetime
     site: str
     roles: Mapping[str, KnownRole]
     nodes: Mapping[str, Node]

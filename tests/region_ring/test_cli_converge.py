@@ -231,7 +231,7 @@ def test_a_burst_has_a_life_and_is_of_no_fleet(operator: Operator) -> None:
     assert all(one["expires_at"] for one in nodes)
     more = operator.run("burst", "solid", "-n", "2")
     assert more.code == 2
-    assert "2 burst machines of role solid live already" in more.err
+    assert "2 burst machines of role solid live or are asked for" in more.err
 
 
 def test_a_role_without_a_burst_section(operator: Operator) -> None:

@@ -15,10 +15,10 @@ from provisioner import steering
 from provisioner.acts import ends
 from provisioner.domain.actions import End
 from provisioner.domain.world import World
-from provisioner.ports import Instance
+from provisioner.ports import Instance, Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
-from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud import ACCOUNT, FakeCloud
 from tests.service.farm import Farm
 
 QUARTER = timedelta(minutes=16)
@@ -99,7 +99,8 @@ def test_a_failed_node_that_became_ready_just_now_is_not_ended(farm: Farm) -> No
     assert seen is not None
     farm.store.nodes.change(seen, event(), state=State.READY, ready_at=farm.clock.now())
     action = End(node=seen, reason="it has failed")
-    world = World(now=farm.clock.now(), site="default", roles={}, nodes={}, regions={})
+    now = farm.clock.now()
+    world = World(now=now, store_now=now, site="default", roles={}, nodes={}, regions={})
     [done] = ends.end(farm.bench.context, [action], world)
     assert done.line.startswith("not done: retire")
     assert state(farm, name) is State.READY
@@ -153,3 +154,78 @@ def test_nodes_of_a_role_that_cannot_be_read_neither_drain_out_nor_fail(farm: Fa
     farm.passes(4)
     assert first in farm.cloud.alive
     assert state(farm, first) is State.DRAINING
+
+
+def test_a_lost_machine_is_found_by_passes_that_are_about_its_role_alone(farm: Farm) -> None:
+    first, *_ = farm.grown()
+    farm.wait(timedelta(minutes=10))
+    farm.cloud.forget(first)
+    for _ in range(5):
+        farm.converge("web")
+        farm.clock.step(61)
+    assert farm.store.nodes.archived(first) is not None
+
+
+def test_an_orphan_where_we_have_nothing_else_ends(farm: Farm) -> None:
+    farm.store.redis.hset("meta", "account", ACCOUNT)
+    farm.cloud.region_names.add("eu-west-1")
+    farm.grown()
+    extra = farm.cloud.copy(farm.cloud.machines.by_id[farm.ready()[0]])
+    farm.cloud.machines.by_id[extra].region = "eu-west-1"
+    farm.store.redis.delete("swept")
+    farm.passes(3)
+    assert extra not in farm.cloud.alive
+
+
+def test_a_region_that_is_denied_is_not_asked_in_every_pass(farm: Farm) -> None:
+    farm.store.redis.hset("meta", "account", ACCOUNT)
+    farm.grown()
+    farm.store.redis.delete("swept")
+    farm.cloud.region_names.add("eu-west-1")
+    farm.cloud.fail("instances", Trouble.DENIED)
+    farm.passes(4)
+    assert farm.cloud.count("regions") == 2
+
+
+def test_regions_that_are_not_told_are_asked_for_again(farm: Farm) -> None:
+    farm.store.redis.hset("meta", "account", ACCOUNT)
+    farm.grown()
+    farm.store.redis.delete("swept")
+    farm.cloud.fail("regions", Trouble.UNAVAILABLE)
+    farm.passes(1)
+    assert not farm.store.sweeps.done()
+    farm.passes(1)
+    assert farm.store.sweeps.done()
+
+
+def test_a_command_whose_clock_is_behind_is_not_taken_for_dead(farm: Farm) -> None:
+    """It says that it lives by Redis' clock, not by its own."""
+    farm.apply("web", fleet={"size": None})
+    farm.bench.store_ahead = timedelta(seconds=45)
+    launch = farm.dead_launch(want=2)
+    farm.clock.step(20)
+    farm.converge()
+    assert launch in farm.open_launches()
+
+
+def test_nothing_is_launched_by_a_clock_that_is_wrong(farm: Farm) -> None:
+    farm.apply()
+    farm.bench.store_ahead = timedelta(days=-3)
+    farm.passes(2)
+    assert farm.cloud.alive == []
+    assert any("the clocks differ" in note for note in farm.plan().notes)
+    farm.bench.store_ahead = timedelta(0)
+    farm.passes(1)
+    assert len(farm.cloud.alive) == 3
+
+
+@pytest.mark.parametrize("action", ["create_template", "ground", "create_fleet"])
+def test_what_ec2_refuses_for_good_is_not_asked_in_each_pass(farm: Farm, action: str) -> None:
+    farm.cloud.fail(action, Trouble.DENIED, times=1000)
+    farm.apply()
+    farm.passes(40)
+    assert farm.cloud.count(action) <= 10
+    assert farm.open_launches() == []
+    farm.cloud.heal()
+    farm.passes(40)
+    assert len(farm.ready()) == 3

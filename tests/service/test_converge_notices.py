@@ -9,6 +9,7 @@ import pytest
 from enc.inventory import Inventory
 from enc.model import State
 from provisioner import steering
+from provisioner.converge import Wish, converge
 from provisioner.ports import Trouble
 from tests.fakes.clock import FakeClock
 from tests.fakes.notices import FakeNotices
@@ -122,3 +123,20 @@ def test_quotas_of_both_markets_make_no_storm(farm: Farm) -> None:
     farm.cloud.accept("*:*:*")
     farm.passes(45)
     assert len(farm.ready()) == 3
+
+
+def test_a_notice_outlives_a_pass_that_is_about_another_role_or_is_stopped(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    first, *_ = farm.grown()
+    farm.apply("db", fleet={"size": None})
+    queue.interrupt(first)
+    farm.converge("db")
+    assert queue.left == [first]
+    farm.wait(timedelta(seconds=31))
+    converge(farm.bench.context, Wish(), stop=lambda: True)
+    assert queue.left == [first]
+    farm.wait(timedelta(seconds=31))
+    farm.converge()
+    assert queue.left == []
+    assert state(farm, first) is State.DRAINING

@@ -102,3 +102,10 @@ def test_a_sweep_is_done_for_a_while(inventory: Inventory, redis: Redis) -> None
     inventory.sweeps.note(["us-east-1", "eu-west-1"], timedelta(hours=1))
     assert inventory.sweeps.done()
     assert 3500 < redis.ttl("swept") <= 3600
+
+
+def test_a_hold_that_was_written_by_hand_is_lifted(inventory: Inventory, redis: Redis) -> None:
+    redis.set("hold:web", '{ "why": "mine", "since": "2026-01-01T12:00:00Z",  "by": "bob@ops" }')
+    hold = inventory.holds.all(["web"])["web"]
+    assert inventory.holds.lift(hold, event())
+    assert inventory.holds.all(["web"]) == {}
