@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from redis import Redis
@@ -43,6 +43,12 @@ class BlindCloud(FakeCloud):
         except CloudError:
             return ()
 
+    def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
+        try:
+            return super().describe(region, ids)
+        except CloudError:
+            return {}
+
 
 def broken(redis: Redis, rules: Rules, *, blind: bool = False) -> str:
     """What the first of some seeds meets; each has its share of the passes."""
@@ -66,4 +72,4 @@ def test_to_count_only_ready_nodes_is_caught(redis: Redis) -> None:
 
 
 def test_to_take_an_error_for_an_empty_list_is_caught(redis: Redis) -> None:
-    assert broken(redis, Rules(), blind=True)
+    assert "lives and is lost" in broken(redis, Rules(), blind=True)

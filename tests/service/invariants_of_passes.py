@@ -102,6 +102,18 @@ class Invariants:
         self.enough_stay_ready(farm, nodes, fleets, came, where)
         self.the_old_are_on_their_way(farm, nodes, fleets, came, where)
         self.nothing_leaks(farm, nodes, came, where)
+        self.what_lives_is_not_lost(farm, before, nodes, where)
+
+    def what_lives_is_not_lost(
+        self, farm: Farm, before: Before, nodes: list[Node], where: str
+    ) -> None:
+        """A ready node whose machine runs is neither lost nor forgotten."""
+        now = {node.certname: node.state for node in nodes}
+        for name in farm.cloud.alive:
+            was_ready = before.states.get(name) is State.READY
+            stopped = farm.cloud.machines.by_id[name].stopped
+            if was_ready and not stopped and now.get(name, State.LOST) is State.LOST:
+                raise BrokenError(f"{where}: {name} lives and is lost")
 
     def enough_stay_ready(
         self,

@@ -53,7 +53,6 @@ class Months:
     chance: random.Random
     invariants: Invariants
     rules: Rules = field(default_factory=Rules)
-    blind: bool = False  # the deliberate bug: an error is taken for an empty list
     passes: int = 0
     puppet_back: datetime | None = None
     specs: dict[str, str] = field(default_factory=dict)
@@ -96,6 +95,7 @@ class Months:
             (0.02, self.drought),
             (0.03, self.plenty),
             (0.08, self.trouble),
+            (0.02, self.ec2_is_down),
             (0.03, self.manners),
             (0.01, self.new_spec),
             (0.02, self.mend),
@@ -134,6 +134,11 @@ class Months:
             Trouble.UNKNOWN_OUTCOME if after else self.chance.choice(_PASSING[: 3 if doing else 2])
         )
         self.farm.cloud.fail(action, what, times=self.chance.choice([1, 1, 3, 40]), after=after)
+
+    def ec2_is_down(self) -> None:
+        """For some passes; it comes back by itself, or with the next manners."""
+        for action in _LOOKING:
+            self.farm.cloud.fail(action, Trouble.UNAVAILABLE, times=self.chance.choice([2, 6]))
 
     def manners(self) -> None:
         self.farm.cloud.heal()
@@ -233,7 +238,7 @@ class Months:
             context = mortal(
                 context, Fate(self.chance.randint(1, 60), after=self.chance.random() < 0.5)
             )
-        if self.chance.random() < 0.05:
+        if self.chance.random() < 0.1:
             self.farm.cloud.on("instances", self.interfere)
         try:
             return converge(context, Wish(rules=self.rules))
@@ -244,7 +249,8 @@ class Months:
         """A person ends half of a role while a pass is under way."""
         name = self.chance.choice(list(ROLES))
         ready = [n for n in self.farm.nodes(State.READY) if n.role == name]
-        for node in ready[: len(ready) // 2]:
+        # The oldest are those that the pass itself may be about to drain.
+        for node in ready[len(ready) // 2 :]:
             self.farm.store.nodes.change(node, event("draining"), state=State.DRAINING)
 
     def puppet(self) -> None:
