@@ -50,9 +50,9 @@ class BlindCloud(FakeCloud):
             return {}
 
 
-def broken(redis: Redis, rules: Rules, *, blind: bool = False) -> str:
-    """What the first of some seeds meets; each has its share of the passes."""
-    for seed in range(100, 120):
+def broken(redis: Redis, rules: Rules, *, first: int = 100, blind: bool = False) -> str:
+    """What one of some seeds meets; ``first`` is one that is known to, so that it is quick."""
+    for seed in range(first, first + 20):
         try:
             months = Months.of(redis, seed, rules=rules)
             if blind:
@@ -64,7 +64,7 @@ def broken(redis: Redis, rules: Rules, *, blind: bool = False) -> str:
 
 
 def test_to_forget_the_second_look_is_caught(redis: Redis) -> None:
-    assert "left ready, below" in broken(redis, Rules(look_again=False))
+    assert "left ready, below" in broken(redis, Rules(look_again=False), first=118)
 
 
 def test_to_count_only_ready_nodes_is_caught(redis: Redis) -> None:
