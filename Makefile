@@ -44,7 +44,7 @@ service: $(STAMP)  ## the inventory, the service and the ENC script on a real Re
 	$(BIN)/pytest -q tests/service
 
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
-	$(BIN)/pytest -q tests/region_ring
+	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring
 
 real: $(STAMP) debs wheel module  ## a real puppetserver, agent and cloud-init
 	$(BIN)/pytest -q tests/real
