@@ -8,7 +8,7 @@ WHEEL_PYTHON ?= /usr/bin/python3
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: wheel module reference
+.PHONY: quick scripts servers wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -23,9 +23,10 @@ $(STAMP): setup.cfg pyproject.toml
 run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
-# Three processes on two cores: the service ring waits as much as it computes.
-check: lint types imports  ## lint, types, import rules, unit and service rings: under a minute
-	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/service
+# Three at once on two cores, as some wait as much as they compute; each collects only its own.
+check: $(STAMP)  ## lint, types, import rules, unit and service rings: under a minute
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
+		quick scripts types lint imports servers
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,6 +37,20 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
+
+# What is neither named here nor by `servers` is in `quick`: no file is in none of them.
+SCRIPTS := $(wildcard tests/service/test_*_script*.py tests/service/test_ship_reports*.py)
+SERVERS := $(wildcard $(addprefix tests/service/test_, \
+	canary.py check_start.py inventory_faults.py inventory_wire.py preflight.py web_*.py))
+
+quick: $(STAMP)
+	$(BIN)/pytest -q tests/unit tests/service $(addprefix --ignore=,$(SCRIPTS) $(SERVERS))
+
+scripts: $(STAMP)
+	$(BIN)/pytest -q $(SCRIPTS)
+
+servers: $(STAMP)
+	$(BIN)/pytest -q $(SERVERS)
 
 unit: $(STAMP)  ## pure decisions and rendering
 	$(BIN)/pytest -q tests/unit

@@ -52,12 +52,18 @@ def redis_server(
     return redis_servers(BINARIES[request.param]() or pytest.skip(f"no {request.param} here"))
 
 
-@pytest.fixture
-def redis(redis_server: RedisServer) -> Iterator[Redis]:
+@pytest.fixture(scope="session")
+def redis_client(redis_server: RedisServer) -> Iterator[Redis]:
+    """Its connections stay: to open one costs as much as thirty commands."""
     client = connect(redis_server.url, timeout=5)
-    client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def redis(redis_client: Redis) -> Redis:
+    redis_client.flushall()
+    return redis_client
 
 
 @pytest.fixture

@@ -56,7 +56,8 @@ def test_each_bad_answer_has_one_message(
 @pytest.mark.parametrize("kept", [False, True], ids=["new connection", "kept connection"])
 @pytest.mark.parametrize("how", ["hang", "drip", "drip headers"])
 def test_no_call_outlasts_its_bounds(puppet: PuppetServer, how: How, kept: bool) -> None:
-    ca = adapter(puppet, read=0.2, whole=0.4)
+    # On a busy machine a drop may be late: what is tried is the bound of the whole.
+    ca = adapter(puppet, read=0.2 if how == "hang" else 2, whole=0.4)
     if kept:
         ca.pending()
     puppet.fail("pending", how)
