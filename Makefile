@@ -8,7 +8,7 @@ WHEEL_PYTHON ?= /usr/bin/python3
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: quick scripts servers wheel module reference
+.PHONY: quick scripts servers ring alone wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -61,8 +61,19 @@ service: $(STAMP)  ## the inventory, the service and the ENC script on a real Re
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q tests/region_ring
 
+# Two at once: the tests that share one puppetserver, and all others.
 real: $(STAMP) debs wheel module  ## a real puppetserver, agent and cloud-init
-	$(BIN)/pytest -q tests/real
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring alone
+
+RING := $(wildcard $(addprefix tests/real/test_, \
+	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
+	spine*.py strangers.py))
+
+ring: $(STAMP)
+	$(BIN)/pytest -q $(RING)
+
+alone: $(STAMP)
+	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
 
 wheel:  ## dist/: the wheel, and in dist/wheelhouse all that it depends on
 	rm -rf build dist/wheelhouse dist/*.whl

@@ -30,13 +30,13 @@ def pytest_configure() -> None:
 def redis_servers(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], RedisServer]]:
-    """By binary: one starts when it is first asked for, and stays, as its end takes 0.1 s."""
+    """By binary: one starts when it is first asked for, and stays."""
     with ExitStack() as stack:
 
         @cache
         def server(binary: str) -> RedisServer:
             made = RedisServer(tmp_path_factory.mktemp("redis"), binary).start()
-            stack.callback(made.stop)
+            stack.callback(made.end)
             return made
 
         yield server
