@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 # The Python that the service will run on: what it needs differs between versions.
 WHEEL_PYTHON ?= /usr/bin/python3
 
+# Each program that a test starts would compile our files anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
 .PHONY: quick scripts servers ring alone wheel module reference
