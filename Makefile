@@ -6,9 +6,12 @@ STAMP := $(VENV)/.installed
 # The Python that the service will run on: what it needs differs between versions.
 WHEEL_PYTHON ?= /usr/bin/python3
 
+# Each program that a test starts would compile our files anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: wheel module reference
+.PHONY: quick stores scripts servers ring alone wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -23,9 +26,10 @@ $(STAMP): setup.cfg pyproject.toml
 run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
-# Three processes on two cores: the service ring waits as much as it computes.
-check: lint types imports  ## lint, types, import rules, unit and service rings: under a minute
-	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/service
+# Four at once on two cores, as some wait as much as they compute; each collects only its own.
+check: $(STAMP)  ## lint, types, import rules, unit and service rings: under a minute
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=4 \
+		servers quick stores scripts types lint imports
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -37,6 +41,25 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
+# What is named in none of these is in `quick`: no file is in none of them.
+SCRIPTS := $(wildcard tests/service/test_*_script*.py tests/service/test_ship_reports*.py)
+SERVERS := $(wildcard $(addprefix tests/service/test_, \
+	canary.py check_start.py inventory_faults.py inventory_wire.py preflight.py web_*.py))
+STORES := $(filter-out $(SCRIPTS) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
+	*_store.py nodes*.py inventory*.py redis*.py retire*.py)))
+
+quick: $(STAMP)
+	$(BIN)/pytest -q tests/unit tests/service $(addprefix --ignore=,$(SCRIPTS) $(SERVERS) $(STORES))
+
+stores: $(STAMP)
+	$(BIN)/pytest -q $(STORES)
+
+scripts: $(STAMP)
+	$(BIN)/pytest -q $(SCRIPTS)
+
+servers: $(STAMP)
+	$(BIN)/pytest -q $(SERVERS)
+
 unit: $(STAMP)  ## pure decisions and rendering
 	$(BIN)/pytest -q tests/unit
 
@@ -46,8 +69,19 @@ service: $(STAMP)  ## the inventory, the service and the ENC script on a real Re
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring
 
+# Two at once: the tests that share one puppetserver, and all others.
 real: $(STAMP) debs wheel module  ## a real puppetserver, agent and cloud-init
-	$(BIN)/pytest -q tests/real
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring alone
+
+RING := $(wildcard $(addprefix tests/real/test_, \
+	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
+	spine*.py strangers.py))
+
+ring: $(STAMP)
+	$(BIN)/pytest -q $(RING)
+
+alone: $(STAMP)
+	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
 
 wheel:  ## dist/: the wheel, and in dist/wheelhouse all that it depends on
 	rm -rf build dist/wheelhouse dist/*.whl

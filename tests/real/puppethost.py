@@ -57,6 +57,8 @@ class Applied:
 class PuppetHost(SystemdHost):
     def install(self) -> None:
         """Our module by `puppet module install`, and the wheels into a folder."""
+        # What lies on this machine is not the new one's.
+        self.run(["rm", "-rf", "/etc/rolecall", "/var/lib/rolecall"])
         (archive,) = DIST.glob("rolecall-rolecall-*.tar.gz")
         self.copy(archive, f"{WHEELS}/{archive.name}")
         self.copy(DIST / "wheelhouse", f"{WHEELS}/wheelhouse")

@@ -63,8 +63,8 @@ class Site:
 
     def stop(self) -> None:
         self.shipper.stop()
-        self.service.stop()
-        self.redis.stop()
+        self.service.end()
+        self.redis.end()
 
     def provisioner(self, *words: str, seconds: float = COMMAND_SECONDS, **environment: str) -> str:
         """Run the CLI as an operator does; its output. Raises AssertionError unless it exits 0."""

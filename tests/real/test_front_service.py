@@ -99,14 +99,14 @@ def _people(authority: Revoker, folder: Path) -> dict[str, Identity]:
 
 def _service(folder: Path, stack: ExitStack) -> Service:
     redis = RedisServer(folder / "redis").start()
-    stack.callback(redis.stop)
+    stack.callback(redis.end)
     inventory = Inventory.on(redis.client())
     begin(inventory)
     inventory.roles.apply([role()], event())
     inventory.nodes.create(node(NAME), event())
     env = {"GUNICORN_CMD_ARGS": GROUP}
     service = Service(folder / "service", redis.url, f"unix:{folder}/front.sock", env).start()
-    stack.callback(service.stop)
+    stack.callback(service.end)
     return service
 
 

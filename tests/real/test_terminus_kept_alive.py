@@ -203,7 +203,7 @@ def service(
     bind = f"unix:{tmp_path}/enc.sock" if request.param == "unix" else ""
     service = Service(tmp_path, redis_server.url, bind=bind).start()
     yield service
-    service.stop()
+    service.end()
 
 
 NAMES = [f"i-{number:017x}" for number in range(LOOK_UPS)]
@@ -235,9 +235,11 @@ class TestTheService:
             asked = pool.submit(puppet.look_all_up, NAMES, threads=THREADS, pause=0.1, **settings)
             service.stop()
             service.start()
-        found = asked.result()
+        # On a busy machine all of them may be over before it is back.
+        found = [*asked.result(), puppet.look_up(NAMES[-1], **settings)]
+        names = [*NAMES, NAMES[-1]]
 
-        assert [name for each, name in zip(found, NAMES, strict=True) if wrong(each, name)] == []
+        assert [name for each, name in zip(found, names, strict=True) if wrong(each, name)] == []
         assert max(each.seconds for each in found) < TIMEOUT
         if cached:
             assert [each for each in found if not each.node] == []

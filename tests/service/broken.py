@@ -32,9 +32,7 @@ def breakable(binary: str, folder: Path) -> Iterator[RedisServer]:
 
 
 def end(server: RedisServer) -> None:
-    """At once: asked kindly, Redis takes a tenth of a second, and more for its files."""
-    if server.process is not None and server.process.poll() is None:
-        server.kill()
+    server.end()
 
 
 def filled(server: RedisServer) -> Iterator[Inventory]:

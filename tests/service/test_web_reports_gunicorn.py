@@ -30,7 +30,7 @@ def service(
     folder = tmp_path_factory.mktemp("service")
     service = Service(folder, redis_server.url, bind=f"unix:{folder}/enc.sock").start()
     yield service
-    service.stop()
+    service.end()
 
 
 @pytest.fixture(autouse=True)

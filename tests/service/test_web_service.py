@@ -259,7 +259,7 @@ def test_a_socket_that_was_left_behind_is_replaced_and_slow_clients_are_let_go(
         assert http.get(service, f"/v1/enc/{NAME}").status == 200
         assert "client too slow" in service.log.read_text(encoding="utf-8")
     finally:
-        service.stop()
+        service.end()
 
 
 def refused(tmp_path: Path, **env: str) -> str:

@@ -49,7 +49,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path / "own", options=options).start()
     fill(Inventory.on(connect(server.url, timeout=5)))
     yield server
-    server.stop()
+    server.end()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_redis_may_be_behind_a_unix_socket(tmp_path: Path) -> None:
         fill(Inventory.on(connect(server.url, timeout=5)))
         assert owner(ask(client)) == NAME
     finally:
-        server.stop()
+        server.end()
 
 
 def test_a_redis_that_comes_back_is_used_at_once(server: RedisServer, own: FlaskClient) -> None:

@@ -4,6 +4,7 @@ import base64
 import email
 import gzip
 import subprocess
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,7 +51,9 @@ def config_of(text: str) -> Any:
     return yaml.safe_load(text)
 
 
+@cache
 def files_of(text: str) -> dict[str, dict[str, str]]:
+    """For reading: the next one gets the same."""
     files = config_of(text)["write_files"]
     return {file["path"].removeprefix("/var/lib/rolecall/"): file for file in files}
 
