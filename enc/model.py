@@ -235,12 +235,24 @@ class Launch(_Timed):
     why: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpoiltLaunch:
+    """A launch whose record is damaged, and how; ``role`` "" where not even that can be read."""
+
+    role: str
+    why: str
+
+
 class HoldCause(StrEnum):
-    """Who stopped a role: a person, the breaker, or launches that never became ready."""
+    """Who stopped a role: a person, the breaker, or launches that never became ready.
+
+    One whose record is damaged stops it, too, until somebody resumes it.
+    """
 
     ASKED = "asked"
     BREAKER = "breaker"
     FAILURES = "failures"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, kw_only=True)

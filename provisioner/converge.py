@@ -100,6 +100,7 @@ def _carry_out(context: Context, found: Plan, world: World, stop: Callable[[], b
 
 _Act = Callable[[Context, Sequence[Any], World], Sequence[Done]]
 _ACTS: dict[type[Action], _Act] = {
+    do.Recount: others.recount,
     do.Adopt: nodes.adopt,
     do.Write: nodes.write,
     do.Drain: nodes.drain,

@@ -114,7 +114,11 @@ class LeasedCloud(_Leased):
 
     def __init__(self, cloud: Cloud, holding: Holding) -> None:
         super().__init__(holding)
-        self._cloud = cloud
+        # Between two batches, or two tries, a process may sleep as well.
+        self._cloud = cloud.guarded(holding.check_time)
+
+    def guarded(self, check: Callable[[], None]) -> Cloud:
+        return self._cloud.guarded(check)
 
     def account(self) -> str:
         return self._ask(self._cloud.account)

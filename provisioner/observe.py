@@ -38,8 +38,10 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     """Raises StoreError's kinds."""
     store, now, store_now = context.inventory, context.clock.now(), context.store_time()
     roles, bad_roles = _roles(context)
-    nodes, spoilt = store.queries.every_readable()
-    launches = {launch.id: launch for launch in store.launches.opened()}
+    every = store.queries.everything()
+    nodes, spoilt = every.nodes, every.spoilt
+    miscounted = store.counts.wrong(every.counts, {*roles, *bad_roles})
+    launches, bad_launches = store.launches.readable(store.launches.opened_ids())
     suspects = store.suspects.all()
     elsewhere = None if store.sweeps.done() else _every_region(context)
     ours = _regions(roles.values(), nodes.values(), launches.values(), suspects)
@@ -48,9 +50,12 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     regions = _listed(context, names, templates=templates)
     strangers = _without_record(regions.values(), nodes, spoilt)
     # Recorded while EC2 was being listed.
-    nodes |= {node.certname: node for node in store.nodes.many(strangers)}
-    strangers = [name for name in strangers if name not in nodes]
-    launches |= store.launches.many(_of_launches(regions.values(), strangers, launches))
+    recorded, more_spoilt = store.nodes.readable(strangers)
+    nodes |= recorded
+    spoilt |= more_spoilt
+    strangers = [name for name in strangers if name not in nodes and name not in spoilt]
+    others = _of_launches(regions.values(), strangers, {*launches, *bad_launches})
+    more_launches, more_bad = store.launches.readable(others)
     requests, ca_error = _requests(context)
     notices = _notices(context)
     held = sorted({*roles, *bad_roles})
@@ -63,7 +68,9 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         nodes=nodes,
         unreadable={name: str(error) for name, error in spoilt.items()},
         regions=regions,
-        launches=launches,
+        launches=launches | more_launches,
+        spoilt_launches=bad_launches | more_bad,
+        miscounted=frozenset(miscounted),
         archived=store.nodes.ended(strangers),
         suspects=suspects,
         holds=store.holds.all(held),
@@ -98,8 +105,9 @@ def _spans(context: Context) -> Spans:
 def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
     """One that this version cannot use is no role that is gone."""
     good: dict[str, KnownRole] = {}
-    bad: dict[str, str] = {}
-    for name, role in context.inventory.roles.all().items():
+    roles, spoilt = context.inventory.roles.readable()
+    bad = {name: str(error) for name, error in spoilt.items()}
+    for name, role in roles.items():
         try:
             good[name] = KnownRole(role=role, spec=RoleSpec.of(role))
         except StoredRoleError as error:

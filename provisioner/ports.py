@@ -6,7 +6,7 @@ Adapters and fakes implement these. Values that cross the border are frozen; err
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -228,6 +228,9 @@ class Cloud(Protocol):
 
     A listing is whole or an error: a page that does not come is never a shorter list.
     """
+
+    def guarded(self, check: Callable[[], None]) -> Cloud:
+        """The same, asking ``check`` before each request of a call that takes several."""
 
     def account(self) -> str:
         """The account id of the credentials (STS)."""

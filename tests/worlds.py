@@ -21,9 +21,11 @@ SPEC = "0123456789abcdef"
 LAUNCH = "l-00000000000000aa"
 
 
-def known(name: str = "web", **fleet: Any) -> KnownRole:
+def known(
+    name: str = "web", *, applied_at: datetime = START - timedelta(days=9), **fleet: Any
+) -> KnownRole:
     given = {"size": 3, "surge": 1, "max_age": "24h", "ready_timeout": "15m", **fleet}
-    made = replace(role(name, fleet=given, spec_hash=SPEC), applied_at=START - timedelta(days=9))
+    made = replace(role(name, fleet=given, spec_hash=SPEC), applied_at=applied_at)
     return KnownRole(role=made, spec=RoleSpec.of(made))
 
 

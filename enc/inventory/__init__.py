@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from enc.inventory.connect import COMMAND_TIMEOUT, SERVICE_TIMEOUT, connect
+from enc.inventory.counts import Counts
 from enc.inventory.droughts import Droughts
 from enc.inventory.errors import (
     AlreadyThereError,
@@ -80,6 +81,7 @@ class Inventory:
     droughts: Droughts
     signing: Signing
     reports: Reports
+    counts: Counts
     leases: Leases
     holds: Holds
     backoffs: Backoffs
@@ -93,19 +95,20 @@ class Inventory:
         Not roles and reports, which are other programs' to write.
         """
         nodes, launches = Nodes(redis, fence=fence), Launches(redis, fence)
-        lookups = LookUps(redis)
+        lookups, queries = LookUps(redis), Queries(redis)
         return cls(
             redis=redis,
             meta=MetaStore(redis),
             nodes=nodes,
             lookups=lookups,
-            queries=Queries(redis),
+            queries=queries,
             roles=Roles(redis),
             launches=launches,
             events=Events(redis),
             droughts=Droughts(redis, fence),
             signing=Signing(redis, nodes, launches, fence),
             reports=Reports(redis, nodes, lookups),
+            counts=Counts(redis, queries, fence),
             leases=Leases(redis),
             holds=Holds(redis, fence),
             backoffs=Backoffs(redis, fence),

@@ -10,8 +10,10 @@ from redis.exceptions import ResponseError
 
 from enc.inventory import keys
 from enc.inventory.connect import dropping_unread
-from enc.inventory.errors import CorruptError, StoreLostError, as_ours, translated
+from enc.inventory.errors import CorruptError, StoreError, StoreLostError, as_ours, translated
 
+# Of one key, or why it cannot be read.
+Hash = dict[str, str] | StoreError
 # Bounds what one round trip holds in memory, and how long Redis' other clients wait for it.
 CHUNK = 500
 
@@ -30,17 +32,35 @@ def answers(redis: Redis, commands: Sequence[Sequence[str]], about: str) -> list
 
 def hashes(redis: Redis, asked: Sequence[str]) -> Iterator[dict[str, str]]:
     """The hash at each key, empty where there is none; CorruptError names the key that is bad."""
+    for answer in readable(redis, "HGETALL", asked):
+        yield good(answer)
+
+
+def good(found: Hash) -> dict[str, str]:
+    """Raises what it cannot be read for."""
+    if isinstance(found, StoreError):
+        raise found
+    return found
+
+
+def hash_of(key: str, answer: Any) -> Hash:
+    """What a script of ours answers for a key: its fields in a row, or "wrong"."""
+    if answer == "wrong":
+        return CorruptError(key, "has a value of the wrong type")
+    return dict(zip(answer[::2], answer[1::2], strict=True))
+
+
+def readable(redis: Redis, command: str, asked: Sequence[str]) -> Iterator[Any]:
+    """What the command answers for each key, or the StoreError that says why it cannot be read."""
     for start in range(0, len(asked), CHUNK):
         chunk = asked[start : start + CHUNK]
         try:
-            found = answers(redis, [("HGETALL", key) for key in chunk], chunk[0])
+            found = answers(redis, [(command, key) for key in chunk], chunk[0])
         except CorruptError:
             # Text that is not UTF-8 ends the whole batch; one by one we learn where it is.
-            found = [_hash(redis, key) for key in chunk]
+            found = [_alone(redis, command, key) for key in chunk]
         for key, answer in zip(chunk, found, strict=True):
-            if isinstance(answer, ResponseError):
-                raise as_ours(answer, key) from answer
-            yield answer
+            yield as_ours(answer, key) if isinstance(answer, ResponseError) else answer
 
 
 def check_begun(redis: Redis) -> None:
@@ -53,6 +73,8 @@ def check_begun(redis: Redis) -> None:
             raise StoreLostError
 
 
-def _hash(redis: Redis, key: str) -> Any:
-    with translated(key):
-        return redis.hgetall(key)
+def _alone(redis: Redis, command: str, key: str) -> Any:
+    try:
+        return answers(redis, [(command, key)], key)[0]
+    except CorruptError as error:
+        return error

@@ -82,6 +82,13 @@ def node_from_hash(certname: str, found: Mapping[str, str], key: str | None = No
     return _made(Node, key, {"certname": certname, **_decoded(key, known, State)})
 
 
+def count_field(found: Mapping[str, str]) -> str:
+    """Where node.lua counts a node in its role's ``fleet:<role>``; "" where it cannot."""
+    if not all(found.get(field) for field in ("role", "kind", "state")):
+        return ""
+    return f"{found['kind']}:{found['state']}:{found.get('market', 'none')}"
+
+
 def archived_from_hash(certname: str, found: Mapping[str, str]) -> ArchivedNode:
     key = keys.archive(certname)
     ended = _decoded(key, {"ended_at": found.get("ended_at", "")}, State)["ended_at"]

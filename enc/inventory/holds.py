@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
 
 from enc.inventory import keys, notes
 from enc.inventory.batch import check_begun
-from enc.inventory.errors import translated
+from enc.inventory.errors import CorruptError, translated
 from enc.inventory.events import Event
 from enc.inventory.writes import Command, Writes
-from enc.model import Backoff, Hold
+from enc.model import Backoff, Hold, HoldCause
 
 APPROVED_FOR = timedelta(hours=1)
 # Longer than the longest wait between two launches: then the next failure is a first one again.
 _BACKOFF_KEPT = timedelta(days=7)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,11 @@ class Holds:
         self._writes = Writes(redis, fence)
 
     def all(self, roles: Iterable[str]) -> dict[str, Hold]:
-        """By role; "" is the pause of all of them."""
-        found = notes.read(self._redis, {name: keys.hold(name) for name in ["", *roles]}, Hold)
+        """By role; "" is the pause of all of them. One that cannot be read holds all the same."""
+        wanted = {name: keys.hold(name) for name in ["", *roles]}
+        found, bad = notes.read(self._redis, wanted, Hold)
         check_begun(self._redis)
+        found |= {name: _unreadable(error) for name, error in bad.items()}
         # The key says whose it is: one that a person wrote need not repeat it.
         return {name: replace(hold, role=name) for name, hold in found.items()}
 
@@ -59,17 +62,21 @@ class Holds:
             approval = notes.to_text(Approval(nodes=hold.nodes, by=event.who))
             seconds = str(int(APPROVED_FOR.total_seconds()))
             commands.append(["SET", keys.approved(hold.role), approval, "EX", seconds])
+        same = [] if hold.cause is HoldCause.UNREADABLE else [self._as_it_is(key)]
+        # By what it says: a person may have written it.
+        if self.all([hold.role]).get(hold.role) != hold:
+            return False
+        return self._writes.write(commands, [told], same=same) is None
+
+    def _as_it_is(self, key: str) -> tuple[Command, str]:
         with translated(key):
             text: Any = self._redis.get(key)
-        # By what it says: a person may have written it.
-        if text is None or replace(notes.from_text(Hold, key, text), role=hold.role) != hold:
-            return False
-        same: tuple[Command, str] = (["GET", key], text)
-        return self._writes.write(commands, [told], same=[same]) is None
+        return ["GET", key], text or ""
 
     def approvals(self, roles: Iterable[str]) -> dict[str, Approval]:
+        """Without those that cannot be read: nobody has approved what nobody can name."""
         wanted = {name: keys.approved(name) for name in roles}
-        return notes.read(self._redis, wanted, Approval)
+        return notes.read(self._redis, wanted, Approval)[0]
 
 
 class Backoffs:
@@ -80,7 +87,8 @@ class Backoffs:
         self._writes = Writes(redis, fence)
 
     def all(self, roles: Sequence[str]) -> dict[str, Backoff]:
-        return notes.read(self._redis, {name: keys.backoff(name) for name in roles}, Backoff)
+        """Without those that cannot be read: the next failure is a first one, written over it."""
+        return notes.read(self._redis, {name: keys.backoff(name) for name in roles}, Backoff)[0]
 
     def put(self, backoff: Backoff, event: Event) -> None:
         kept = str(int(_BACKOFF_KEPT.total_seconds()))
@@ -103,24 +111,23 @@ class Suspects:
         self._writes = Writes(redis, fence)
 
     def all(self) -> dict[str, datetime]:
-        named = notes.members(self._redis, keys.SUSPECTS)
-        wanted = {name: keys.suspect(name) for name in named}
-        found = notes.read(self._redis, wanted, _Seen)
-        return {name: seen.first_seen for name, seen in found.items()}
+        """Without those that cannot be read: the next pass suspects them for the first time."""
+        return self._known(notes.members(self._redis, keys.SUSPECTS))
 
     def add(self, named: Sequence[str], at: datetime) -> None:
+        """And forget those whose time is over."""
         text = notes.to_text(_Seen(first_seen=at))
-        self._writes.write(
-            [
-                command
-                for name in named
-                for command in (
-                    ["SET", keys.suspect(name), text, "EX", "86400"],
-                    ["SADD", keys.SUSPECTS, name],
-                )
-            ],
-            [],
-        )
+        there = notes.members(self._redis, keys.SUSPECTS)
+        over = sorted({*there} - {*self._known(there), *named})
+        commands: list[Command] = [["SREM", keys.SUSPECTS, *over]] if over else []
+        for name in named:
+            commands.append(["SET", keys.suspect(name), text, "EX", "86400"])
+            commands.append(["SADD", keys.SUSPECTS, name])
+        self._writes.write(commands, [])
+
+    def _known(self, named: Sequence[str]) -> dict[str, datetime]:
+        found, _ = notes.read(self._redis, {name: keys.suspect(name) for name in named}, _Seen)
+        return {name: seen.first_seen for name, seen in found.items()}
 
     def clear(self, named: Sequence[str]) -> None:
         self._writes.write(
@@ -160,3 +167,7 @@ class Sweeps:
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
     first_seen: datetime
+
+
+def _unreadable(error: CorruptError) -> Hold:
+    return Hold(why=str(error), since=_EVER, by="?", cause=HoldCause.UNREADABLE)

@@ -10,12 +10,12 @@ from typing import Any
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import check_begun, hashes
+from enc.inventory.batch import check_begun, good, hashes, readable
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
-from enc.inventory.errors import AlreadyThereError, ConflictError, translated
+from enc.inventory.errors import AlreadyThereError, ConflictError, CorruptError, translated
 from enc.inventory.events import Event
 from enc.inventory.writes import Command, Writes, hset
-from enc.model import Attempt, Launch, LaunchState
+from enc.model import Attempt, Launch, LaunchState, SpoiltLaunch
 
 # As long as the machines that it made may be looked up in the archive.
 _KEPT = timedelta(days=400)
@@ -40,14 +40,35 @@ class Launches:
             check_begun(self._redis)
         return there
 
+    def readable(
+        self, launch_ids: Sequence[str]
+    ) -> tuple[dict[str, Launch], dict[str, SpoiltLaunch]]:
+        """Those that are there, and those that are there and damaged."""
+        launches: dict[str, Launch] = {}
+        spoilt: dict[str, SpoiltLaunch] = {}
+        found = readable(self._redis, "HGETALL", [keys.launch(name) for name in launch_ids])
+        for name, fields in zip(launch_ids, found, strict=True):
+            try:
+                if fields:
+                    launches[name] = launch_from_hash(name, good(fields))
+            except CorruptError as error:
+                role = fields.get("role", "") if isinstance(fields, dict) else ""
+                spoilt[name] = SpoiltLaunch(role=role, why=str(error))
+        if len(launches) < len(launch_ids):
+            check_begun(self._redis)
+        return launches, spoilt
+
     def opened(self) -> list[Launch]:
         """Those that are open, oldest first."""
+        found = self.many(self.opened_ids()).values()
+        return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+    def opened_ids(self) -> list[str]:
         with translated(keys.LAUNCHES_OPEN):
             names: Any = self._redis.smembers(keys.LAUNCHES_OPEN)
         if not names:
             check_begun(self._redis)
-        found = self.many(sorted(names)).values()
-        return sorted(found, key=lambda one: (one.opened_at, one.id))
+        return sorted(names)
 
     def any_since(self, time: datetime) -> bool:
         """Whether one was opened since then."""

@@ -12,11 +12,12 @@ from redis import Redis
 
 from enc.certname import check_certname
 from enc.inventory import keys
-from enc.inventory.batch import CHUNK, answers, check_begun, hashes
+from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
 from enc.inventory.codec import archived_from_hash, node_from_hash
 from enc.inventory.errors import (
     AlreadyThereError,
     ConflictError,
+    CorruptError,
     NotAllRecordedError,
     StoreError,
     StoreLostError,
@@ -52,6 +53,21 @@ class Nodes:
         if len(nodes) < len(certnames):
             check_begun(self._redis)
         return nodes
+
+    def readable(self, certnames: Sequence[str]) -> tuple[dict[str, Node], dict[str, StoreError]]:
+        """Those that are there, by certname, and what is wrong with those that are damaged."""
+        nodes: dict[str, Node] = {}
+        spoilt: dict[str, StoreError] = {}
+        found = readable(self._redis, "HGETALL", [keys.node(name) for name in certnames])
+        for name, fields in zip(certnames, found, strict=True):
+            try:
+                if fields:
+                    nodes[name] = node_from_hash(name, good(fields))
+            except CorruptError as error:
+                spoilt[name] = error
+        if len(nodes) < len(certnames):
+            check_begun(self._redis)
+        return nodes, spoilt
 
     def archived(self, certname: str) -> ArchivedNode | None:
         [found] = hashes(self._redis, [keys.archive(certname)])

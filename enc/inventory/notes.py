@@ -10,22 +10,31 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
-from enc.inventory.batch import check_begun
+from enc.inventory.batch import check_begun, readable
 from enc.inventory.codec import iso, parse_iso, parsed
-from enc.inventory.errors import CorruptError, translated
+from enc.inventory.errors import CorruptError, StoreError, translated
 from enc.model import time_fields
 
 T = TypeVar("T")
 
 
-def read(redis: Redis, wanted: Mapping[str, str], kind: type[T]) -> dict[str, T]:
-    """What stands at the keys: ``wanted`` maps a name of the caller's to its key."""
-    if not wanted:
-        return {}
-    with translated(next(iter(wanted.values()))):
-        found: Any = redis.mget(list(wanted.values()))
-    pairs = zip(wanted.items(), found, strict=True)
-    return {name: from_text(kind, key, text) for (name, key), text in pairs if text}
+def read(
+    redis: Redis, wanted: Mapping[str, str], kind: type[T]
+) -> tuple[dict[str, T], dict[str, CorruptError]]:
+    """What stands at the keys, and where something stands that is none of ours.
+
+    ``wanted`` maps a name of the caller's to its key.
+    """
+    good: dict[str, T] = {}
+    bad: dict[str, CorruptError] = {}
+    found = readable(redis, "GET", list(wanted.values()))
+    for (name, key), text in zip(wanted.items(), found, strict=True):
+        try:
+            if text is not None:
+                good[name] = from_text(kind, key, _whole(text))
+        except CorruptError as error:
+            bad[name] = error
+    return good, bad
 
 
 def members(redis: Redis, key: str) -> list[str]:
@@ -41,6 +50,12 @@ def to_text(value: Any) -> str:
     said = {f.name: getattr(value, f.name) for f in fields(value)}
     plain = {n: iso(v) if isinstance(v, datetime) else v for n, v in said.items()}
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole(answer: Any) -> str:
+    if isinstance(answer, StoreError):
+        raise answer
+    return str(answer)
 
 
 def from_text(kind: type[T], key: str, text: str) -> T:

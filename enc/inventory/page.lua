@@ -5,7 +5,8 @@
 -- (both empty at the beginning); how many members to look at; how many nodes to find at most; a
 -- prefix of certname, name or address ("" for any).
 -- Answers {"ok", score, certname, {certname, score, {field, text, ...}}, ...}, where the place is
--- that of the last member looked at and empty at the end; {"lost"}; or {"wrong", key}.
+-- that of the last member looked at and empty at the end, and "wrong" stands in place of the fields
+-- of a key that holds no hash; {"lost"}; or {"wrong", key}.
 
 local after_score, after_name, prefix = ARGV[1], ARGV[2], ARGV[5]
 local look, want = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -57,8 +58,9 @@ while seen < #members and #found < want do
   seen = seen + 2
   local key = 'node:' .. name
   local kind = redis.call('TYPE', key).ok
-  if kind ~= 'none' and kind ~= 'hash' then return { 'wrong', key } end
-  if kind == 'hash' and in_all_others(name) and is_asked_for(name, key) then
+  if kind ~= 'none' and kind ~= 'hash' then
+    found[#found + 1] = { name, score, 'wrong' }
+  elseif kind == 'hash' and in_all_others(name) and is_asked_for(name, key) then
     found[#found + 1] = { name, score, redis.call('HGETALL', key) }
   end
 end

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,8 +15,8 @@ from redis import Redis
 
 from enc.certname import is_certname
 from enc.inventory import keys
-from enc.inventory.batch import CHUNK, check_begun, hashes
-from enc.inventory.codec import node_from_hash
+from enc.inventory.batch import CHUNK, Hash, check_begun, good, hash_of, hashes, readable
+from enc.inventory.codec import count_field, node_from_hash
 from enc.inventory.errors import (
     BadCursorError,
     CorruptError,
@@ -72,6 +73,21 @@ class _Place(NamedTuple):
 _BEGINNING = _Place("", "")
 
 
+_ALL = Query()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Everything:
+    """Nodes by certname, what is wrong with those whose hash is none of a node, and the counts.
+
+    ``counts`` is what ``fleet:<role>`` should say by these, damaged ones with it.
+    """
+
+    nodes: dict[str, Node]
+    spoilt: dict[str, StoreError]
+    counts: Mapping[str, Mapping[str, int]]
+
+
 class Queries:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -109,31 +125,33 @@ class Queries:
         for node, _ in self._walk(query, _BEGINNING, CHUNK):
             yield node
 
-    def every_readable(self) -> tuple[dict[str, Node], dict[str, CorruptError]]:
-        """All nodes by certname, and what is wrong with those whose hash is none of a node."""
-        nodes: dict[str, Node] = {}
-        spoilt: dict[str, CorruptError] = {}
-        for certname, _, fields in self._hashes(Query(), _BEGINNING, CHUNK):
-            try:
-                nodes[certname] = node_from_hash(certname, fields)
-            except CorruptError as error:
-                spoilt[certname] = error
-        return nodes, spoilt
+    def everything(self, query: Query = _ALL) -> Everything:
+        """All nodes of one role, or of all, also where some are damaged."""
+        try:
+            return _everything((name, h) for name, _, h in self._hashes(query, _BEGINNING, CHUNK))
+        except CorruptError:
+            # Text that is not UTF-8 ends a whole step; one by one we learn whose it is.
+            return _everything(self._one_by_one(query))
 
     def _walk(self, query: Query, place: _Place, want: int) -> Iterator[tuple[Node, _Place]]:
         for certname, score, fields in self._hashes(query, place, want):
-            yield node_from_hash(certname, fields), _Place(score, certname)
+            yield node_from_hash(certname, good(fields)), _Place(score, certname)
 
-    def _hashes(
-        self, query: Query, place: _Place, want: int
-    ) -> Iterator[tuple[str, str, dict[str, str]]]:
+    def _hashes(self, query: Query, place: _Place, want: int) -> Iterator[tuple[str, str, Hash]]:
         """(certname, score, hash) of each."""
         while True:
             place, found = self._step(query, place, min(want, CHUNK))
             for certname, score, flat in found:
-                yield certname, score, dict(zip(flat[::2], flat[1::2], strict=True))
+                yield certname, score, hash_of(keys.node(certname), flat)
             if place == _BEGINNING:
                 return
+
+    def _one_by_one(self, query: Query) -> Iterator[tuple[str, Hash]]:
+        [index] = query.index_keys()
+        with translated(index):
+            names: Any = self._redis.zrange(index, 0, -1)
+        found = readable(self._redis, "HGETALL", [keys.node(name) for name in names])
+        yield from ((name, fields) for name, fields in zip(names, found, strict=True) if fields)
 
     def _step(self, query: Query, place: _Place, want: int) -> tuple[_Place, Sequence[Any]]:
         """Up to ``want`` nodes behind the place, and where the walk goes on."""
@@ -160,6 +178,20 @@ class Queries:
             names: Any = self._redis.zrange(index, 0, -1)
         for _ in hashes(self._redis, [keys.node(name) for name in names]):
             pass
+
+
+def _everything(found: Iterable[tuple[str, Hash]]) -> Everything:
+    nodes: dict[str, Node] = {}
+    spoilt: dict[str, StoreError] = {}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for certname, fields in found:
+        try:
+            nodes[certname] = node_from_hash(certname, good(fields))
+        except CorruptError as error:
+            spoilt[certname] = error
+        if isinstance(fields, dict) and (field := count_field(fields)):
+            counts[fields["role"]][field] += 1
+    return Everything(nodes=nodes, spoilt=spoilt, counts=counts)
 
 
 def _encode(place: _Place) -> str:

@@ -1,5 +1,5 @@
--- Every role as of one moment. Answers {"ok", roles_rev, {name, {field, text, ...}}, ...}, {"lost"}
--- or {"wrong", key}.
+-- Every role as of one moment. Answers {"ok", roles_rev, {name, {field, text, ...}}, ...}, where
+-- "wrong" stands in place of the fields of a key that holds no hash; {"lost"}; or {"wrong", key}.
 
 local function type_of(key) return redis.call('TYPE', key).ok end
 
@@ -12,7 +12,7 @@ local answer = { 'ok', redis.call('HGET', 'meta', 'roles_rev') or '' }
 for _, name in ipairs(redis.call('SMEMBERS', 'roles')) do
   local key = 'role:' .. name
   local kind = type_of(key)
-  if kind ~= 'none' and kind ~= 'hash' then return { 'wrong', key } end
-  answer[#answer + 1] = { name, redis.call('HGETALL', key) }
+  local is_wrong = kind ~= 'none' and kind ~= 'hash'
+  answer[#answer + 1] = { name, is_wrong and 'wrong' or redis.call('HGETALL', key) }
 end
 return answer

@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import check_begun, hashes
+from enc.inventory.batch import Hash, check_begun, good, hash_of, hashes, readable
 from enc.inventory.codec import role_from_hash, role_to_hash, whole
 from enc.inventory.errors import (
     ConflictError,
@@ -66,6 +66,27 @@ class Roles:
         _, found = self._stored()
         return {name: role_from_hash(name, found[name]) for name in sorted(found) if found[name]}
 
+    def readable(self) -> tuple[dict[str, Role], dict[str, StoreError]]:
+        """Every role by name, and what is wrong with those that are damaged."""
+        roles: dict[str, Role] = {}
+        spoilt: dict[str, StoreError] = {}
+        for name, fields in sorted(self._raw().items()):
+            try:
+                if fields:
+                    roles[name] = role_from_hash(name, good(fields))
+            except CorruptError as error:
+                spoilt[name] = error
+        return roles, spoilt
+
+    def _raw(self) -> dict[str, Hash]:
+        try:
+            return self._answered()[1]
+        except CorruptError:
+            # Text that is not UTF-8 ends the whole answer; one by one we learn whose it is.
+            names = self.names()
+            found = readable(self._redis, "HGETALL", [keys.role(name) for name in names])
+            return dict(zip(names, found, strict=True))
+
     def counts(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """Per role, how many nodes per ``kind:state:market``."""
         found = list(hashes(self._redis, [keys.fleet(name) for name in names]))
@@ -90,14 +111,18 @@ class Roles:
     def _stored(self) -> tuple[str, dict[str, dict[str, str]]]:
         """``roles_rev`` as text and each role's hash."""
         try:
-            answer = self._read_all.run([])
+            rev, found = self._answered()
         except CorruptError:
             # Some text in the answer is not UTF-8: one by one we learn whose.
             list(hashes(self._redis, [keys.role(name) for name in self.names()]))
             raise
+        return rev, {name: good(fields) for name, fields in found.items()}
+
+    def _answered(self) -> tuple[str, dict[str, Hash]]:
+        answer = self._read_all.run([])
         match answer:
             case ["ok", rev, *found]:
-                return rev, {name: dict(zip(h[::2], h[1::2], strict=True)) for name, h in found}
+                return rev, {name: hash_of(keys.role(name), fields) for name, fields in found}
             case ["lost"]:
                 raise StoreLostError
             case ["wrong", key]:

@@ -12,10 +12,12 @@ local TYPES = { HSET = 'hash', HDEL = 'hash', HGET = 'hash', ZADD = 'zset', ZCAR
   RPUSHX = 'list', LTRIM = 'list', GET = 'string' }
 
 local function wrong_key(commands)
+  local deleted = {}
   for _, arguments in ipairs(commands) do
     local wanted, key = TYPES[arguments[1]], arguments[2]
-    local found = redis.call('TYPE', key).ok
+    local found = deleted[key] and 'none' or redis.call('TYPE', key).ok
     if wanted and found ~= 'none' and found ~= wanted then return key end
+    if arguments[1] == 'DEL' then deleted[key] = true end
   end
 end
 

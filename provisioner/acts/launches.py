@@ -28,7 +28,7 @@ from provisioner.launch import Order, asked, ground_request, intended, prepare, 
 from provisioner.parallel import at_once
 from provisioner.patience import patiently
 from provisioner.ports import CloudError, Ground
-from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+from provisioner.rolesfile.spec import RoleSpec
 
 
 class _LeftError(Exception):
@@ -66,7 +66,7 @@ def _guarded(action: Action, act: Callable[[], str]) -> Done:
         return left(action, str(why))
     except (StoreUnavailableError, StoreLostError, LeaseLostError):
         raise
-    except (CloudError, StoreError, BootstrapError, StoredRoleError, _RefusedError) as error:
+    except (CloudError, StoreError, BootstrapError, _RefusedError, ValueError) as error:
         return failed(action, error)
 
 
@@ -104,8 +104,11 @@ def _wanted(context: Context, role: str, world: World) -> int:
     """Nodes and open wants, as the store counts them now."""
     counts = context.inventory.roles.counts([role])[role]
     there = sum(n for key, n in counts.items() if _is_wanted(key, world))
-    opened = context.inventory.launches.opened()
-    fleet = [one for one in opened if one.role == role and one.kind is Kind.FLEET]
+    store = context.inventory.launches
+    opened, spoilt = store.readable(store.opened_ids())
+    if any(one.role in ("", role) for one in spoilt.values()):
+        raise _LeftError("a launch cannot be read, and what it wants is not known")
+    fleet = [one for one in opened.values() if one.role == role and one.kind is Kind.FLEET]
     return there + sum(max(one.want - one.got, 0) for one in fleet)
 
 

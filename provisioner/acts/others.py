@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from provisioner.acts.done import Came, Done, failed, left
 from provisioner.context import Context
-from provisioner.domain.actions import BackOff, Forgive, Resume, Sign, Stop, Suspect, Trust
+from provisioner.domain.actions import BackOff, Forgive, Recount, Resume, Sign, Stop, Suspect, Trust
 from provisioner.domain.world import World
 from provisioner.ledger import advised
 from provisioner.ports import PuppetError
@@ -40,6 +40,16 @@ def count(context: Context, actions: Sequence[BackOff | Forgive], _: World) -> l
         what = "backing off" if isinstance(one, BackOff) else "failures forgotten"
         context.inventory.backoffs.put(one.backoff, context.event(what, why=one.reason))
     return [Done(action=one) for one in actions]
+
+
+def recount(context: Context, actions: Sequence[Recount], _: World) -> list[Done]:
+    """Not what was changed while we counted: the next pass counts again."""
+    done = []
+    for one in actions:
+        event = context.event("recounted", role=one.name, why=one.reason)
+        right = context.inventory.counts.put_right(one.name, event)
+        done.append(Done(action=one) if right else left(one, "it was changed meanwhile"))
+    return done
 
 
 def suspect(context: Context, actions: Sequence[Suspect], _: World) -> list[Done]:

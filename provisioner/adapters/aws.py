@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from copy import copy
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from threading import Lock
@@ -69,9 +70,16 @@ class Calls:
 
     def __init__(self, clients: ClientFactory, clock: Clock) -> None:
         self._new_client, self._clock = clients, clock
+        self._check: Callable[[], None] = lambda: None
         self._clients: dict[tuple[str, str], Any] = {}
         self._skews: dict[str, timedelta] = {}
         self._lock = Lock()
+
+    def guarded(self, check: Callable[[], None]) -> Calls:
+        """The same calls, with what ``check`` raises in place of any request that is sent then."""
+        found = copy(self)
+        found._check = check  # noqa: SLF001 - of its own class
+        return found
 
     def once(self, region: str, action: str, **parameters: Any) -> Mapping[str, Any]:
         """Of EC2, and work: without an answer it is UNKNOWN_OUTCOME."""
@@ -103,6 +111,7 @@ class Calls:
     def _call(
         self, region: str, service: str, action: str, parameters: Mapping[str, Any], *, doing: bool
     ) -> Mapping[str, Any]:
+        self._check()
         with translated(service, action, region, doing=doing):
             client = self._client(service, region)
             answer: Mapping[str, Any] = getattr(client, _method(action))(**parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -38,6 +39,11 @@ class Ec2Cloud:
 
     def __init__(self, clients: ClientFactory, clock: Clock, page: int = PAGE) -> None:
         self._calls, self._page = Calls(clients, clock), page
+
+    def guarded(self, check: Callable[[], None]) -> Ec2Cloud:
+        found = copy(self)
+        found._calls = self._calls.guarded(check)  # noqa: SLF001 - of its own class
+        return found
 
     def account(self) -> str:
         said = self._calls.repeated("", "GetCallerIdentity", service="sts")

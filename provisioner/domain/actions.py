@@ -63,6 +63,22 @@ class Write(_OfNode):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recount(Action):
+    """Count a role's nodes anew: second looks go by these counts."""
+
+    name: str
+    verb = "recount"
+
+    @property
+    def target(self) -> str:
+        return self.name
+
+    @property
+    def role(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drain(_OfNode):
     """Out of DNS and discovery; it is replaced, or one too many.
 

@@ -11,15 +11,18 @@ from provisioner.domain import actions as do
 from provisioner.domain import suspicions
 from provisioner.domain.actions import Action, Plan
 from provisioner.domain.failures import failures
-from provisioner.domain.fleet import decide_fleet, fleet_of
+from provisioner.domain.filling import decide_fleet
+from provisioner.domain.fleet import fleet_of
 from provisioner.domain.lives import Reports, life
 from provisioner.domain.newcomers import Newcomers, newcomers
 from provisioner.domain.openlaunches import judge, missing_of
 from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
+from provisioner.domain.saying import stopped_by
 from provisioner.domain.world import KnownRole, Region, World, launched_by_us
 
 # Facts first; then what gets machines and certificates out of the way; what costs money last.
 _ORDER: tuple[type[Action], ...] = (
+    do.Recount,
     do.Adopt,
     do.Write,
     do.Resume,
@@ -38,6 +41,7 @@ _ORDER: tuple[type[Action], ...] = (
     do.End,
 )
 _NAMED = 5
+_MISCOUNTED = "its counts are not those of its nodes"
 
 
 def decide(world: World) -> Plan:
@@ -57,6 +61,7 @@ def decide(world: World) -> Plan:
     sweeps, templates = _sweeps(world, closing)
     every = [*news.actions, *lives, *launches, *fleets, *sweeps, *_signing(world, nodes)]
     every += _trust(world, news, templates)
+    every += [do.Recount(name=n, reason=_MISCOUNTED) for n in sorted(world.miscounted)]
     ordered = sorted(every, key=lambda one: (_ORDER.index(type(one)), one.role, one.target))
     return Plan(actions=tuple(ordered), notes=(*_warnings(world, news), *notes))
 
@@ -165,6 +170,8 @@ def _sweeps(world: World, closing: set[str]) -> tuple[list[Action], set[str]]:
     for region in world.regions.values():
         for name, launch_id in region.templates or ():
             launch = world.launches.get(launch_id)
+            if launch_id in world.spoilt_launches:
+                continue
             if launch is None:
                 found += _unknown_template(world, region, name, suspected)
             elif launch.state is not LaunchState.OPEN and launch_id not in closing:
@@ -225,18 +232,24 @@ def _warnings(world: World, news: Newcomers) -> Iterator[str]:
         yield f"nothing is signed, cleaned or archived: {world.ca_error}"
     if world.paused:
         hold = world.paused
-        since = f"{hold.since:%Y-%m-%d %H:%M} UTC"
-        yield f"paused since {since} by {hold.by}: {hold.why}; 'provisioner resume' goes on"
+        yield f"paused {stopped_by(hold)}; 'provisioner resume' goes on"
+    yield from _roles_gone(world)
+    yield from _left_alone(world, news)
+    yield from _waiting_for_the_ca(world)
+
+
+def _left_alone(world: World, news: Newcomers) -> Iterator[str]:
     for name, why in sorted({**world.unreadable, **world.unreadable_roles}.items()):
         yield f"{name} is left alone: {why}"
+    for name, spoilt in sorted(world.spoilt_launches.items()):
+        whose = f"for {spoilt.role}" if spoilt.role else "at all, as it may be of any role"
+        yield f"launch {name} is left alone, and nothing is launched {whose}: {spoilt.why}"
     for node in world.nodes.values():
         if why := damaged(node):
             yield f"{node.certname} is left alone: {why}"
-    yield from _roles_gone(world)
     yield from news.strange[:_NAMED]
     if len(news.strange) > _NAMED:
         yield f"{len(news.strange) - _NAMED} more machines are left alone, too"
-    yield from _waiting_for_the_ca(world)
 
 
 def _roles_gone(world: World) -> Iterator[str]:

@@ -72,7 +72,11 @@ def _unrecorded(world: World, region: Region) -> Iterator[Instance]:
 def _not_ours(world: World, instance: Instance) -> str:
     if instance.tags.get(SITE_TAG) != world.site:
         return f"its {SITE_TAG} is not {world.site}"
-    return not_ours(instance.tags)
+    if why := not_ours(instance.tags):
+        return why
+    launch = instance.tags[LAUNCH_TAG]
+    spoilt = world.spoilt_launches.get(launch)
+    return f"its launch {launch} cannot be read" if spoilt else ""
 
 
 def _orphan(world: World, instance: Instance, adopting: Counter[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from enc.model import Backoff, Hold, Kind, Launch, Node, Role, State
+from enc.model import Backoff, Hold, Kind, Launch, Node, Role, SpoiltLaunch, State
 from provisioner.notices import Warned
 from provisioner.ports import Instance
 from provisioner.rolesfile.spec import RoleSpec
@@ -66,7 +66,8 @@ class World:
     are lately used up. ``requests``: whose certificate requests wait; None where there is no CA, or
     ``ca_error`` says why it said nothing.
     ``unreadable``: certnames whose records are damaged, and how: they are there, and left alone.
-    So are ``unreadable_roles``, which are not among ``roles``.
+    So are ``unreadable_roles``, which are not among ``roles``, and ``spoilt_launches``, which are
+    not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
     """
 
     now: datetime
@@ -87,6 +88,8 @@ class World:
     untimed: str = ""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     unreadable_roles: Mapping[str, str] = field(default_factory=dict)
+    spoilt_launches: Mapping[str, SpoiltLaunch] = field(default_factory=dict)
+    miscounted: frozenset[str] = frozenset()
     ca_error: str = ""
     spans: Spans = field(default_factory=Spans)
     rules: Rules = field(default_factory=Rules)

@@ -1,9 +1,10 @@
 """Runs one command's work in a process of its own that kills itself at a call of its choice.
 
-    python -m tests.region_ring.dying NUMBER before|after launch|burst|retire|converge [NODE]
+    python -m tests.region_ring.dying NUMBER before|after|asleep COMMAND [NODE]
 
-NUMBER counts the calls to EC2, Redis, the CA and PuppetDB from 1; 0 never dies. How many there
-were is printed. All is real but the moment of death.
+COMMAND is launch, burst, retire or converge. NUMBER counts the calls to EC2, Redis, the CA and
+PuppetDB from 1; 0 never dies. ``asleep`` stops before the call until it is woken.
+How many calls there were is printed, with each of their names. All is real but the moment.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from provisioner.launch import Order, launch
 from provisioner.retire import retire
 from provisioner.rolesfile.spec import RoleSpec
 from provisioner.settings import Settings
-from tests.service.crash import Fate, mortal
+from tests.service.crash import Fate, Sleeper, mortal
 
 ROLE = "solid"
 
@@ -35,10 +36,16 @@ class Killed(Fate):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def fell_asleep() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def main(number: str, when: str, command: str, *names: str) -> None:
     settings = Settings.read(os.environ)
     store = wiring.begun_inventory(settings)
-    fate = Killed(int(number), after=when == "after")
+    fate: Fate = Killed(int(number), after=when == "after")
+    if when == "asleep":
+        fate = Sleeper(int(number), meanwhile=fell_asleep)
     plain = wiring.context(settings, store, PlainReporter(lambda: 0.0), nullcontext)
     context = mortal(plain, fate)
     match command:
@@ -51,7 +58,7 @@ def main(number: str, when: str, command: str, *names: str) -> None:
             retire(context, nodes, drain=lambda _: timedelta(0), why="retired by a test")
         case _:
             converge(context, Wish())
-    print(len(fate.calls))
+    print(*fate.calls, len(fate.calls))
 
 
 def order(context: Context, kind: Kind, ttl: timedelta | None) -> Order:

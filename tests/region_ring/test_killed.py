@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -95,6 +97,47 @@ def killed(operator: Operator, command: str, number: int) -> None:
         passed(operator)
     is_whole(operator, where)
     assert before - set(operator.machines()) <= set(names), where
+
+
+def test_two_at_once_of_which_one_sleeps_past_its_lease_make_nothing_twice(
+    operators: Operators,
+) -> None:
+    """Stopped just before a request, after it was made sure of that the lease is ours."""
+    operator = operators.new()
+    arranged(operator, "converge")
+    calls = dying(operator, "0", "before", "converge").stdout.split()[:-1]
+    there = [number for number, name in enumerate(calls, 1) if name.startswith("ec2.")]
+    work = [n for n in there if calls[n - 1] in ("ec2.create_fleet", "ec2.create_template")]
+    assert len(work) >= 2, calls
+    made = [(operators.new(), number) for number in sorted({*there[::4], *work})]
+    at_once(lambda one: slept(*one), made)
+
+
+def slept(operator: Operator, number: int) -> None:
+    arranged(operator, "converge")
+    words = ("-m", "tests.region_ring.dying", str(number), "asleep", "converge")
+    sleeper = subprocess.Popen(
+        [sys.executable, *words],
+        env={**operator.env, **SPANS, "ROLECALL_SPAN_LEASE": "2s"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        _, how = os.waitpid(sleeper.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(how), (number, how)
+        sleep(2.1)
+        passed(operator)
+        sleeper.send_signal(signal.SIGCONT)
+        said, _ = sleeper.communicate(timeout=PATIENCE_S)
+    finally:
+        sleeper.kill()
+    assert "LeaseLostError" in said or sleeper.returncode == 0, (number, said)
+    for _ in range(2):
+        sleep(1.1)
+        passed(operator)
+    is_whole(operator, f"asleep in call {number}")
+    assert len(operator.machines()) == FLEET["size"], number
 
 
 def is_whole(operator: Operator, where: str) -> None:

@@ -71,6 +71,9 @@ class Mortal:
     port: Any
     fate: Fate
 
+    def guarded(self, check: Callable[[], None]) -> Mortal:
+        return replace(self, port=self.port.guarded(check))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         found = getattr(self.port, name)
         if name in _SILENT:

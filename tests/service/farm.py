@@ -76,7 +76,7 @@ class Farm:
                 self.store.nodes.change(node, told, **fields)
 
     def nodes(self, *states: State) -> list[Node]:
-        found, _ = self.store.queries.every_readable()
+        found = self.store.queries.everything().nodes
         return [node for node in found.values() if not states or node.state in states]
 
     def ready(self) -> list[str]:

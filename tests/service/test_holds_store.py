@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from enc.inventory import CorruptError, Inventory, StoreLostError
+from enc.inventory import Inventory, StoreLostError
 from enc.model import Backoff, Hold, HoldCause
 from tests.builders import event
 from tests.conftest import on_both_redis
@@ -69,10 +69,44 @@ def test_a_lost_store_holds_nothing_and_says_so(new_store: Inventory) -> None:
 
 
 @pytest.mark.parametrize("text", ["none", "[]", '{"why": 1}', '{"why": "x", "since": "now"}'])
-def test_a_hold_that_is_none_is_named(inventory: Inventory, redis: Redis, text: str) -> None:
+def test_a_hold_that_is_none_holds_and_can_be_lifted(
+    inventory: Inventory, redis: Redis, text: str
+) -> None:
     redis.set("hold:web", text)
-    with pytest.raises(CorruptError, match="hold:web"):
-        inventory.holds.all(["web"])
+    hold = inventory.holds.all(["web", "db"])["web"]
+    assert (hold.cause, "hold:web" in hold.why) == (HoldCause.UNREADABLE, True)
+    assert inventory.holds.lift(hold, event())
+    assert inventory.holds.all(["web"]) == {}
+
+
+def test_a_hold_that_is_no_text_holds_and_can_be_lifted(inventory: Inventory, redis: Redis) -> None:
+    redis.hset("hold:web", "a", "b")
+    redis.set("pause", b"\xff")
+    held = inventory.holds.all(["web"])
+    assert {name: hold.cause for name, hold in held.items()} == {
+        "": HoldCause.UNREADABLE,
+        "web": HoldCause.UNREADABLE,
+    }
+    assert all(inventory.holds.lift(hold, event()) for hold in held.values())
+    assert inventory.holds.all(["web"]) == {}
+
+
+def test_other_notes_that_are_none_are_as_if_they_were_not_there(
+    inventory: Inventory, redis: Redis
+) -> None:
+    for key in ("approved:web", "backoff:web", "suspect:absent:i-0a"):
+        redis.set(key, "{")
+    redis.sadd("suspects", "absent:i-0a")
+    assert inventory.holds.approvals(["web"]) == {}
+    assert inventory.backoffs.all(["web"]) == {}
+    assert inventory.suspects.all() == {}
+
+
+def test_suspicions_whose_time_is_over_are_forgotten(inventory: Inventory, redis: Redis) -> None:
+    inventory.suspects.add(["absent:i-0a", "absent:i-0b"], START)
+    redis.delete("suspect:absent:i-0a")
+    inventory.suspects.add(["absent:i-0c"], START)
+    assert redis.smembers("suspects") == {"absent:i-0b", "absent:i-0c"}
 
 
 def test_a_backoff_is_read_as_it_was_put(inventory: Inventory) -> None:

@@ -147,6 +147,9 @@ def converge_at_work(store: Inventory) -> None:
     under.suspects.add([f"absent:{NODE}"], START)
     assert under.suspects.all() == {f"absent:{NODE}": START}
     under.suspects.clear([f"absent:{NODE}"])
+    assert not under.counts.put_right("web", event("recounted"))
+    store.redis.delete("fleet:web")
+    assert under.counts.put_right("web", event("recounted"))
     under.sweeps.note(["us-east-1"], timedelta(hours=1))
     assert under.sweeps.done()
     store.leases.renew(lease, timedelta(seconds=60))

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from enc.model import Hold, HoldCause, Kind, LaunchState, Market, Node, State
+from enc.model import Hold, HoldCause, Kind, LaunchState, Market, Node, SpoiltLaunch, State
 from provisioner.domain import actions as do
 from provisioner.domain.actions import Action
 from provisioner.domain.deciding import decide
 from provisioner.domain.rotation import spread
-from provisioner.domain.world import Rules, World
+from provisioner.domain.world import Region, Rules, World
 from provisioner.notices import Warned
 from provisioner.ports import InstanceState
 from tests.builders import foreign
@@ -136,9 +136,18 @@ def test_a_cut_of_more_than_a_third_stops_and_a_smaller_one_drains(
     size: int, ready: int, stops: bool
 ) -> None:
     nodes = [of_fleet(number) for number in range(1, ready + 1)]
-    seen = world(nodes, roles=[known(size=size)])
+    seen = world(nodes, roles=[known(size=size, applied_at=NOW)])
     assert bool(found(seen, do.Stop)) is stops
     assert bool(found(seen, do.Drain)) is not stops
+
+
+@pytest.mark.parametrize(("surge", "stops"), [(4, False), (1, True)])
+def test_what_we_launched_beyond_the_size_ourselves_is_no_cut(surge: int, stops: bool) -> None:
+    """The windows have closed, or those to be replaced were held: nothing is due any more."""
+    nodes = [of_fleet(number) for number in range(1, 6)]
+    seen = world(nodes, roles=[known(size=1, surge=surge)])
+    assert bool(found(seen, do.Stop)) is stops
+    assert len(found(seen, do.Drain)) == (0 if stops else 4)
 
 
 def test_what_was_approved_and_what_is_forced_is_done() -> None:
@@ -156,6 +165,63 @@ def test_the_breakers_hold_stops_ends_but_not_filling() -> None:
     assert open_.count == 2
     paused = replace(hold, cause=HoldCause.ASKED)
     assert found(world([old(1)], holds={"web": paused}), do.Open) == []
+
+
+# What is not done, and why.
+
+
+def test_a_node_that_is_to_be_replaced_and_held_is_told() -> None:
+    node = replace(of_fleet(1), replace_because="asked for by alice", held="core dump")
+    [note] = decide(world([node, *three()[1:]])).notes
+    assert f"{node.certname} is to be replaced, and held: core dump; 'provisioner unhold" in note
+
+
+def test_a_node_whose_role_has_no_size_is_not_replaced_and_that_is_told() -> None:
+    node = replace(of_fleet(1), replace_because="asked for by alice")
+    seen = world([node], roles=[known(size=None)])
+    assert decide(seen).actions == ()
+    assert f"{node.certname} is to be replaced, and web has no size" in decide(seen).notes[0]
+
+
+def test_a_role_that_moved_out_of_a_region_that_is_dead_says_what_it_waits_for() -> None:
+    there = [replace(node, region="eu-west-1") for node in three()]
+    seen = world(there, instances=[])
+    dead = Region(name="eu-west-1", error="it is away")
+    seen = replace(seen, regions={**seen.regions, "eu-west-1": dead})
+    assert found(seen, do.Open) == []
+    [told] = [note for note in decide(seen).notes if note.startswith("web")]
+    assert "3 of its nodes are in region eu-west-1, which cannot be read" in told
+
+
+def test_a_launch_that_cannot_be_read_keeps_its_role_from_launching_and_no_other() -> None:
+    seen = world(roles=[known(), known("db")])
+    for role, filled in (("web", ["3 x db"]), ("", [])):
+        spoilt = {LAUNCH: SpoiltLaunch(role=role, why="lacks want")}
+        now = replace(seen, spoilt_launches=spoilt)
+        assert targets(now, do.Open) == filled
+        assert any(LAUNCH in note and "lacks want" in note for note in decide(now).notes)
+
+
+def test_the_machine_of_a_launch_that_cannot_be_read_is_left_alone() -> None:
+    node = of_fleet(1)
+    seen = world(instances=[machine(node)], now=START + DAY)
+    seen = replace(seen, spoilt_launches={LAUNCH: SpoiltLaunch(role="web", why="lacks want")})
+    assert (found(seen, do.Adopt), found(seen, do.EndOrphan), found(seen, do.Suspect)) == ([],) * 3
+
+
+def test_a_machine_whose_record_cannot_be_read_is_wanted() -> None:
+    nodes = three()
+    seen = world(nodes)
+    spoilt = {nodes[0].certname: "has state = 'x'"}
+    rest = {node.certname: node for node in nodes[1:]}
+    assert found(replace(seen, nodes=rest, unreadable=spoilt), do.Open) == []
+    gone = world(nodes[1:]).regions
+    assert len(found(replace(seen, nodes=rest, unreadable=spoilt, regions=gone), do.Open)) == 1
+
+
+def test_roles_whose_counts_are_wrong_are_counted_first() -> None:
+    seen = replace(world(three()[:1]), miscounted=frozenset({"web"}))
+    assert isinstance(decide(seen).actions[0], do.Recount)
 
 
 # What EC2 says.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from enc.inventory import LeaseLostError
 from provisioner.adapters.aws import client_factory
 from provisioner.adapters.ec2 import Ec2Cloud
 from provisioner.ports import CloudError, FleetAnswer, Trouble
@@ -123,3 +124,23 @@ def test_a_region_that_cannot_be_is_an_error_of_ours(
         cloud.instances(region_name, "default")
 
     assert trouble(caught) is Trouble.MALFORMED
+
+
+@pytest.mark.parametrize(("count", "tries", "ended"), [(3, 1, 0), (205, 0, 200)])
+def test_who_loses_the_lease_between_two_requests_sends_no_further_one(
+    stage: OverHttp, region: Region, count: int, tries: int, ended: int
+) -> None:
+    machines = launched(stage, count=count)
+    region.fault("TerminateInstances", "RequestLimitExceeded", times=tries)
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            raise LeaseLostError
+
+    with pytest.raises(LeaseLostError):
+        stage.cloud.guarded(check).terminate(REGION, sorted(machines))
+
+    alive = [machine for machine in listed(stage) if machine.alive]
+    assert len(alive) == count - ended
