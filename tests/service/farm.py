@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +52,12 @@ class Farm:
 
     def converge(self, *roles: str) -> Pass:
         return converge(self.bench.context, Wish(roles=frozenset(roles), rules=self.rules))
+
+    def prune(self) -> None:
+        self.rules = replace(self.rules, prune=True)
+
+    def force(self) -> None:
+        self.rules = replace(self.rules, force=True)
 
     def plan(self) -> Plan:
         return plan(self.bench.context, Wish(rules=self.rules))[1]
