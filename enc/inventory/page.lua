@@ -4,9 +4,10 @@
 -- KEYS: the indexes that all must hold the node. ARGV: score and certname behind which to go on
 -- (both empty at the beginning); how many members to look at; how many nodes to find at most; a
 -- prefix of certname, name or address ("" for any).
--- Answers {"ok", score, certname, {certname, score, {field, text, ...}}, ...}, where the place is
--- that of the last member looked at and empty at the end, and "wrong" stands in place of the fields
--- of a key that holds no hash; {"lost"}; or {"wrong", key}.
+-- Answers {"ok", score, certname, JSON of {{certname, score, {field, text, ...}}, ...}}, where the
+-- place is that of the last member looked at and empty at the end, and "wrong" stands in place of
+-- the fields of a key that holds no hash; {"lost"}; or {"wrong", key}.
+-- One text, because a client that is written in Python takes far longer over many small ones.
 
 local after_score, after_name, prefix = ARGV[1], ARGV[2], ARGV[5]
 local look, want = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -66,5 +67,7 @@ while seen < #members and #found < want do
 end
 
 local at_end = seen == #members and #members < 2 * look
-if at_end then return { 'ok', '', '', unpack(found) } end
-return { 'ok', members[seen], members[seen - 1], unpack(found) }
+-- Lua has no empty list: cjson would write an empty object.
+local text = #found == 0 and '[]' or cjson.encode(found)
+if at_end then return { 'ok', '', '', text } end
+return { 'ok', members[seen], members[seen - 1], text }

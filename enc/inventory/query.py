@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -164,8 +165,8 @@ class Queries:
             self._name_the_bad(query.index_keys()[0])
             raise
         match answer:
-            case ["ok", score, certname, *found]:
-                return _Place(score, certname), found
+            case ["ok", str(score), str(certname), str(found)]:
+                return _Place(score, certname), json.loads(found)
             case ["lost"]:
                 raise StoreLostError
             case ["wrong", key]:

@@ -185,3 +185,19 @@ def test_an_index_entry_without_its_node_is_passed_over(
 ) -> None:
     redis.delete(f"node:{NAMES[3]}")
     assert len(certnames(pages(inventory, Query(), 5))) == len(fleet)
+
+
+def test_a_page_has_every_text_as_it_was_written(inventory: Inventory) -> None:
+    odd = 'a"b\\c/d\x00\x01\x1f\x7f\n\r\t é \u2028 \U0001f600 </script> [] {}'
+    born = inventory.nodes.create(node(held=odd, environment="[]", replace_because="\x7f"), event())
+    assert inventory.queries.page(Query(), limit=9).nodes == (born,)
+    every = inventory.queries.everything()
+    assert (every.nodes, every.spoilt) == ({born.certname: born}, {})
+
+
+def test_a_node_whose_text_is_not_utf_8_is_named(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    redis.hset(f"node:{NAMES[3]}", "held", b"\xff\xfe")
+    with pytest.raises(CorruptError, match=f"^node:{NAMES[3]} in Redis"):
+        inventory.queries.page(Query(), limit=100)
