@@ -10,6 +10,20 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+# Beyond these no machine lives, and sums of times would leave the calendar.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def sane(time: datetime) -> datetime:
+    """The same time in UTC. Raises ValueError without a zone, or outside the years 1970 to 2199."""
+    try:
+        found = whole_milliseconds(time)
+    except OverflowError as error:
+        raise ValueError(f"{time} is no time of a machine") from error
+    if not _EARLIEST <= found < _LATEST:
+        raise ValueError(f"{time} is no time of a machine")
+    return found
+
 
 def whole_milliseconds(time: datetime) -> datetime:
     """The same time in UTC, cut to the milliseconds that the store keeps.
@@ -209,8 +223,9 @@ class Attempt(_Timed):
 class Launch(_Timed):
     """One act of asking EC2 for machines. ``key`` is a secret: it makes the challenge passwords.
 
-    ``market`` is the one asked first. ``asked`` counts the requests that were about to be sent,
-    the last one at ``asked_at``: one that has no attempt lost its answer, or who asked died.
+    ``image`` is what the role's image was when it was opened; ``market`` is the one asked first.
+    ``asked`` counts the requests that were about to be sent, the last one at ``asked_at``: one that
+    has no attempt lost its answer, or who asked died.
     """
 
     id: str
@@ -228,6 +243,7 @@ class Launch(_Timed):
     heartbeat: datetime | None = None
     template: str = ""
     spec_hash: str = ""
+    image: str = ""
     market: Market | None = None
     asked: int = 0
     asked_at: datetime | None = None

@@ -18,9 +18,12 @@ from provisioner.domain.deciding import decide
 from provisioner.domain.world import Rules, World
 from provisioner.leasing import leased
 from provisioner.ledger import advised
-from provisioner.notices import Notice, Warned
+from provisioner.notices import Notice
 from provisioner.observe import Seen, observe
 from provisioner.ports import CloudError
+
+# A look at every region in which one could not be read is repeated sooner.
+_SOONER = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +147,10 @@ def _remember(context: Context, seen: Seen, whole: Plan, done: Sequence[Done]) -
         except CloudError as error:
             context.reporter.say(f"warning: EC2's notices cannot be deleted: {advised(error)}")
     if seen.everywhere and len(done) == len(whole.actions):
-        context.inventory.sweeps.note(sorted(seen.world.regions), context.spans.sweep)
+        regions, span = seen.world.regions, context.spans.sweep
+        if any(region.error for region in regions.values()):
+            span /= _SOONER
+        context.inventory.sweeps.note(sorted(regions), span)
 
 
 def _is_over(world: World, notice: Notice, open_: Collection[str]) -> bool:
@@ -155,6 +161,6 @@ def _is_over(world: World, notice: Notice, open_: Collection[str]) -> bool:
     name = notice.instance_id
     if name in world.nodes:
         readable = world.readable(world.nodes[name].region)
-        return notice.kind is Warned.STATE or (readable and name not in open_)
+        return readable and name not in open_
     region = world.regions.get(notice.region)
     return region is None or (not region.error and name not in region.instances)

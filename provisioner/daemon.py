@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
@@ -14,6 +15,7 @@ from provisioner.ledger import advised
 from provisioner.ports import CloudError, PuppetError
 from provisioner.settings import SettingError
 
+log = logging.getLogger(__name__)
 # Passes of several hosts, and of many sites, are not to fall on the same second.
 _SPREAD = 0.1
 
@@ -74,6 +76,11 @@ class Daemon:
             self.meter.failed(type(error).__name__)
             why = advised(error) if isinstance(error, (CloudError, PuppetError)) else str(error)
             self._tell(f"this pass failed: {why}", again=True)
+        except Exception as error:
+            # A fault of ours: a loop that is to go on for ever outlives it, and tells it each time.
+            log.exception("this pass failed")
+            self.meter.failed(type(error).__name__)
+            self._tell(f"this pass failed: {type(error).__name__}: {error}", again=True)
         else:
             self.meter.passed(came, context.clock.monotonic() - began)
             self._report(came)

@@ -83,7 +83,7 @@ def launch(context: Context, order: Order) -> Outcome:
     """
     check_account(context)
     ground = context.cloud.ground(ground_request(order.launch_spec))
-    intent = intended(context, order)
+    intent = replace(intended(context, order), image=ground.image)
     prepared = prepare(context, order, intent, ground)
     try:
         context.inventory.launches.open(intent, context.event("launch opened", why=asked(order)))
@@ -229,7 +229,7 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         region=spec.region,
         name=intent.template,
         token=intent.id,
-        image=ground.image,
+        image=intent.image or ground.image,
         security_groups=spec.security_groups,
         user_data=user_data,
         key_name=spec.key_name,
@@ -256,7 +256,7 @@ def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Ter
         state_since=intent.opened_at,
         launch=intent.id,
         region=intent.region,
-        image=ground.image,
+        image=intent.image or ground.image,
         spec_hash=order.role.spec_hash,
         expires_at=_expires(order, intent.opened_at),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from enc.inventory import Inventory, Lease, LeaseLostError, StoreError
+from enc.inventory import Inventory, Lease, LeaseLostError, StoreError, StoreUnavailableError
 from provisioner.context import Context
 from provisioner.heart import Heart
 from provisioner.ports import (
@@ -73,7 +73,7 @@ def leased(context: Context) -> Iterator[Context]:
     Raises LeaseHeldError, which names who holds it, and StoreError's kinds.
     """
     span, asked = context.spans.lease, context.clock.monotonic()
-    lease = context.inventory.leases.take(context.who, context.token(8), span)
+    lease = _taken(context, span)
     until = asked + span.total_seconds()
     holding = Holding(context.inventory, lease, context.clock, span, until)
     try:
@@ -83,6 +83,15 @@ def leased(context: Context) -> Iterator[Context]:
         # One that is not ours any more is not ours to give back.
         with suppress(StoreError):
             context.inventory.leases.give_back(lease)
+
+
+def _taken(context: Context, span: timedelta) -> Lease:
+    """Once more where the answer was lost: else our own lease would keep us away."""
+    token = context.token(8)
+    try:
+        return context.inventory.leases.take(context.who, token, span)
+    except StoreUnavailableError:
+        return context.inventory.leases.take(context.who, token, span)
 
 
 def _under(context: Context, holding: Holding) -> Context:
@@ -118,7 +127,7 @@ class LeasedCloud(_Leased):
         self._cloud = cloud.guarded(holding.check_time)
 
     def guarded(self, check: Callable[[], None]) -> Cloud:
-        return self._cloud.guarded(check)
+        return LeasedCloud(self._cloud.guarded(check), self._holding)
 
     def account(self) -> str:
         return self._ask(self._cloud.account)

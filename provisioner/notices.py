@@ -1,4 +1,4 @@
-"""What EC2 says by itself of machines: warnings and state changes, which wait in an SQS queue.
+"""What EC2 says by itself of machines: warnings, which wait in an SQS queue.
 
 An EventBridge rule puts them there. They are hints: they come at least once, in any order,
 minutes late or never, and of machines that are not ours. Without them a loss is found by listing.
@@ -19,7 +19,6 @@ MOST = 1000  # at one take
 class Warned(StrEnum):
     INTERRUPTION = "interruption"  # EC2 takes the spot machine back, two minutes later at best
     REBALANCE = "rebalance"  # it may do so soon
-    STATE = "state"  # the machine has entered a state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +26,8 @@ class Notice:
     """One machine, one kind: the newest word of it. ``at`` is EC2's time of it.
 
     ``action`` is what an interruption will do (terminate, stop or hibernate; "" where EC2 says
-    something that we do not know); ``state`` is EC2's, of a state change. The handles delete the
-    message, and those that were merged into it: see ``Notices``.
+    something that we do not know). The handles delete the message, and those that were merged
+    into it: see ``Notices``.
     """
 
     instance_id: str
@@ -36,7 +35,6 @@ class Notice:
     kind: Warned
     at: datetime
     action: str = ""
-    state: str = ""
     handle: str = field(repr=False)
     merged: tuple[str, ...] = field(default=(), repr=False)
 

@@ -45,6 +45,8 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     suspects = store.suspects.all()
     elsewhere = None if store.sweeps.done() else _every_region(context)
     ours = _regions(roles.values(), nodes.values(), launches.values(), suspects)
+    # What a lost answer made may be listed after its launch is closed, and its role elsewhere.
+    ours |= store.launches.regions_since(now - _TEMPLATES_OF)
     names = sorted({*ours, *(elsewhere or ())})
     templates = _look_for_templates(context, suspects, swept=elsewhere is None)
     regions = _listed(context, names, templates=templates)
@@ -58,7 +60,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     more_launches, more_bad = store.launches.readable(others)
     requests, ca_error = _requests(context)
     notices = _notices(context)
-    held = sorted({*roles, *bad_roles})
+    held = sorted({*roles, *bad_roles, *every.counts})
     world = World(
         now=now,
         store_now=store_now,
@@ -71,6 +73,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         launches=launches | more_launches,
         spoilt_launches=bad_launches | more_bad,
         miscounted=frozenset(miscounted),
+        damaged_counts=every.damaged,
         archived=store.nodes.ended(strangers),
         suspects=suspects,
         holds=store.holds.all(held),

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from enc.certname import is_certname
 from enc.csr import UnreadableError, key_of_certificate
-from enc.inventory import ConflictError, CorruptError, Query
+from enc.inventory import ConflictError, CorruptError
 from enc.model import ANSWERED, State
 from enc.trust import Verdict
 from provisioner.context import Context
@@ -88,7 +88,7 @@ def pending(context: Context, ca: CA) -> Iterable[str]:
             f"warning: {advised(error)}; so only the requests of nodes that are not ready are "
             "looked at: 'puppetserver ca list' shows what else is pending"
         )
-        every = context.inventory.queries.every(Query())
+        every = context.inventory.queries.everything().nodes.values()
         return [node.certname for node in every if node.state in _EXPECTED]
 
 

@@ -12,6 +12,14 @@ from enc.inventory import keys
 from enc.inventory.connect import dropping_unread
 from enc.inventory.errors import CorruptError, StoreError, StoreLostError, as_ours, translated
 
+
+class GoneError(CorruptError):
+    """A record that the indexes know, and that is not there: nobody of ours leaves it so."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "is gone, though the indexes name it")
+
+
 # Of one key, or why it cannot be read.
 Hash = dict[str, str] | StoreError
 # Bounds what one round trip holds in memory, and how long Redis' other clients wait for it.
@@ -47,6 +55,8 @@ def hash_of(key: str, answer: Any) -> Hash:
     """What a script of ours answers for a key: its fields in a row, or "wrong"."""
     if answer == "wrong":
         return CorruptError(key, "has a value of the wrong type")
+    if answer == "gone":
+        return GoneError(key)
     return dict(zip(answer[::2], answer[1::2], strict=True))
 
 

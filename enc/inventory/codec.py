@@ -21,6 +21,7 @@ from enc.model import (
     Node,
     Role,
     State,
+    sane,
     time_fields,
     whole_milliseconds,
 )
@@ -52,11 +53,8 @@ def iso(time: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """Raises ValueError for what is no time, has no zone, or lies beyond year 1 or 9999."""
-    try:
-        return whole_milliseconds(datetime.fromisoformat(text))
-    except OverflowError as error:
-        raise ValueError(str(error)) from error
+    """Raises ValueError for what is no time, has no zone, or is not of the years 1970 to 2199."""
+    return sane(datetime.fromisoformat(text))
 
 
 def score(time: datetime) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import check_begun, good, hashes, readable
+from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
 from enc.inventory.errors import AlreadyThereError, ConflictError, CorruptError, translated
 from enc.inventory.events import Event
@@ -74,6 +74,18 @@ class Launches:
         """Whether one was opened since then."""
         with translated(keys.LAUNCHES):
             return bool(self._redis.zcount(keys.LAUNCHES, score(time), "+inf"))
+
+    def regions_since(self, time: datetime) -> set[str]:
+        """Where machines were asked for since then."""
+        with translated(keys.LAUNCHES):
+            names: Any = self._redis.zrange(
+                keys.LAUNCHES, score(time), "+inf", byscore=True, offset=None, num=None
+            )
+        commands = [("HGET", keys.launch(name), "region") for name in names]
+        found: list[Any] = []
+        for start in range(0, len(commands), CHUNK):
+            found += answers(self._redis, commands[start : start + CHUNK], keys.LAUNCHES)
+        return {region for region in found if isinstance(region, str) and region}
 
     def latest(self, count: int) -> list[Launch]:
         """The last ones opened, newest first."""

@@ -6,7 +6,7 @@
 -- prefix of certname, name or address ("" for any).
 -- Answers {"ok", score, certname, JSON of {{certname, score, {field, text, ...}}, ...}}, where the
 -- place is that of the last member looked at and empty at the end, and "wrong" stands in place of
--- the fields of a key that holds no hash; {"lost"}; or {"wrong", key}.
+-- the fields of a key that holds no hash, "gone" of one that only the indexes know; {"lost"}; or {"wrong", key}.
 -- One text, because a client that is written in Python takes far longer over many small ones.
 
 local after_score, after_name, prefix = ARGV[1], ARGV[2], ARGV[5]
@@ -59,7 +59,9 @@ while seen < #members and #found < want do
   seen = seen + 2
   local key = 'node:' .. name
   local kind = redis.call('TYPE', key).ok
-  if kind ~= 'none' and kind ~= 'hash' then
+  if kind == 'none' and in_all_others(name) then
+    found[#found + 1] = { name, score, 'gone' }
+  elseif kind ~= 'none' and kind ~= 'hash' then
     found[#found + 1] = { name, score, 'wrong' }
   elseif kind == 'hash' and in_all_others(name) and is_asked_for(name, key) then
     found[#found + 1] = { name, score, redis.call('HGETALL', key) }

@@ -16,7 +16,7 @@ from redis import Redis
 
 from enc.certname import is_certname
 from enc.inventory import keys
-from enc.inventory.batch import CHUNK, Hash, check_begun, good, hash_of, hashes, readable
+from enc.inventory.batch import CHUNK, GoneError, Hash, check_begun, good, hash_of, hashes, readable
 from enc.inventory.codec import count_field, node_from_hash
 from enc.inventory.errors import (
     BadCursorError,
@@ -81,12 +81,14 @@ _ALL = Query()
 class Everything:
     """Nodes by certname, what is wrong with those whose hash is none of a node, and the counts.
 
-    ``counts`` is what ``fleet:<role>`` should say by these, damaged ones with it.
+    ``counts`` is what ``fleet:<role>`` should say by these, damaged ones with it; ``damaged`` is
+    these alone.
     """
 
     nodes: dict[str, Node]
     spoilt: dict[str, StoreError]
     counts: Mapping[str, Mapping[str, int]]
+    damaged: Mapping[str, Mapping[str, int]]
 
 
 class Queries:
@@ -136,6 +138,8 @@ class Queries:
 
     def _walk(self, query: Query, place: _Place, want: int) -> Iterator[tuple[Node, _Place]]:
         for certname, score, fields in self._hashes(query, place, want):
+            if isinstance(fields, GoneError):
+                continue
             yield node_from_hash(certname, good(fields)), _Place(score, certname)
 
     def _hashes(self, query: Query, place: _Place, want: int) -> Iterator[tuple[str, str, Hash]]:
@@ -152,7 +156,11 @@ class Queries:
         with translated(index):
             names: Any = self._redis.zrange(index, 0, -1)
         found = readable(self._redis, "HGETALL", [keys.node(name) for name in names])
-        yield from ((name, fields) for name, fields in zip(names, found, strict=True) if fields)
+        for name, fields in zip(names, found, strict=True):
+            if fields:
+                yield name, fields
+            elif self._redis.zscore(index, name) is not None:
+                yield name, GoneError(keys.node(name))
 
     def _step(self, query: Query, place: _Place, want: int) -> tuple[_Place, Sequence[Any]]:
         """Up to ``want`` nodes behind the place, and where the walk goes on."""
@@ -185,6 +193,7 @@ def _everything(found: Iterable[tuple[str, Hash]]) -> Everything:
     nodes: dict[str, Node] = {}
     spoilt: dict[str, StoreError] = {}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    damaged: dict[str, Counter[str]] = defaultdict(Counter)
     for certname, fields in found:
         try:
             nodes[certname] = node_from_hash(certname, good(fields))
@@ -192,7 +201,8 @@ def _everything(found: Iterable[tuple[str, Hash]]) -> Everything:
             spoilt[certname] = error
         if isinstance(fields, dict) and (field := count_field(fields)):
             counts[fields["role"]][field] += 1
-    return Everything(nodes=nodes, spoilt=spoilt, counts=counts)
+            damaged[fields["role"]][field] += certname in spoilt
+    return Everything(nodes=nodes, spoilt=spoilt, counts=counts, damaged=damaged)
 
 
 def _encode(place: _Place) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import Hash, check_begun, good, hash_of, hashes, readable
+from enc.inventory.batch import GoneError, Hash, check_begun, good, hash_of, hashes, readable
 from enc.inventory.codec import role_from_hash, role_to_hash, whole
 from enc.inventory.errors import (
     ConflictError,
@@ -72,8 +72,7 @@ class Roles:
         spoilt: dict[str, StoreError] = {}
         for name, fields in sorted(self._raw().items()):
             try:
-                if fields:
-                    roles[name] = role_from_hash(name, good(fields))
+                roles[name] = role_from_hash(name, good(fields or GoneError(keys.role(name))))
             except CorruptError as error:
                 spoilt[name] = error
         return roles, spoilt

@@ -26,10 +26,10 @@ from provisioner.domain.retirement import (
     spared_because,
     step_of,
 )
-from provisioner.domain.world import World
+from provisioner.domain.world import World, stopped_by_a_person
 from provisioner.forgetting import Forgetting
 from provisioner.ledger import Ledger, advised
-from provisioner.ports import LAUNCH_TAG, SITE_TAG, CloudError, Instance, InstanceState
+from provisioner.ports import LAUNCH_TAG, ROLE_TAG, SITE_TAG, CloudError, Instance, InstanceState
 from provisioner.terminating import terminate
 
 
@@ -250,7 +250,11 @@ def _end_orphans_in(context: Context, region: str, actions: Sequence[EndOrphan])
 
 
 def _wanted(context: Context, instance: Instance) -> bool:
-    """Its launch may have come to want more, or its tags may have been changed by a person."""
+    """Its launch may want more by now, its tags be changed, or its role stopped by a person."""
+    role = instance.tags.get(ROLE_TAG, "")
+    held = context.inventory.holds.all([role] if role else [])
+    if any(map(stopped_by_a_person, held.values())):
+        return True
     if instance.tags.get(SITE_TAG) != context.site:
         return True
     if context.inventory.nodes.ended([instance.id]):

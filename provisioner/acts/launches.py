@@ -78,6 +78,7 @@ def _open(context: Context, action: Open, world: World) -> str:
     order = _order(known, action.count)
     launch = intended(context, order, owner=CONVERGE)
     ground = _ground(context, launch, order, world)
+    launch = replace(launch, image=ground.image)
     # What cannot be rendered is found before anything is written.
     prepare(context, order, launch, ground)
     event = context.event("launch opened", why=action.reason)
@@ -94,7 +95,7 @@ def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
     held = context.inventory.holds.all([action.name])
     if any(hold.cause is not HoldCause.BREAKER for hold in held.values()):
         raise _LeftError("its role was stopped meanwhile")
-    wanted = _wanted(context, action.name, world) if world.rules.look_again else 0
+    wanted = _wanted(context, action.name, world) - action.dead if world.rules.look_again else 0
     if wanted + action.count > action.most:
         raise _LeftError(f"{wanted} are wanted by now, and at most {action.most} should be")
     return KnownRole(role=role, spec=RoleSpec.of(role))
@@ -152,10 +153,8 @@ def _advance(context: Context, action: Advance, world: World) -> str:
 
 def _ask(context: Context, launch: Launch, order: Order, world: World, ground: Ground) -> str:
     """One request, with everything that it needs made sure of before; what it came to, in words."""
-    prepared = prepare(context, order, launch, ground)
-    until = context.clock.now() + context.spans.pass_patience
-    with _counting(context, launch, world):
-        patiently(context, lambda: context.cloud.create_template(prepared.request), until)
+    if not launch.asked:
+        _make_template(context, launch, order, world, ground)
     step = next_request(world, launch)
     if step is None or step.market is None:
         raise _LeftError("nothing is to be asked of it now")
@@ -167,6 +166,16 @@ def _ask(context: Context, launch: Launch, order: Order, world: World, ground: G
     )
     progress = asking.once(step.market, step.why)
     return _settled(context, launch, progress, world)
+
+
+def _make_template(
+    context: Context, launch: Launch, order: Order, world: World, ground: Ground
+) -> None:
+    """Before the first request: a later one is of the same machines, whatever the role says now."""
+    prepared = prepare(context, order, launch, ground)
+    until = context.clock.now() + context.spans.pass_patience
+    with _counting(context, launch, world):
+        patiently(context, lambda: context.cloud.create_template(prepared.request), until)
 
 
 def _ground(context: Context, launch: Launch, order: Order, world: World) -> Ground:
@@ -183,16 +192,18 @@ def _counting(context: Context, launch: Launch, world: World) -> Iterator[None]:
     try:
         yield
     except CloudError as error:
-        if not error.passing and not launch.got:
-            _count_failure(context, launch, world)
+        if not error.passing:
+            if not launch.got:
+                _count_failure(context, launch, world)
             _close_if_open(context, launch, str(error))
         raise
 
 
 def _close_if_open(context: Context, launch: Launch, why: str) -> None:
-    event = context.event("launch failed", role=launch.role, why=why)
+    state = LaunchState.PARTIAL if launch.got else LaunchState.FAILED
+    event = context.event(f"launch {state}", role=launch.role, why=why)
     with suppress(ConflictError):
-        context.inventory.launches.close(launch.id, LaunchState.FAILED, event)
+        context.inventory.launches.close(launch.id, state, event)
 
 
 def _settled(context: Context, launch: Launch, progress: Progress, world: World) -> str:

@@ -53,7 +53,8 @@ def recount(context: Context, actions: Sequence[Recount], _: World) -> list[Done
 
 
 def suspect(context: Context, actions: Sequence[Suspect], _: World) -> list[Done]:
-    context.inventory.suspects.add([one.what for one in actions], context.clock.now())
+    # By the clock that all hosts share.
+    context.inventory.suspects.add([one.what for one in actions], context.store_time())
     return [Done(action=one) for one in actions]
 
 

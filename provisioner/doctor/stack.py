@@ -10,7 +10,6 @@ from typing import Any
 DETAIL_TYPES = (
     "EC2 Spot Instance Interruption Warning",
     "EC2 Instance Rebalance Recommendation",
-    "EC2 Instance State-change Notification",
 )
 # A notice of two minutes ahead is of no use after an hour; reconciliation has found the loss.
 RETENTION = 3600

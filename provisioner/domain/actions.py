@@ -154,12 +154,16 @@ class Trust(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class Open(Action):
-    """A new launch of fleet nodes, and its first request. ``most`` is what may be wanted then."""
+    """A new launch of fleet nodes, and its first request. ``most`` is what may be wanted then.
+
+    ``dead`` are damaged records of machines that are gone: the store counts them, and we do not.
+    """
 
     name: str
     count: int
     most: int
     spec_hash: str
+    dead: int = 0
     verb = "launch"
 
     @property

@@ -13,7 +13,7 @@ from provisioner.domain.actions import Action, Plan
 from provisioner.domain.failures import failures
 from provisioner.domain.filling import decide_fleet
 from provisioner.domain.fleet import fleet_of
-from provisioner.domain.lives import Reports, life
+from provisioner.domain.lives import Reports, life, waiting
 from provisioner.domain.newcomers import Newcomers, newcomers
 from provisioner.domain.openlaunches import judge, missing_of
 from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
@@ -85,7 +85,7 @@ def _prune(world: World, node: Node) -> Action | None:
     there = node.role in world.roles or node.role in world.unreadable_roles
     if not world.rules.prune or there or not launched_by_us(node):
         return None
-    if node.state not in ANSWERED or node.held or world.paused:
+    if node.state not in ANSWERED or node.held or world.hold(node.role):
         return None
     return do.End(node=node, reason=f"its role {node.role} is gone (--prune)")
 
@@ -236,6 +236,7 @@ def _warnings(world: World, news: Newcomers) -> Iterator[str]:
     yield from _roles_gone(world)
     yield from _left_alone(world, news)
     yield from _waiting_for_the_ca(world)
+    yield from _waiting_for_puppet(world)
 
 
 def _left_alone(world: World, news: Newcomers) -> Iterator[str]:
@@ -261,9 +262,20 @@ def _roles_gone(world: World) -> Iterator[str]:
         and node.state in ANSWERED
     )
     for role, count in sorted(gone.items()):
+        if hold := world.holds.get(role):
+            yield f"{role} is held {stopped_by(hold)}; 'provisioner converge --prune' heeds it"
         yield (
             f"role {role} is gone and {count} node(s) still have it: they stay until "
             f"'provisioner retire', or 'provisioner converge --prune'"
+        )
+
+
+def _waiting_for_puppet(world: World) -> Iterator[str]:
+    late = Counter(node.role for node in world.nodes.values() if waiting(world, node))
+    for role, count in sorted(late.items()):
+        yield (
+            f"{count} node(s) of {role} are not ready in time; while nobody else reports, that is "
+            "taken for the puppetserver's fault"
         )
 
 

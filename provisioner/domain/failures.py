@@ -103,7 +103,7 @@ def _beyond_hope(known: KnownRole, nodes: Sequence[Node]) -> list[str]:
 
 
 def _all_failed(nodes: Sequence[Node]) -> bool:
-    never = all(node.ready_at is None for node in nodes)
+    never = all(node.ready_at is None and node.state is not State.READY for node in nodes)
     return never and any(n.state is State.FAILED for n in nodes) and not any(map(_may_be, nodes))
 
 

@@ -50,6 +50,7 @@ def _fill(world: World, fleet: Fleet) -> tuple[list[Action], str]:
             name=fleet.name,
             count=count,
             most=fleet.wanted + count,
+            dead=fleet.dead,
             spec_hash=fleet.role.role.spec_hash,
             reason=_why_launch(fleet, missing),
         )

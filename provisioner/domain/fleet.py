@@ -19,7 +19,8 @@ class Fleet:
 
     ``wanted`` counts nodes and open wants; ``ready`` are those that we can see to be so, oldest
     first; ``unseen`` counts those that only the store says are; ``due`` are the ready ones to be
-    replaced, the most urgent first; ``elsewhere`` counts nodes per region that cannot be read.
+    replaced, the most urgent first; ``elsewhere`` counts nodes per region that cannot be read,
+    ``dead`` damaged records whose machines are gone.
     """
 
     role: KnownRole
@@ -33,6 +34,7 @@ class Fleet:
     backoff: Backoff | None
     approved: frozenset[str]
     elsewhere: Mapping[str, int]
+    dead: int
 
     @property
     def name(self) -> str:
@@ -83,8 +85,16 @@ def fleet_of(
         hold=world.hold(name),
         backoff=_in_force(world, known),
         approved=world.approved.get(name, frozenset()),
+        dead=max(_counted(world, name) - _damaged(world, name), 0),
         elsewhere=Counter(node.region for node in counted if not world.readable(node.region)),
     )
+
+
+def _counted(world: World, role: str) -> int:
+    """Damaged nodes of the role that the store counts as wanted."""
+    states = {state.value for state in world.rules.counted}
+    found = ((f.split(":"), n) for f, n in world.damaged_counts.get(role, {}).items())
+    return sum(n for (kind, state, *_), n in found if kind == Kind.FLEET and state in states)
 
 
 def _damaged(world: World, role: str) -> int:

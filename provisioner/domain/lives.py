@@ -25,6 +25,10 @@ _ALONE = 4
 _DRAIN_PART = 4
 
 
+# Who was silent for so long says nothing of whether Puppet works now.
+_LONG_SILENT = timedelta(days=1)
+
+
 class Reports:
     """When Puppet was last heard of, by whom: whether it works at all."""
 
@@ -201,6 +205,8 @@ def _failed(world: World, reports: Reports, node: Node) -> Action | None:
     if age < timeout:
         return None
     heard = reports.of_others(node)
+    if heard is not None and heard < since - _LONG_SILENT:
+        heard = None
     meanwhile = heard is not None and heard > since + timeout / 2
     alone = heard is None and age >= timeout * _ALONE
     if not (meanwhile or alone or _needs_no_puppet(world, node)):
@@ -208,6 +214,14 @@ def _failed(world: World, reports: Reports, node: Node) -> Action | None:
     others = "others reported meanwhile" if meanwhile else "nobody else reported either"
     why = f"not ready after {for_people(age)} ({others})"
     return Write(node=node, what="failed", fields={"state": State.FAILED}, reason=why)
+
+
+def waiting(world: World, node: Node) -> bool:
+    """Whether it is not ready in time, and only not failed because Puppet answers nobody."""
+    if node.state not in _YOUNG or world.untimed:
+        return False
+    since = max(node.launched_at, node.state_since)
+    return world.now - since >= world.ready_timeout(node.role)
 
 
 def _needs_no_puppet(world: World, node: Node) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from enc.model import ALLOWED, Kind, Node, State
+from enc.model import ALLOWED, Kind, Node, State, sane
 from provisioner.ports import (
     ENVIRONMENT_TAG,
     EXPIRES_TAG,
@@ -153,10 +153,9 @@ def _kind(text: str) -> Kind:
 
 def _time(text: str) -> datetime | None:
     try:
-        time = datetime.fromisoformat(text)
+        return sane(datetime.fromisoformat(text))
     except ValueError:
         return None
-    return time if time.tzinfo else None
 
 
 def _text(time: datetime | None) -> str:

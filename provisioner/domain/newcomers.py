@@ -11,7 +11,7 @@ from enc.model import CONVERGE, Launch, LaunchState
 from provisioner.domain.actions import Action, Adopt, EndOrphan, Suspect
 from provisioner.domain.machines import NotOursError, adopted, not_ours
 from provisioner.domain.suspicions import orphan
-from provisioner.domain.world import Region, World
+from provisioner.domain.world import Region, World, stopped_by_a_person
 from provisioner.ports import LAUNCH_TAG, ROLE_TAG, SITE_TAG, Instance
 
 # Whatever we believe, no pass ends more of a region's machines as orphans than this, or a tenth.
@@ -101,6 +101,8 @@ def _under_way(world: World, instance: Instance) -> bool:
 
 def _ending(world: World, instance: Instance, why: str) -> Iterator[Action]:
     what = orphan(instance.region, instance.id)
+    if stopped_by_a_person(world.hold(instance.tags[ROLE_TAG])):
+        return
     if world.seen_twice(what):
         yield EndOrphan(instance=instance, reason=why)
     elif what not in world.suspects:

@@ -15,19 +15,15 @@ from types import MappingProxyType
 from typing import Any
 
 from provisioner.notices import REGION, Notice, Warned
-from provisioner.ports import InstanceState
 
 SOURCE = "aws.ec2"
 KINDS: Mapping[str, Warned] = MappingProxyType(
     {
         "EC2 Spot Instance Interruption Warning": Warned.INTERRUPTION,
         "EC2 Instance Rebalance Recommendation": Warned.REBALANCE,
-        "EC2 Instance State-change Notification": Warned.STATE,
     }
 )
 ACTIONS = frozenset({"terminate", "stop", "hibernate"})
-# In the order of a life: of two in one second, the later one counts.
-STATES = tuple(state.value for state in InstanceState)
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _REGION = re.compile(REGION)
 
@@ -81,7 +77,6 @@ def _notice(event: Mapping[str, Any], handle: str) -> Notice:
         at=_time(_text(event, "time")),
         # An interruption of a new sort is one, too.
         action=_known(detail, "instance-action") if kind is Warned.INTERRUPTION else "",
-        state=_state(_text(detail, "state")) if kind is Warned.STATE else "",
         handle=handle,
     )
 
@@ -102,12 +97,6 @@ def _known(detail: Mapping[str, Any], key: str) -> str:
     return action if action in ACTIONS else ""
 
 
-def _state(state: str) -> str:
-    if state not in STATES:
-        raise _OtherError("it names no state that we know")
-    return state
-
-
 def _time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
@@ -122,12 +111,8 @@ def _time(text: str) -> datetime:
 def merged(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     """One for each instance and kind, the newest, with the handles of all; oldest first."""
     newest: dict[tuple[str, Warned], Notice] = {}
-    for notice in sorted(notices, key=_age):
+    for notice in sorted(notices, key=lambda notice: notice.at):
         key = notice.instance_id, notice.kind
         older = newest.pop(key).handles if key in newest else ()
         newest[key] = replace(notice, merged=(*notice.merged, *older))
     return tuple(newest.values())
-
-
-def _age(notice: Notice) -> tuple[datetime, int]:
-    return notice.at, STATES.index(notice.state) if notice.state in STATES else 0

@@ -38,6 +38,9 @@ def judge(world: World, launch: Launch, adopting: Counter[str]) -> Action | None
     if not missing:
         why = f"it has all {launch.want}"
         return Close(launch=launch, state=LaunchState.COMPLETE, reason=why)
+    last = launch.attempts[-1] if launch.attempts else None
+    if _unanswered(world, launch, last):
+        return None
     if why := _pointless(world, launch):
         return _closed(launch, adopting, why, failed=False)
     return None if _stopped(world, launch) else _onward(world, launch, adopting, missing)
@@ -109,7 +112,7 @@ def _of_a_command(world: World, launch: Launch) -> Action | None:
 
 
 def _unanswered(world: World, launch: Launch, last: Attempt | None) -> bool:
-    """Who asked died, or the answer was lost: what came of it may not be listed yet."""
+    """Who asked died before the answer was written: what came of it may not be listed yet."""
     answered = last.number if last else 0
     if launch.asked <= answered or launch.asked_at is None:
         return False

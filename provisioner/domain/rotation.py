@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from enc.durations import for_people
-from enc.model import Node
+from enc.model import Node, sane
 from provisioner.domain.windows import is_open
 from provisioner.domain.world import KnownRole, World
 from provisioner.ports import SPEC_TAG
@@ -62,10 +62,9 @@ def _other_spec(world: World, known: KnownRole, node: Node) -> str:
 def applied_at(tag: str) -> datetime | None:
     """When the role was applied that a machine was launched from, as its tag says."""
     try:
-        time = datetime.fromisoformat(tag.rpartition(":")[0])
+        return sane(datetime.fromisoformat(tag.rpartition(":")[0]))
     except ValueError:
         return None
-    return time if time.tzinfo else None
 
 
 def _too_old(world: World, known: KnownRole, node: Node) -> str:

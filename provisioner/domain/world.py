@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from enc.model import Backoff, Hold, Kind, Launch, Node, Role, SpoiltLaunch, State
+from enc.model import Backoff, Hold, HoldCause, Kind, Launch, Node, Role, SpoiltLaunch, State
 from provisioner.notices import Warned
 from provisioner.ports import Instance
 from provisioner.rolesfile.spec import RoleSpec
@@ -68,6 +68,7 @@ class World:
     ``unreadable``: certnames whose records are damaged, and how: they are there, and left alone.
     So are ``unreadable_roles``, which are not among ``roles``, and ``spoilt_launches``, which are
     not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
+    ``damaged_counts``: per role, how many damaged nodes the store counts as ``kind:state:market``.
     """
 
     now: datetime
@@ -90,6 +91,7 @@ class World:
     unreadable_roles: Mapping[str, str] = field(default_factory=dict)
     spoilt_launches: Mapping[str, SpoiltLaunch] = field(default_factory=dict)
     miscounted: frozenset[str] = frozenset()
+    damaged_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     ca_error: str = ""
     spans: Spans = field(default_factory=Spans)
     rules: Rules = field(default_factory=Rules)
@@ -118,7 +120,14 @@ class World:
     def seen_twice(self, what: str) -> bool:
         """Whether an earlier pass, long enough ago, has seen this suspicion too."""
         first = self.suspects.get(what)
-        return not self.untimed and first is not None and self.now - first >= self.spans.suspect
+        return (
+            not self.untimed and first is not None and self.store_now - first >= self.spans.suspect
+        )
+
+
+def stopped_by_a_person(hold: Hold | None) -> bool:
+    """Or by what cannot be read, which may be a person's."""
+    return hold is not None and hold.cause in (HoldCause.ASKED, HoldCause.UNREADABLE)
 
 
 def launched_by_us(node: Node) -> bool:

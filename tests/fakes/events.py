@@ -48,4 +48,7 @@ def rebalance(instance_id: str = MACHINE, **said: Any) -> str:
 
 
 def state_change(instance_id: str = MACHINE, state: str = "terminated", **said: Any) -> str:
-    return json.dumps(event(Warned.STATE, instance_id, detail={"state": state}, **said))
+    """Nothing that we heed."""
+    detail = {"state": state}
+    name = "EC2 Instance State-change Notification"
+    return json.dumps(event(name, instance_id, detail=detail, **said))

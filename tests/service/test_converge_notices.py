@@ -79,6 +79,19 @@ def test_a_notice_of_a_machine_that_is_not_ours_is_done_and_does_nothing(
     assert queue.left == []
 
 
+@pytest.mark.parametrize("first", ["state_change", "rebalance"])
+def test_a_recommendation_is_heeded_whatever_else_the_queue_holds(
+    farm: Farm, queue: FakeNotices, first: str
+) -> None:
+    ready = farm.grown()
+    queue.rebalance(ready[0]) if first == "rebalance" else queue.state_change(ready[0], "running")
+    queue.rebalance(ready[0])
+    farm.converge()
+    told = farm.store.nodes.get(ready[0])
+    assert told is not None
+    assert "rebalance" in told.replace_because
+
+
 def test_a_notice_is_kept_until_what_it_caused_is_written(farm: Farm, queue: FakeNotices) -> None:
     first, *_ = farm.grown()
     queue.interrupt(first)

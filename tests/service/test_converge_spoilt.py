@@ -11,6 +11,7 @@ from enc.inventory import Inventory, Query
 from enc.inventory.counts import Counts
 from enc.inventory.query import Everything, Queries
 from enc.model import CONVERGE, Kind, Node, State
+from provisioner.ports import EXPIRES_TAG, LAUNCH_TAG
 from tests.builders import event
 from tests.builders import launch as a_launch
 from tests.fakes.clock import START, FakeClock
@@ -97,6 +98,53 @@ def test_other_roles_are_looked_after_and_nothing_that_runs_is_ended(
     assert sum(node.state is State.READY for node in of(farm, "db")) == 3
     assert webs <= {*farm.cloud.alive}
     assert len(farm.cloud.alive) == 6
+
+
+def test_a_record_that_is_gone_from_under_its_index_ends_no_machine(
+    farm: Farm, redis: Redis
+) -> None:
+    name = of(farm, "web")[0].certname
+    redis.delete(f"node:{name}")
+    farm.passes(6)
+    assert name in farm.cloud.alive
+    assert len(of(farm, "web")) == 2
+    assert any(name in note and "is gone, though" in note for note in farm.plan().notes)
+
+
+def test_a_role_that_is_gone_from_under_its_index_is_not_pruned(farm: Farm, redis: Redis) -> None:
+    redis.delete("role:web")
+    farm.prune()
+    farm.passes(4)
+    assert len(of(farm, "web")) == 3
+    assert not any("--prune" in note for note in farm.plan().notes)
+
+
+def test_the_damaged_record_of_a_machine_that_is_gone_keeps_nobody_out(
+    farm: Farm, redis: Redis
+) -> None:
+    name = of(farm, "web")[0].certname
+    redis.hset(f"node:{name}", "launched_at", "yesterday")
+    farm.cloud.kill(name)
+    farm.passes(6)
+    assert len([node for node in of(farm, "web") if node.state is State.READY]) == 3
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00Z"])
+def test_a_tag_with_a_time_beyond_all_calendars_is_no_life(farm: Farm, time: str) -> None:
+    machine = farm.cloud.machines.by_id[of(farm, "web")[0].certname]
+    extra = farm.cloud.copy(machine, {EXPIRES_TAG: time, LAUNCH_TAG: "l-00000000000000ff"})
+    farm.passes(3)
+    adopted = farm.store.nodes.get(extra)
+    assert adopted is not None
+    assert adopted.expires_at is None
+
+
+def test_a_record_with_a_time_beyond_all_calendars_is_left_alone(farm: Farm, redis: Redis) -> None:
+    name = of(farm, "web")[0].certname
+    redis.hset(f"node:{name}", "state_since", "9999-12-31T23:59:59Z")
+    farm.passes(3)
+    assert name in farm.cloud.alive
+    assert any(f"node:{name}" in note for note in farm.plan().notes)
 
 
 @pytest.mark.parametrize("how", [name for name in SPOIL if "counts" not in name])

@@ -94,6 +94,15 @@ def test_a_pass_that_fails_is_told_and_followed_by_the_next(farm: Farm) -> None:
     assert len(farm.cloud.alive) == 3
 
 
+def test_a_fault_of_our_own_is_told_and_outlived(farm: Farm) -> None:
+    farm.apply()
+    farm.cloud.fail("account", ZeroDivisionError("ours"))
+    farm.store.redis.hset("meta", "account", ACCOUNT)
+    run(farm, 2)
+    assert any("ZeroDivisionError: ours" in line for line in farm.bench.reporter.said)
+    assert len(farm.cloud.alive) == 3
+
+
 def test_a_store_that_is_not_begun_is_waited_for(
     new_store: Inventory, clock: FakeClock, redis: Redis
 ) -> None:

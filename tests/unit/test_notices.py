@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.domain.notices import STATES, NoNotice, merged, parse
+from provisioner.domain.notices import NoNotice, merged, parse
 from provisioner.notices import Notice, Place, Warned, place_of
-from provisioner.ports import InstanceState
 from tests.fakes.clock import START
 from tests.fakes.cloud import ACCOUNT, REGION
 from tests.fakes.events import MACHINE, OTHER, event, interruption, rebalance, state_change
@@ -62,17 +61,14 @@ def test_an_interruption_of_an_unknown_sort_is_one_too(action: Any) -> None:
     assert (found.kind, found.action) == (Warned.INTERRUPTION, "")
 
 
-def test_a_rebalance_recommendation_has_neither_action_nor_state() -> None:
+def test_a_rebalance_recommendation_has_no_action() -> None:
     found = noticed(changed(detail={"instance-action": "terminate", "state": "running"}))
 
-    assert (found.kind, found.action, found.state) == (Warned.REBALANCE, "", "")
+    assert (found.kind, found.action) == (Warned.REBALANCE, "")
 
 
-@pytest.mark.parametrize("state", InstanceState)
-def test_a_state_change_says_the_state(state: str) -> None:
-    found = noticed(state_change(state=state))
-
-    assert (found.kind, found.state, found.action) == (Warned.STATE, state, "")
+def test_a_state_change_is_no_notice_as_listings_say_it() -> None:
+    assert why_none(state_change()) == "it is another kind of event"
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "us-isob-east-1", "cn-north-1"])
@@ -135,14 +131,7 @@ def test_what_is_no_notice_says_why(changes: dict[str, Any], reason: str) -> Non
 
 
 def test_an_event_without_detail_is_none() -> None:
-    assert why_none(changed(**{"detail-type": "EC2 Instance State-change Notification"})) == (
-        "it names no state that we know"
-    )
-    assert why_none(json.dumps({**event(Warned.STATE), "detail": "x"})) == "it has no detail"
-
-
-def test_an_unknown_state_is_none() -> None:
-    assert why_none(state_change(state="rebooting")) == "it names no state that we know"
+    assert why_none(json.dumps({**event(Warned.REBALANCE), "detail": "x"})) == "it has no detail"
 
 
 # Any input
@@ -176,7 +165,7 @@ def test_whatever_the_message_it_is_a_notice_or_a_reason(seed: int) -> None:
     reasons = {one.reason for one in found if isinstance(one, NoNotice)}
 
     assert 500 < len(notices) < 4_500
-    assert len(reasons) == 9, "countable, and each was met"
+    assert len(reasons) == 8, "countable, and each was met"
     assert all(one.at.tzinfo is UTC and one.instance_id.isascii() for one in notices)
 
 
@@ -208,20 +197,12 @@ def test_other_kinds_and_other_machines_are_not_copies() -> None:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_newest_word_counts_in_whatever_order_they_come(order: tuple[int, int]) -> None:
     said = [
-        notice(Warned.STATE, 0, "a", state="running"),
-        notice(Warned.STATE, 5, "b", state="terminated"),
+        notice(Warned.INTERRUPTION, 0, "a", action="stop"),
+        notice(Warned.INTERRUPTION, 5, "b", action="terminate"),
     ]
     (one,) = merged(said[n] for n in order)
 
-    assert (one.state, one.at, one.handles) == ("terminated", at(5), ("b", "a"))
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_of_one_second_the_later_state_of_a_life_counts(order: tuple[int, int]) -> None:
-    said = [notice(Warned.STATE, 0, s, state=s) for s in ("shutting-down", "terminated")]
-    (one,) = merged(said[n] for n in order)
-
-    assert one.state == "terminated"
+    assert (one.action, one.at, one.handles) == ("terminate", at(5), ("b", "a"))
 
 
 def test_merged_ones_can_be_merged_again_and_lose_no_handle() -> None:
@@ -237,10 +218,6 @@ def test_the_oldest_come_first() -> None:
 
     assert merged([late, early]) == (early, late)
     assert merged([]) == ()
-
-
-def test_the_states_are_in_the_order_of_a_life() -> None:
-    assert (STATES[0], STATES[-1]) == ("pending", "terminated")
 
 
 # The queue's URL
