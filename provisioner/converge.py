@@ -16,6 +16,7 @@ from provisioner.domain import actions as do
 from provisioner.domain.actions import Action, Plan
 from provisioner.domain.deciding import decide
 from provisioner.domain.world import Rules, World
+from provisioner.garbage import looked_for_later
 from provisioner.leasing import leased
 from provisioner.ledger import advised
 from provisioner.notices import Notice
@@ -80,9 +81,9 @@ def _planned(context: Context, wish: Wish) -> tuple[Seen, Plan]:
     if meta.site != context.site:
         raise OtherSiteError(meta.site, context.site)
     check_account(context)
-    seen = observe(context, wish.rules)
-    found = decide(seen.world)
-    return seen, found
+    with looked_for_later():
+        seen = observe(context, wish.rules)
+        return seen, decide(seen.world)
 
 
 def _wished(whole: Plan, wish: Wish) -> Plan:

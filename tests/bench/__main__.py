@@ -18,6 +18,7 @@ PARTS = (
     "terminus",
     "launch",
     "converge",
+    "months",
     "cli",
 )
 

@@ -9,6 +9,7 @@ What is random is drawn from one generator, so a seed tells the same story again
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,7 +47,10 @@ _PASSING = (Trouble.THROTTLED, Trouble.UNAVAILABLE, Trouble.UNKNOWN_OUTCOME)
 
 @dataclass
 class Months:
-    """``larger`` multiplies the sizes of the fleets; ``rules`` may be wrong ones."""
+    """``larger`` multiplies the sizes of the fleets; ``rules`` may be wrong ones.
+
+    ``happened`` counts what did, by its name; ``most_calls`` is of EC2, in one pass.
+    """
 
     farm: Farm
     redis: Redis
@@ -57,6 +61,8 @@ class Months:
     puppet_back: datetime | None = None
     specs: dict[str, str] = field(default_factory=dict)
     saved: dict[bytes, tuple[int, bytes]] | None = None
+    happened: Counter[str] = field(default_factory=Counter)
+    most_calls: int = 0
 
     @classmethod
     def of(cls, redis: Redis, seed: int, *, larger: int = 1, rules: Rules | None = None) -> Months:
@@ -109,6 +115,7 @@ class Months:
         )
         for chance, happens in events:
             if self.chance.random() < chance:
+                self.happened[happens.__name__] += 1
                 happens()
 
     def lose_spot(self) -> None:
@@ -227,6 +234,7 @@ class Months:
         self.redis.delete("lease:converge")
         before = Before.of(self.farm)
         came = self.converged(dies=not quietly and self.chance.random() < 0.03)
+        self.most_calls = max(self.most_calls, len(self.farm.cloud.calls) - before.calls)
         self.invariants.check(self.farm, before, came, self.passes, quietly=quietly)
         self.farm.clock.step(self.chance.uniform(61, 120))
         self.puppet()
@@ -235,6 +243,7 @@ class Months:
         """None where the pass failed, or its process died."""
         context = self.farm.bench.context
         if dies:
+            self.happened["dies"] += 1
             context = mortal(
                 context, Fate(self.chance.randint(1, 60), after=self.chance.random() < 0.5)
             )
@@ -247,6 +256,7 @@ class Months:
 
     def interfere(self) -> None:
         """A person ends half of a role while a pass is under way."""
+        self.happened["interfere"] += 1
         name = self.chance.choice(list(ROLES))
         ready = [n for n in self.farm.nodes(State.READY) if n.role == name]
         # The oldest are those that the pass itself may be about to drain.
