@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -22,7 +23,9 @@ _FENCE = (
 )
 
 
+@cache
 def lua(name: str) -> str:
+    """Read once: after an upgrade in place, who runs goes on with the scripts that it knows."""
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
