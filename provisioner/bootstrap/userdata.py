@@ -63,24 +63,32 @@ def _cloud_config(bootstrap: Bootstrap) -> str:
         config["bootcmd"] = [["/bin/sh", "-c", MASK]]
     config["write_files"] = _files(bootstrap)
     config["runcmd"] = [["/bin/sh", SCRIPT, "start"]]
-    return f"{CLOUD_CONFIG}\n{_yaml(config)}"
+    ahead, runcmd, start = _yaml(config).rpartition("runcmd:\n")
+    return f"{CLOUD_CONFIG}\n{ahead}{_script_file()}{runcmd}{start}"
 
 
 def _files(bootstrap: Bootstrap) -> list[dict[str, str]]:
+    """What differs between machines; the script, which does not, comes after them."""
     files = [_file("settings", "0600", _settings(bootstrap))]
     if bootstrap.run_puppet:
         files.append(_file("launch-key", "0600", bootstrap.launch_key))
         if bootstrap.ca_pem is not None:
             files.append(_file("ca.pem", "0644", certificates(bootstrap.ca_pem)))
-    script = {"path": SCRIPT, "permissions": "0700", "encoding": "gz+b64", "content": _script()}
-    return [*files, script]
+    return files
+
+
+# A YAML writer in Python looks at each character: the script's take longer than all else.
+@functools.cache
+def _script_file() -> str:
+    """The last of write_files, as the text of a list of it alone."""
+    file = {"path": SCRIPT, "permissions": "0700", "encoding": "gz+b64", "content": _script()}
+    return _yaml([file])
 
 
 def _file(name: str, permissions: str, content: str) -> dict[str, str]:
     return {"path": f"{STATE}/{name}", "permissions": permissions, "content": content}
 
 
-@functools.cache
 def _script() -> str:
     """The script packed: as it stands it would fill the limit by itself."""
     first, *lines = script_source().splitlines()
@@ -150,7 +158,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _yaml(config: dict[str, Any]) -> str:
+def _yaml(config: Any) -> str:
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=LIMIT, default_flow_style=False)
 
 

@@ -156,8 +156,8 @@ def test_our_certificate_is_read_from_its_file(puppet: PuppetServer, tmp_path: P
 # The service.
 
 
-def looked(bind: str, *, site: str = "default", named: bool = True) -> Finding:
-    [found] = service.examine(EncHttp(bind, seconds=5), bind, site, named=named)
+def looked(bind: str, *, site: str = "default", named: bool = True, seconds: float = 5) -> Finding:
+    [found] = service.examine(EncHttp(bind, seconds), bind, site, named=named)
     return found
 
 
@@ -206,7 +206,7 @@ def test_what_listens_and_is_no_service_is_broken(said: bytes) -> None:
 
 def test_what_listens_and_never_answers_is_broken_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = looked(f"127.0.0.1:{server.getsockname()[1]}")
+        found = looked(f"127.0.0.1:{server.getsockname()[1]}", seconds=0.2)
 
     assert (found.verdict, "timed out" in found.said) == (Verdict.BROKEN, True)
 

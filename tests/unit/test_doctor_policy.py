@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +37,20 @@ IN_OUR_NAME = {
 ANY = Needs(site="prod", queue="rolecall-prod")
 
 
-def calls() -> set[str]:
+@cache
+def calls() -> frozenset[str]:
     """service:Action of every call that the adapters make through adapters.aws.Calls."""
     found: set[str] = set()
     for path in SOURCE.rglob("*.py"):
-        tree = ast.parse(path.read_text())
-        kinds = described(tree)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and is_of_aws(node, path):
-                named = actions(node, kinds, path, handed_on(tree))
+        made = [
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+        ]
+        kinds, handed = described(made), handed_on(made)
+        for node in made:
+            if is_of_aws(node, path):
+                named = actions(node, kinds, path, handed)
                 found |= {f"{service(node)}:{action}" for action in named}
-    return {RENAMED.get(each, each) for each in found}
+    return frozenset(RENAMED.get(each, each) for each in found)
 
 
 def is_of_aws(node: ast.Call, path: Path) -> bool:
@@ -72,15 +77,18 @@ def actions(
     return pytest.fail(f"{where}: this test cannot read which action is called: teach it")
 
 
-def handed_on(tree: ast.Module) -> set[str]:
+def handed_on(made: Iterable[ast.Call]) -> set[str]:
     """What SqsNotices._call is told to ask for: it hands the action on."""
-    return {
-        str(node.args[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "self._call"
-        and isinstance(node.args[0], ast.Constant)
-    }
+    return {str(node.args[0].value) for node in made if hands_on(node)}  # type: ignore[attr-defined]
+
+
+def hands_on(node: ast.Call) -> bool:
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="self"), attr="_call"), args=[ast.Constant(), *_]
+        ):
+            return True
+    return False
 
 
 def service(node: ast.Call) -> str:
@@ -88,13 +96,12 @@ def service(node: ast.Call) -> str:
     return given[0].value if given and isinstance(given[0], ast.Constant) else "ec2"  # type: ignore[return-value]
 
 
-def described(tree: ast.Module) -> set[str]:
+def described(made: Iterable[ast.Call]) -> set[str]:
     """The kinds of things that Ec2Cloud._there looks up."""
     return {
         node.args[2].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        for node in made
+        if isinstance(node.func, ast.Attribute)
         and node.func.attr == "_there"
         and isinstance(node.args[2], ast.Constant)
     }
