@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: quick stores scripts servers ring alone wheel module reference
+.PHONY: quick stores scripts shippers servers ring alone wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,10 +26,10 @@ $(STAMP): setup.cfg pyproject.toml
 run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
-# Four at once on two cores, as some wait as much as they compute; each collects only its own.
+# Five at once on two cores, as some wait as much as they compute; each collects only its own.
 check: $(STAMP)  ## lint, types, import rules, unit and service rings: under a minute
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=4 \
-		servers quick stores scripts types lint imports
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=5 \
+		servers scripts shippers quick stores types lint imports
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -42,20 +42,24 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 # What is named in none of these is in `quick`: no file is in none of them.
-SCRIPTS := $(wildcard tests/service/test_*_script*.py tests/service/test_ship_reports*.py)
+SCRIPTS := $(wildcard tests/service/test_*_script*.py)
+SHIPPERS := $(wildcard tests/service/test_ship_reports*.py)
 SERVERS := $(wildcard $(addprefix tests/service/test_, \
 	canary.py check_start.py inventory_faults.py inventory_wire.py preflight.py web_*.py))
-STORES := $(filter-out $(SCRIPTS) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
+STORES := $(filter-out $(SCRIPTS) $(SHIPPERS) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
 	*_store.py nodes*.py inventory*.py redis*.py retire*.py)))
 
 quick: $(STAMP)
-	$(BIN)/pytest -q tests/unit tests/service $(addprefix --ignore=,$(SCRIPTS) $(SERVERS) $(STORES))
+	$(BIN)/pytest -q tests/unit tests/service $(addprefix --ignore=,$(SCRIPTS) $(SHIPPERS) $(SERVERS) $(STORES))
 
 stores: $(STAMP)
 	$(BIN)/pytest -q $(STORES)
 
 scripts: $(STAMP)
 	$(BIN)/pytest -q $(SCRIPTS)
+
+shippers: $(STAMP)
+	$(BIN)/pytest -q $(SHIPPERS)
 
 servers: $(STAMP)
 	$(BIN)/pytest -q $(SERVERS)
