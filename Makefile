@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: quick stores scripts shippers servers ring alone wheel module reference
+.PHONY: programs quick stores scripts shippers servers ring alone wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,10 +26,10 @@ $(STAMP): setup.cfg pyproject.toml
 run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
-# Five at once on two cores, as some wait as much as they compute; each collects only its own.
+# Three at once on two cores, as some wait as much as they compute; each collects only its own.
 check: $(STAMP)  ## lint, types, import rules, unit and service rings: under a minute
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=5 \
-		servers scripts shippers quick stores types lint imports
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
+		quick stores servers types lint imports
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -67,8 +67,11 @@ servers: $(STAMP)
 unit: $(STAMP)  ## pure decisions and rendering
 	$(BIN)/pytest -q tests/unit
 
-service: $(STAMP)  ## the inventory, the service and the ENC script on a real Redis
+service: $(STAMP)  ## the inventory and the service on a real Redis, and the programs
 	$(BIN)/pytest -q tests/service
+
+programs: $(STAMP)  ## what Puppet starts (enc, autosign, ship-reports), by the hundred
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 scripts shippers
 
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring
@@ -103,7 +106,7 @@ reference:  ## the module's REFERENCE.md, from its manifests
 debs:  ## the Debian packages that the real ring needs
 	@sh tests/real/debs.sh
 
-test: debs check region-ring real  ## everything
+test: debs check programs region-ring real  ## everything
 
 bench: $(STAMP)  ## the figures that we promise, as ratios
 	@$(BIN)/python -m tests.bench
