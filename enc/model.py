@@ -39,8 +39,8 @@ class _Timed:
         kind: Any = type(self)
         for name in _times_of(kind):
             time = getattr(self, name)
-            if time is not None:
-                object.__setattr__(self, name, whole_milliseconds(time))
+            if time is not None and (whole := whole_milliseconds(time)) is not time:
+                object.__setattr__(self, name, whole)
 
 
 class Kind(StrEnum):

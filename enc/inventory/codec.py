@@ -34,7 +34,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = frozenset({"rev", "want", "got", "asked"})
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
 _ENUMS: Mapping[str, type[Any]] = {"kind": Kind, "market": Market}
-_NODE_FIELDS = tuple(f.name for f in fields(Node) if f.name != "certname")
+# All others are text as they stand.
+_NOT_TEXT = _TIMES | _NUMBERS | _ENUMS.keys() | {"state"}
+_NODE_FIELDS = dict.fromkeys(f.name for f in fields(Node) if f.name != "certname")
 _REQUIRED: Mapping[type[Any], tuple[str, ...]] = {
     kind: tuple(
         f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
@@ -63,6 +65,11 @@ def score(time: datetime) -> str:
     return f"{milliseconds / 1000:.3f}"
 
 
+def time_of(score: str) -> datetime:
+    """The time that ``score`` was made of, as Redis writes it; OverflowError beyond year 9999."""
+    return _EPOCH + timedelta(milliseconds=round(float(score) * 1000))
+
+
 def to_text(value: Any) -> str:
     if value is None:
         return ""
@@ -78,15 +85,16 @@ def node_to_hash(node: Node) -> dict[str, str]:
 def node_from_hash(certname: str, found: Mapping[str, str], key: str | None = None) -> Node:
     """Raises CorruptError for a hash that is not a node of ours."""
     key = key or keys.node(certname)
-    known = {name: found[name] for name in _NODE_FIELDS if found.get(name)}
+    known = {name: text for name, text in found.items() if text and name in _NODE_FIELDS}
     return _made(Node, key, {"certname": certname, **_decoded(key, known, State)})
 
 
-def count_field(found: Mapping[str, str]) -> str:
-    """Where node.lua counts a node in its role's ``fleet:<role>``; "" where it cannot."""
+def count_fields(found: Mapping[str, str]) -> tuple[str, str] | None:
+    """Where node.lua counts a node in its role's ``fleet:<role>`` and ``ran:<role>``, if it can."""
     if not all(found.get(field) for field in ("role", "kind", "state")):
-        return ""
-    return f"{found['kind']}:{found['state']}:{found.get('market', 'none')}"
+        return None
+    standing = f"{found['kind']}:{found['state']}:{found.get('market', 'none')}"
+    return standing, found.get("report_status", "none")
 
 
 def archived_from_hash(certname: str, found: Mapping[str, str]) -> ArchivedNode:
@@ -188,8 +196,9 @@ def _list(found: Any) -> list[Any]:
 
 
 def _decoded(key: str, found: Mapping[str, str], states: type[Any]) -> dict[str, Any]:
-    values = {}
-    for name, text in found.items():
+    values: dict[str, Any] = dict(found)
+    for name in filter(_NOT_TEXT.__contains__, found):
+        text = found[name]
         try:
             values[name] = _value(key, name, text, states)
         except ValueError as error:
@@ -202,9 +211,7 @@ def _value(key: str, name: str, text: str, states: type[Any]) -> Any:
         return parse_iso(text)
     if name in _NUMBERS:
         return whole(key, name, text)
-    if name == "state":
-        return states(text)
-    return _ENUMS[name](text) if name in _ENUMS else text
+    return states(text) if name == "state" else _ENUMS[name](text)
 
 
 def whole(key: str, field: str, text: str) -> int:
