@@ -33,7 +33,7 @@ _LOOK = 1000
 
 _BEGINNING, _END = "-", "+"
 _NOTHING_BEFORE = re.compile(r"0+-0+")
-_STREAM_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
+EVENT_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ class Events:
 
 
 def _checked_id(text: str) -> str:
-    if not _STREAM_ID.fullmatch(text):
+    if not EVENT_ID.fullmatch(text):
         raise BadCursorError(f"{text[:40]!r} is not the id of an event")
     return text
 

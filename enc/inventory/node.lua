@@ -283,12 +283,20 @@ if command.born and has_ended(new) then return { 'archived' } end
 -- Redis 7 looks at rights command by command, and takes nothing back: what not everybody may do who may
 -- change a node is asked for before. 6.2 cannot be asked.
 local function needed()
+  local found = {}
+  -- Rights that were given before there were these keys.
+  for _, node in ipairs({ old, new }) do
+    if node.role then found[#found + 1] = { 'HINCRBY', 'ran:' .. node.role, 'none', '1' } end
+  end
   if command.ending then
-    return { { 'HSET', archive_key, 'x', 'x' }, { 'ZADD', 'archived', '1', certname } }
+    found[#found + 1] = { 'HSET', archive_key, 'x', 'x' }
+    found[#found + 1] = { 'ZADD', 'archived', '1', certname }
   end
   local launch = command.born and new.launch and 'launch:' .. new.launch
-  if launch and redis.call('EXISTS', launch) == 1 then return { { 'HINCRBY', launch, 'got', '1' } } end
-  return {}
+  if launch and redis.call('EXISTS', launch) == 1 then
+    found[#found + 1] = { 'HINCRBY', launch, 'got', '1' }
+  end
+  return found
 end
 
 if redis.acl_check_cmd then
