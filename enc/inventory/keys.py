@@ -7,6 +7,7 @@ from __future__ import annotations
 
 META = "meta"
 NODES = "nodes"
+TEXTS = "nodes:texts"
 ROLES = "roles"
 LAUNCHES = "launches"
 LAUNCHES_OPEN = "launches:open"
@@ -23,6 +24,10 @@ def node(certname: str) -> str:
     return f"node:{certname}"
 
 
+def nodes_of_kind(kind: str) -> str:
+    return f"nodes:kind:{kind}"
+
+
 def nodes_of_role(role: str) -> str:
     return f"nodes:role:{role}"
 
@@ -37,6 +42,10 @@ def nodes_of_market(market: str) -> str:
 
 def fleet(role: str) -> str:
     return f"fleet:{role}"
+
+
+def ran(role: str) -> str:
+    return f"ran:{role}"
 
 
 def name(name: str) -> str:

@@ -18,14 +18,18 @@ local runs_key = 'runs:' .. certname
 
 local function index_keys(node)
   if not node.role then return {} end
-  local found = { 'nodes', 'nodes:role:' .. node.role, 'nodes:state:' .. node.state }
+  local found = { 'nodes', 'nodes:role:' .. node.role, 'nodes:state:' .. node.state,
+    'nodes:kind:' .. node.kind }
   if node.market then found[#found + 1] = 'nodes:market:' .. node.market end
   return found
 end
 
-local function count_of(node)
-  if not node.role then return nil end
-  return 'fleet:' .. node.role, node.kind .. ':' .. node.state .. ':' .. (node.market or 'none')
+-- Key and field of each count that the node is in.
+local function counts_of(node)
+  if not node.role then return {} end
+  return {
+    { 'fleet:' .. node.role, node.kind .. ':' .. node.state .. ':' .. (node.market or 'none') },
+    { 'ran:' .. node.role, node.report_status or 'none' } }
 end
 
 local function names_of(node)
@@ -33,6 +37,16 @@ local function names_of(node)
   local found = {}
   for _, name in ipairs({ node.private_dns or false, node.public_dns or false, address or false }) do
     if name then found[#found + 1] = name end
+  end
+  return found
+end
+
+-- By what people may look for the node, as nodes:texts holds it.
+local function texts_of(node)
+  if not node.role then return {} end
+  local found = { certname .. ' ' .. certname }
+  for _, field in ipairs({ 'private_dns', 'public_dns', 'private_ip' }) do
+    if node[field] then found[#found + 1] = node[field] .. ' ' .. certname end
   end
   return found
 end
@@ -71,14 +85,15 @@ end
 
 local function wrong_type(old, new)
   local expected = { [node_key] = 'hash', [archive_key] = 'hash', archived = 'zset',
-    events = 'stream', ['life:' .. certname] = 'list', [runs_key] = 'list' }
+    events = 'stream', ['life:' .. certname] = 'list', [runs_key] = 'list',
+    ['nodes:texts'] = 'zset' }
   for _, node in ipairs({ old, new }) do
     for _, key in ipairs(index_keys(node)) do expected[key] = 'zset' end
     for _, name in ipairs(names_of(node)) do
       expected['name:' .. name], expected['formerly:' .. name] = 'string', 'string'
       expected['claims:' .. name] = 'zset'
     end
-    if node.role then expected['fleet:' .. node.role] = 'hash' end
+    for _, counted in ipairs(counts_of(node)) do expected[counted[1]] = 'hash' end
     if node.launch then expected['launch:' .. node.launch] = 'hash' end
   end
   for key, wanted in pairs(expected) do
@@ -102,8 +117,9 @@ end
 
 local function wrong_count(old, new)
   for _, node in ipairs({ old, new }) do
-    local key, field = count_of(node)
-    if key and not can_count(key, field) then return key end
+    for _, counted in ipairs(counts_of(node)) do
+      if not can_count(unpack(counted)) then return counted[1] end
+    end
     local launch = node.launch and 'launch:' .. node.launch
     if launch and not can_count(launch, 'got') then return launch end
   end
@@ -152,9 +168,21 @@ local function move_indexes(old, new)
   for key in pairs(kept) do redis.call('ZADD', key, command.score, certname) end
 end
 
+local function move_texts(old, new)
+  local had, has = as_set(texts_of(old)), as_set(texts_of(new))
+  for text in pairs(had) do
+    if not has[text] then redis.call('ZREM', 'nodes:texts', text) end
+  end
+  for text in pairs(has) do
+    if not had[text] then redis.call('ZADD', 'nodes:texts', 0, text) end
+  end
+end
+
 local function count(node, by)
-  local key, field = count_of(node)
-  if key and redis.call('HINCRBY', key, field, by) == 0 then redis.call('HDEL', key, field) end
+  for _, counted in ipairs(counts_of(node)) do
+    local key, field = unpack(counted)
+    if redis.call('HINCRBY', key, field, by) == 0 then redis.call('HDEL', key, field) end
+  end
 end
 
 local function tell_of_move(name, from, to, why)
@@ -255,12 +283,20 @@ if command.born and has_ended(new) then return { 'archived' } end
 -- Redis 7 looks at rights command by command, and takes nothing back: what not everybody may do who may
 -- change a node is asked for before. 6.2 cannot be asked.
 local function needed()
+  local found = {}
+  -- Rights that were given before there were these keys.
+  for _, node in ipairs({ old, new }) do
+    if node.role then found[#found + 1] = { 'HINCRBY', 'ran:' .. node.role, 'none', '1' } end
+  end
   if command.ending then
-    return { { 'HSET', archive_key, 'x', 'x' }, { 'ZADD', 'archived', '1', certname } }
+    found[#found + 1] = { 'HSET', archive_key, 'x', 'x' }
+    found[#found + 1] = { 'ZADD', 'archived', '1', certname }
   end
   local launch = command.born and new.launch and 'launch:' .. new.launch
-  if launch and redis.call('EXISTS', launch) == 1 then return { { 'HINCRBY', launch, 'got', '1' } } end
-  return {}
+  if launch and redis.call('EXISTS', launch) == 1 then
+    found[#found + 1] = { 'HINCRBY', launch, 'got', '1' }
+  end
+  return found
 end
 
 if redis.acl_check_cmd then
@@ -278,6 +314,7 @@ count(old, -1)
 count(new, 1)
 move_names(old, new)
 move_indexes(old, new)
+move_texts(old, new)
 redis.call('DEL', node_key)
 if command.born then begin_life(new) end
 if command.ending then archive(old, command.ending) end
