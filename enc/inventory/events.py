@@ -125,6 +125,27 @@ class Events:
                 return EventPage(tuple(found), None)
         return EventPage(tuple(found), place)
 
+    def since(
+        self, last: str, limit: int, wanted: Mapping[str, str]
+    ) -> tuple[list[tuple[str, dict[str, str]]], str]:
+        """Up to ``limit`` events later than the id ``last`` whose fields are so, oldest first.
+
+        And the id to go on from: of the last one that was looked at, ``SCANNED`` at most, or
+        ``last`` again. Raises BadCursorError.
+        """
+        found: list[tuple[str, dict[str, str]]] = []
+        for _ in range(SCANNED // _LOOK):
+            more = self.after(last, _LOOK)
+            for entry, fields in more:
+                last = entry
+                if wanted.items() <= fields.items():
+                    found.append((entry, fields))
+                if len(found) == limit:
+                    return found, last
+            if len(more) < _LOOK:
+                break
+        return found, last
+
     def _step_back(
         self, place: str, want: int, wanted: Mapping[str, str]
     ) -> tuple[str, list[tuple[str, dict[str, str]]]]:
