@@ -103,7 +103,7 @@ class Walks:
     def hashes(
         self, listing: Listing, place: Place = BEGINNING, want: int = CHUNK
     ) -> Iterator[tuple[Place, Hash]]:
-        """Every member behind the place, its hash or GoneError with it, about ``want`` at a time."""
+        """Every member behind the place, with its hash or GoneError, ``want`` or so a step."""
         while True:
             place, found = self._step(listing, place, min(want, CHUNK))
             for name, score, flat in found:

@@ -20,6 +20,7 @@ PARTS = (
     "converge",
     "months",
     "cli",
+    "ls",
 )
 
 
