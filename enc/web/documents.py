@@ -28,6 +28,8 @@ BAD_PARAMETER = Kind(400, "bad-parameter", "A query parameter cannot be used")
 BAD_REPORT = Kind(400, "bad-report", "This is not the summary of a report")
 CSR_REFUSED = Kind(403, "csr-refused", "This certificate request is not signed")
 UNKNOWN_NODE = Kind(404, "unknown-node", "Not in the inventory")
+UNKNOWN_ROLE = Kind(404, "unknown-role", "No such role")
+UNKNOWN_LAUNCH = Kind(404, "unknown-launch", "No such launch")
 ENDED_NODE = Kind(410, "ended-node", "This machine's life is over")
 REPORT_TOO_LARGE = Kind(413, "report-too-large", "This is larger than a report's summary")
 NOT_JSON = Kind(415, "not-json", "This is not sent as JSON")
@@ -68,7 +70,7 @@ def raw_problem(status: int) -> bytes:
 
 _DETAILS = {
     400: "The request is malformed.",
-    404: "There is nothing at this path; see / for what there is.",
+    404: "There is nothing at this path; see /v1/ for what there is.",
     405: "This path does not take that method; the Allow header names those it takes.",
     413: "The body of the request is larger than this service takes.",
     414: "The request line is longer than this service takes.",
