@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from enc.damage import damaged
 from enc.model import Node, State
 from provisioner.account import check_account
 from provisioner.context import Context
-from provisioner.domain.retirement import damaged, first_step, has_machine, spared_because
+from provisioner.domain.retirement import first_step, has_machine, spared_because
 from provisioner.draining import Draining
 from provisioner.ending import Ending
 from provisioner.forgetting import Forgetting

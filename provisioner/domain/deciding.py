@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from enc.damage import damaged
 from enc.model import ANSWERED, Kind, LaunchState, Node, State
 from provisioner.domain import actions as do
 from provisioner.domain import suspicions
@@ -16,7 +17,7 @@ from provisioner.domain.fleet import fleet_of
 from provisioner.domain.lives import Reports, life
 from provisioner.domain.newcomers import Newcomers, newcomers
 from provisioner.domain.openlaunches import judge, missing_of
-from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
+from provisioner.domain.retirement import BEFORE_GONE, step_of
 from provisioner.domain.saying import stopped_by
 from provisioner.domain.world import KnownRole, Region, World, launched_by_us
 

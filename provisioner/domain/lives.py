@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from heapq import nlargest
 
+from enc.damage import damaged
 from enc.durations import for_people
 from enc.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.machines import followed
-from provisioner.domain.retirement import BEFORE_GONE, damaged, step_of
+from provisioner.domain.retirement import BEFORE_GONE, step_of
 from provisioner.domain.suspicions import absent
 from provisioner.domain.world import World, launched_by_us
 from provisioner.notices import Warned

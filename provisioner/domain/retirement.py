@@ -56,30 +56,9 @@ class Finding:
 def has_machine(node: Node) -> bool:
     """Whether there is an EC2 instance of ours behind it: a foreign one is never terminated.
 
-    That its record names none, or no region, is damage and no proof: see ``damaged``.
+    That its record names none, or no region, is damage and no proof: see ``enc.damage``.
     """
     return node.kind is not Kind.FOREIGN
-
-
-def damaged(node: Node) -> str:
-    """Why its machine cannot be looked for by what its record says; "" where it can.
-
-    EC2 would truthfully know nothing of another name, or of this one in another region.
-    """
-    if not has_machine(node):
-        return ""
-    if not node.instance_id:
-        what = "no instance_id"
-    elif node.instance_id != node.certname:
-        what = f"its instance_id is {node.instance_id}"
-    elif not node.region:
-        what = "no region"
-    else:
-        return ""
-    return (
-        f"its record is damaged ({what}): look at it in EC2 and repair node:{node.certname}, "
-        "see docs/redis.md"
-    )
 
 
 def first_step(node: Node) -> Step:

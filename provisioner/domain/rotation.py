@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from enc.ages import allowed_age
 from enc.durations import for_people
 from enc.model import Node
 from provisioner.domain.windows import is_open
 from provisioner.domain.world import KnownRole, World
 from provisioner.ports import SPEC_TAG
-
-# Machines born together must not die together: each is replaced up to this part of max_age early.
-_SPREAD = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +67,6 @@ def applied_at(tag: str) -> datetime | None:
 
 def _too_old(world: World, known: KnownRole, node: Node) -> str:
     most, age = known.spec.fleet.max_age, world.now - node.launched_at
-    if most is None or age < most * (1 - _SPREAD * spread(node.certname)):
+    if most is None or age < allowed_age(node.certname, most):
         return ""
     return f"it is {for_people(age)} old (max_age {for_people(timedelta(0) + most)})"
-
-
-def spread(certname: str) -> float:
-    """In [0, 1), always the same for one node."""
-    digest = hashlib.sha256(certname.encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from enc.ages import spread
 from enc.model import Hold, HoldCause, Kind, LaunchState, Market, Node, SpoiltLaunch, State
 from provisioner.domain import actions as do
 from provisioner.domain.actions import Action
 from provisioner.domain.deciding import decide
-from provisioner.domain.rotation import spread
 from provisioner.domain.world import Region, Rules, World
 from provisioner.notices import Warned
 from provisioner.ports import InstanceState

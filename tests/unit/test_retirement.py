@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from enc.damage import damaged
 from enc.model import Kind, Market, Node, State
 from provisioner.domain.retirement import (
     BEFORE_GONE,
     Finding,
     Step,
     changed_because,
-    damaged,
     found,
     only_news,
     spared_because,

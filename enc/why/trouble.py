@@ -1,0 +1,68 @@
+"""What is wrong with a node, each with what to do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from enc.damage import damaged
+from enc.model import Kind, Launch, Node, Role, State
+from enc.why.words import at, moment, stop
+
+_RUNS = {
+    "failed": "failed: its errors stand in 'provisioner show'",
+    "cached": "used a cached catalogue: it proves nothing",
+    "noop": "was a noop run: it changed nothing and proves nothing",
+}
+
+
+def trouble(
+    node: Node, role: Role | None, launch: Launch | None, unclassifiable: str, now: datetime
+) -> tuple[str, ...]:
+    """Sentences; none where all is well. ``unclassifiable`` is enc.classify's message, or ""."""
+    return (
+        *_record(node),
+        *_refused(node, role, unclassifiable),
+        *_state(node, now),
+        *_last_run(node),
+        *_launch(node, launch),
+    )
+
+
+def _record(node: Node) -> tuple[str, ...]:
+    why = damaged(node)
+    return (stop(why[:1].upper() + why[1:]),) if why else ()
+
+
+def _refused(node: Node, role: Role | None, unclassifiable: str) -> tuple[str, ...]:
+    if not unclassifiable:
+        return ()
+    if role is None:
+        another = f"or 'provisioner assign {node.certname} ROLE' gives it another"
+        mended = f"'provisioner roles apply' brings it back, {another}"
+        return (f"Role {node.role} is gone, so Puppet is refused this node (422); {mended}.",)
+    mended = "mend roles.yaml, and 'provisioner roles apply' it"
+    return (f"Puppet is refused this node (422): {unclassifiable}; {mended}.",)
+
+
+def _state(node: Node, now: datetime) -> tuple[str, ...]:
+    if node.state is State.LOST:
+        since = moment(node.state_since, now)
+        return (f"EC2 has not had it running since {since}: it is lost.",)
+    if node.state is State.FAILED:
+        return (f"It was not ready in time, and failed on {moment(node.state_since, now)}.",)
+    return ()
+
+
+def _last_run(node: Node) -> tuple[str, ...]:
+    said = _RUNS.get(node.report_status)
+    if said is None:
+        return ()
+    when = f" of {at(node.report_at)}" if node.report_at else ""
+    return (f"Puppet's last run{when} {said}.",)
+
+
+def _launch(node: Node, launch: Launch | None) -> tuple[str, ...]:
+    if node.kind is Kind.FOREIGN or not node.launch or launch is not None:
+        return ()
+    kept = "launches are kept for 400 days, and a store that was lost forgets them all"
+    return (f"The record of launch {node.launch} is gone: {kept}.",)
