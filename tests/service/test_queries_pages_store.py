@@ -13,7 +13,7 @@ from redis import Redis
 
 from enc.inventory import Inventory, Page, Query, StoreLostError, connect
 from enc.inventory.query import Queries
-from enc.model import Market, State
+from enc.model import Kind, Market, State
 from tests.builders import event, foreign, node
 from tests.conftest import on_both_redis
 from tests.fakes.clock import START
@@ -44,17 +44,42 @@ def certnames(found: Iterator[Page]) -> list[str]:
 def test_500_nodes_of_one_moment_are_paged_whole(inventory: Inventory, limit: int) -> None:
     inventory.nodes.create_many((node(name), event()) for name in NAMES[:500])
     assert certnames(pages(inventory, Query(), limit)) == NAMES[:500]
+    assert certnames(pages(inventory, Query(newest=True), limit)) == NAMES[499::-1]
 
 
+@pytest.mark.parametrize("newest", [False, True])
 def test_a_page_looks_on_until_it_is_full_or_everything_was_looked_at(
-    inventory: Inventory,
+    inventory: Inventory, newest: bool
 ) -> None:
     inventory.nodes.create_many((node(name), event()) for name in NAMES)
-    assert certnames(pages(inventory, Query(q="i-000000000000001f"), 1)) == NAMES[0x1F0:0x200]
-    assert certnames(pages(inventory, Query(q=NAMES[-1]), 1)) == [NAMES[-1]]
+    sixteen = Query(q="i-000000000000001f", newest=newest)
+    order = slice(None, None, -1 if newest else 1)
+    assert certnames(pages(inventory, sixteen, 1)) == NAMES[0x1F0:0x200][order]
+    for last in (NAMES[0], NAMES[-1]):
+        assert certnames(pages(inventory, Query(q=last, newest=newest), 1)) == [last]
 
 
-@pytest.mark.parametrize("query", [Query(), Query(role="web", market=Market.SPOT), Query(q="i-")])
+def test_a_page_passes_over_more_than_one_look_of_what_does_not_fit(inventory: Inventory) -> None:
+    names = [f"i-{n:017x}" for n in range(2300)]
+    inventory.nodes.create_many((node(name), event()) for name in names)
+    for newest in (False, True):
+        for last in (names[0], names[999], names[1000], names[-1]):
+            assert certnames(pages(inventory, Query(q=last, newest=newest), 1)) == [last]
+        none = inventory.queries.page(Query(q="i-f", newest=newest), limit=1)
+        assert none == Page((), None)
+
+
+ASKED = [
+    Query(),
+    Query(role="web", market=Market.SPOT),
+    Query(q="i-"),
+    Query(kind=Kind.EXTRA),
+    Query(newest=True),
+    Query(newest=True, state=State.RUNNING, q="i-"),
+]
+
+
+@pytest.mark.parametrize("query", ASKED)
 def test_what_stays_is_neither_lost_nor_repeated_while_others_come_and_go(
     inventory: Inventory, query: Query
 ) -> None:
@@ -73,7 +98,7 @@ def test_what_stays_is_neither_lost_nor_repeated_while_others_come_and_go(
                 inventory.nodes.archive(retiring, event())
         for _ in range(5):
             inventory.nodes.create(coming.pop(luck.randrange(len(coming))), event())
-    assert [name for name in seen if name in staying] == sorted(staying)
+    assert [name for name in seen if name in staying] == sorted(staying, reverse=query.newest)
     assert len(seen) == len(set(seen))
 
 

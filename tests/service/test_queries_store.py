@@ -10,13 +10,14 @@ import pytest
 from redis import Redis
 
 from enc.inventory import (
+    BadCursorError,
     CorruptError,
     Inventory,
     Page,
     Query,
     StoreLostError,
 )
-from enc.model import Market, Node, State
+from enc.model import Kind, Market, Node, State
 from tests.builders import event, foreign, node
 from tests.conftest import on_both_redis
 from tests.fakes.clock import START
@@ -29,7 +30,10 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @pytest.fixture
 def fleet(inventory: Inventory) -> list[Node]:
-    """24 nodes: every combination of 2 roles, 3 states and 2 markets twice, the last born first."""
+    """24 nodes: every combination of 2 roles, 3 states and 2 markets twice, the last born first.
+
+    The first twelve are of a fleet, the others extra.
+    """
     kinds = [
         {"role": role, "state": state, "market": market}
         for role in ("web", "db")
@@ -37,7 +41,12 @@ def fleet(inventory: Inventory) -> list[Node]:
         for market in Market
     ]
     asked = [
-        node(name, launched_at=START - n * MILLISECOND, **kind)
+        node(
+            name,
+            launched_at=START - n * MILLISECOND,
+            kind=Kind.FLEET if n < len(kinds) else Kind.EXTRA,
+            **kind,
+        )
         for n, (name, kind) in enumerate(zip(NAMES, kinds * 2, strict=False))
     ]
     inventory.nodes.create(foreign(launched_at=START + MILLISECOND, role="db"), event())
@@ -75,20 +84,30 @@ QUERIES = [
     Query(q="nothing"),
     Query(role="db", q="db1"),
     Query(role="web", q="db1"),
+    Query(kind=Kind.FLEET),
+    Query(kind=Kind.BURST),
+    Query(kind=Kind.FOREIGN, role="db"),
+    Query(kind=Kind.EXTRA, state=State.READY, market=Market.SPOT, q="i-0"),
 ]
 
 
+@pytest.mark.parametrize("newest", [False, True], ids=["oldest first", "newest first"])
 @pytest.mark.parametrize("query", QUERIES, ids=str)
-def test_a_query_has_exactly_the_nodes_that_it_asks_for_oldest_first(
-    inventory: Inventory, fleet: list[Node], query: Query
+def test_a_query_has_exactly_the_nodes_that_it_asks_for_by_age(
+    inventory: Inventory, fleet: list[Node], query: Query, newest: bool
 ) -> None:
+    query = replace(query, newest=newest)
+
     def asked_for(each: Node) -> bool:
-        wanted = (("role", query.role), ("state", query.state), ("market", query.market))
-        fits = all(value is None or getattr(each, name) == value for name, value in wanted)
+        names = ("role", "kind", "state", "market")
+        wanted = {name: getattr(query, name) for name in names if getattr(query, name) is not None}
+        fits = all(getattr(each, name) == value for name, value in wanted.items())
         return fits and each.certname.startswith(query.q or "")
 
     everyone = [*reversed(fleet), *inventory.nodes.many(["db1.example.com"])]
     expected = [each for each in everyone if asked_for(each)]
+    if newest:
+        expected.reverse()
     assert list(inventory.queries.every(query)) == expected
     assert inventory.queries.count(query) == len(expected)
     for limit in (1, 3, 24, 1000):
@@ -113,6 +132,27 @@ def test_a_prefix_may_be_of_the_certname_a_name_or_the_address(
     inventory.nodes.create(foreign(private_dns="x10.0.0.7"), event())
     assert inventory.queries.page(Query(q=q), limit=9).nodes == (born,)
     assert inventory.queries.count(Query(q=q)) == 1
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_cursor_of_one_order_is_none_of_the_other(
+    inventory: Inventory, fleet: list[Node], newest: bool
+) -> None:
+    cursor = inventory.queries.page(Query(newest=newest), limit=5).cursor
+    with pytest.raises(BadCursorError, match="of this one in another order"):
+        inventory.queries.page(Query(newest=not newest), limit=5, cursor=cursor)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_cursor_goes_on_at_its_place_under_another_filter(
+    inventory: Inventory, fleet: list[Node], newest: bool
+) -> None:
+    first = inventory.queries.page(Query(newest=newest), limit=11)
+    web = Query(role="web", newest=newest)
+    rest = inventory.queries.page(web, limit=100, cursor=first.cursor).nodes
+    met = {each.certname for each in first.nodes}
+    everyone = inventory.queries.page(web, limit=100).nodes
+    assert list(rest) == [each for each in everyone if each.certname not in met]
 
 
 def test_an_empty_prefix_is_no_prefix(inventory: Inventory, fleet: list[Node]) -> None:
@@ -167,7 +207,7 @@ def test_a_value_of_the_wrong_type_is_named(
     redis.delete(key)
     redis.set(key, "text")
     whole = Query() if key.startswith("node:") else Query(role="web", state=State.READY)
-    for query in (whole, replace(whole, q="i")):
+    for query in (whole, replace(whole, q="i"), replace(whole, kind=Kind.FLEET, newest=True)):
         with pytest.raises(CorruptError, match=f"^{key} in Redis has a value of the wrong type"):
             inventory.queries.page(query, limit=100)
 
