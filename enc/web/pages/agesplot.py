@@ -15,14 +15,19 @@ BUCKETS, BEYOND = 16, 2
 
 
 def edges_for(max_age: timedelta, now: datetime) -> list[datetime]:
-    """Launch times between buckets, the newest first; the last bucket is all that is older."""
-    return [now - max_age * step / BUCKETS for step in range(BUCKETS + BEYOND)]
+    """Launch times that lie between the columns, rising: the first is for the oldest nodes."""
+    return [now - max_age * step / BUCKETS for step in range(BUCKETS + BEYOND - 1, 0, -1)]
 
 
 def ages_plot(
-    counts: Sequence[int], max_age: timedelta | None, *, width: int, height: int, large: bool = False
+    counts: Sequence[int],
+    max_age: timedelta | None,
+    *,
+    width: int,
+    height: int,
+    large: bool = False,
 ) -> Markup:
-    """``counts`` are those between ``edges_for``'s; nothing where there is no max_age."""
+    """``counts`` are those between ``edges_for``'s, the youngest first; nothing without max_age."""
     if not max_age or not counts:
         return Markup()
     columns = [_column(place, count, max_age) for place, count in enumerate(counts)]

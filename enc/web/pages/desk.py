@@ -43,7 +43,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": words.moment, "clean": words.clean}
+    made.filters |= {"moment": words.moment, "age": words.age, "written": words.written}
     made.globals |= {"url_for": url_for, "FOLDED": words.FOLDED, "counted": words.counted}
     return made
 

@@ -13,7 +13,7 @@ from enc.certname import is_certname
 from enc.explain import explain
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.codec import parse_iso
-from enc.model import ArchivedNode, Hold, Launch, Node, Role
+from enc.model import ArchivedNode, Hold, Launch, Node, Role, State
 from enc.reports import Report
 from enc.web.documents import UNKNOWN_NODE
 from enc.web.pages import words
@@ -31,6 +31,14 @@ class Moment:
     who: str
     why: str
     more: str
+
+    @property
+    def mark(self) -> str:
+        """A class for its colour: the state that it led to, where it did."""
+        return self.what if self.what in _STATES else ""
+
+
+_STATES = frozenset(state.value for state in State)
 
 
 def install(routes: Blueprint, desk: Desk) -> None:

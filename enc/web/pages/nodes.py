@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from flask import Blueprint, Response
@@ -12,11 +13,16 @@ from enc.inventory import BadCursorError, Inventory, Page, Query
 from enc.model import Kind, Market, State
 from enc.web.documents import BAD_PARAMETER
 from enc.web.pages.desk import Desk, given, link
-from enc.web.parameters import LONGEST_CURSOR, Parameters, limit, node_query
+from enc.web.parameters import LONGEST_CURSOR, Parameters, limit
 from enc.web.problems import ProblemError
 
 _KNOWN = ("q", "role", "state", "market", "kind", "order", "limit", "cursor")
 _LIVE = tuple(state for state in State if state is not State.ARCHIVED)
+
+
+class Order(StrEnum):
+    OLDEST = "oldest"
+    NEWEST = "newest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
     def nodes() -> Response:
         asked = given()
         read = Parameters(asked, _KNOWN)
-        query, most = node_query(read), limit(read)
+        query, most = _query(read), limit(read)
         cursor = read.text("cursor", most=LONGEST_CURSOR)
         now, inventory = desk.begin(), desk.inventory
         names = inventory.roles.names()
@@ -50,6 +56,17 @@ def install(routes: Blueprint, desk: Desk) -> None:
             first=link(".nodes", flat),
             following=link(".nodes", flat, cursor=page.cursor) if page.cursor else None,
         )  # fmt: skip
+
+
+def _query(read: Parameters) -> Query:
+    return Query(
+        role=read.text("role"),
+        kind=read.one_of("kind", tuple(Kind)),
+        state=read.one_of("state", _LIVE),
+        market=read.one_of("market", tuple(Market)),
+        q=read.text("q"),
+        newest=read.one_of("order", tuple(Order)) is Order.NEWEST,
+    )
 
 
 def _page(inventory: Inventory, query: Query, most: int, cursor: str | None) -> Page:

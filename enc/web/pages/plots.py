@@ -52,10 +52,12 @@ def share(parts: Sequence[Part], *, title: str, width: int = 120, height: int = 
 def filled(value: int, whole: int, *, title: str, name: str, width: int = 120) -> Markup:
     """How much of what is wanted is there; more than all of it is a full bar."""
     there = min(max(value, 0), max(whole, 0))
-    return share([Part(name, there), Part("track", max(whole, 0) - there)], title=title, width=width)
+    return share(
+        [Part(name, there), Part("track", max(whole, 0) - there)], title=title, width=width
+    )
 
 
-def bars(  # noqa: PLR0913  # each is one thing about the drawing
+def bars(  # each is one thing about the drawing
     columns: Sequence[Column],
     *,
     title: str,

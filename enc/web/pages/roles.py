@@ -15,7 +15,8 @@ from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
 from enc.web.pages.desk import Desk
-from enc.web.pages.fleet import market_bar, rows_of
+from enc.web.pages.fleet import rows_of
+from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import Parameters
 from enc.web.problems import ProblemError, corrupt
 

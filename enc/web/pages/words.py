@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,3 +71,10 @@ def percent(part: int, whole: int) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 node``, ``12,000 nodes``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def written(value: Any) -> str:
+    """A JSON value in one line: texts as they are, so that most need no quotes; "" for None."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)

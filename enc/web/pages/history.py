@@ -1,0 +1,111 @@
+"""The record of machines that have ended: figures and plots of a span, and each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from flask import Blueprint, Response
+
+from enc.durations import Duration, for_people
+from enc.inventory import BadCursorError, Inventory
+from enc.model import Launch
+from enc.summary import Figures, summarize
+from enc.web.documents import BAD_PARAMETER
+from enc.web.pages import words
+from enc.web.pages.charts import Charts
+from enc.web.pages.desk import Desk, given, link
+from enc.web.parameters import LONGEST_CURSOR, Parameters, limit
+from enc.web.problems import ProblemError
+
+_KNOWN = ("since", "role", "limit", "cursor")
+SINCE = ("1d", "7d", "30d", "90d", "400d")
+_DEFAULT, _LONGEST = Duration("30d"), timedelta(days=400)
+# To read an ended machine costs a tenth of a millisecond, in a worker that has Puppet to answer.
+COUNTED, _LAUNCHES, _CHUNK = 5_000, 1_000, 200
+
+
+def install(routes: Blueprint, desk: Desk) -> None:
+    @routes.get("/history")
+    def history() -> Response:
+        asked = given()
+        read = Parameters(asked, _KNOWN)
+        span, role, most = _span(read.text("since")), read.text("role"), limit(read)
+        cursor = read.text("cursor", most=LONGEST_CURSOR)
+        now, inventory = desk.begin(), desk.inventory
+        since = now - span
+        try:
+            page = inventory.archive.page(most, cursor, since=since, role=role)
+        except BadCursorError as error:
+            raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
+        figures = {} if cursor else _figures(inventory, since, now, role)
+        names = inventory.roles.names()
+        desk.check()
+        flat = {name: asked[name] for name in asked if name != "cursor"}
+        return desk.page(
+            "history.html", now=now, since=str(span), spans=SINCE, role=role,
+            roles=names if role in (None, *names) else [role, *names], machines=page.nodes,
+            cursor=cursor, first=link(".history", flat), **figures,
+            following=link(".history", flat, cursor=page.cursor) if page.cursor else None,
+        )  # fmt: skip
+
+
+def _span(text: str | None) -> Duration:
+    try:
+        span = Duration(text) if text else _DEFAULT
+    except ValueError as error:
+        raise ProblemError(
+            BAD_PARAMETER, "since is no duration: write one as in 12h, 7d or 400d"
+        ) from error
+    if span > _LONGEST:
+        raise ProblemError(BAD_PARAMETER, "since is more than the 400 days that are kept")
+    return span
+
+
+def _figures(
+    inventory: Inventory, since: datetime, now: datetime, role: str | None
+) -> dict[str, Any]:
+    """Of the newest ones to end, so many that a page does not keep the worker from its work."""
+    charts = Charts(since, now)
+    ended = islice(inventory.archive.every(since=since, role=role), COUNTED)
+    launches = islice(_launches(inventory, since, role), _LAUNCHES)
+    found = summarize(charts.count(ended), launches, now=now, since=since)
+    return {
+        "charts": charts,
+        "is_cut": charts.seen == COUNTED,
+        "total": told(found.total),
+        "by_role": {name: told(figures) for name, figures in found.roles.items()},
+    }
+
+
+def _launches(inventory: Inventory, since: datetime, role: str | None) -> Iterator[Launch]:
+    cursor = None
+    while True:
+        page = inventory.launches.page(_CHUNK, cursor, role=role)
+        yield from (one for one in page.launches if one.opened_at >= since)
+        cursor = page.cursor
+        if cursor is None or (page.launches and page.launches[-1].opened_at < since):
+            return
+
+
+def told(figures: Figures) -> dict[str, Any]:
+    """Figures in words; "" where nothing was counted."""
+    median, p95 = figures.ready.quantile(0.5), figures.ready.quantile(0.95)
+    return {
+        "machines": figures.machines,
+        "hours": round(figures.hours),
+        "spot": words.percent(figures.spot, figures.machines) if figures.machines else "",
+        "spot_hours": _share(figures.spot_hours, figures.hours),
+        "interruptions": figures.interruptions,
+        "launches": figures.spot_launches,
+        "fallbacks": figures.fallbacks,
+        "fallback_machines": figures.fallback_machines,
+        "median": "" if median is None else for_people(timedelta(seconds=median)),
+        "p95": "" if p95 is None else for_people(timedelta(seconds=p95)),
+    }
+
+
+def _share(part: float, whole: float) -> str:
+    return words.percent(round(part), round(whole)) if whole else ""
