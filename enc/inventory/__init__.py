@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from enc.inventory.archive import ArchivePage
 from enc.inventory.connect import COMMAND_TIMEOUT, SERVICE_TIMEOUT, connect
 from enc.inventory.counts import Counts
 from enc.inventory.droughts import Droughts
@@ -23,9 +24,9 @@ from enc.inventory.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from enc.inventory.events import Event, Events
+from enc.inventory.events import Event, EventPage, Events
 from enc.inventory.holds import Approval, Backoffs, Holds, Suspects, Sweeps
-from enc.inventory.launches import Launches
+from enc.inventory.launches import Launches, LaunchPage
 from enc.inventory.leases import Lease, Leases
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
@@ -41,13 +42,16 @@ __all__ = [
     "AlreadyThereError",
     "Applied",
     "Approval",
+    "ArchivePage",
     "ArchivedError",
     "BadCursorError",
     "ConflictError",
     "CorruptError",
     "Event",
+    "EventPage",
     "Found",
     "Inventory",
+    "LaunchPage",
     "Lease",
     "LeaseHeldError",
     "LeaseLostError",

@@ -65,6 +65,11 @@ def score(time: datetime) -> str:
     return f"{milliseconds / 1000:.3f}"
 
 
+def time_of(score: str) -> datetime:
+    """The time that ``score`` was made of, as Redis writes it; OverflowError beyond year 9999."""
+    return _EPOCH + timedelta(milliseconds=round(float(score) * 1000))
+
+
 def to_text(value: Any) -> str:
     if value is None:
         return ""
@@ -84,11 +89,12 @@ def node_from_hash(certname: str, found: Mapping[str, str], key: str | None = No
     return _made(Node, key, {"certname": certname, **_decoded(key, known, State)})
 
 
-def count_field(found: Mapping[str, str]) -> str:
-    """Where node.lua counts a node in its role's ``fleet:<role>``; "" where it cannot."""
+def count_fields(found: Mapping[str, str]) -> tuple[str, str] | None:
+    """Where node.lua counts a node in its role's ``fleet:<role>`` and ``ran:<role>``, if it can."""
     if not all(found.get(field) for field in ("role", "kind", "state")):
-        return ""
-    return f"{found['kind']}:{found['state']}:{found.get('market', 'none')}"
+        return None
+    standing = f"{found['kind']}:{found['state']}:{found.get('market', 'none')}"
+    return standing, found.get("report_status", "none")
 
 
 def archived_from_hash(certname: str, found: Mapping[str, str]) -> ArchivedNode:

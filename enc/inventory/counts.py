@@ -1,4 +1,4 @@
-"""``fleet:<role>``: moved with each change of a node, and put right where it has gone wrong."""
+"""``fleet:<role>`` and ``ran:<role>``: moved with each change of a node, put right where wrong."""
 
 from __future__ import annotations
 
@@ -19,29 +19,43 @@ class Counts:
         self._redis, self._queries = redis, queries
         self._writes = Writes(redis, fence)
 
-    def wrong(self, counted: Mapping[str, Mapping[str, int]], roles: Iterable[str]) -> list[str]:
-        """The roles whose counts are not what was ``counted``.
+    def wrong(
+        self, counted: Mapping[str, Mapping[str, Mapping[str, int]]], roles: Iterable[str]
+    ) -> list[str]:
+        """The roles whose counts are not what was ``counted``: by role, then by key.
 
         One whose nodes were changed while they were counted may be among them.
         """
         names = sorted({*roles, *counted})
-        stored = readable(self._redis, "HGETALL", [keys.fleet(name) for name in names])
-        pairs = zip(names, stored, strict=True)
-        return [name for name, said in pairs if said != _texts(counted.get(name, {}))]
+        wanted = [(name, *each) for name in names for each in _texts(name, counted).items()]
+        stored = readable(self._redis, "HGETALL", [key for _, key, _ in wanted])
+        pairs = zip(wanted, stored, strict=True)
+        return sorted({name for (name, _, now), said in pairs if said != now})
 
     def put_right(self, role: str, event: Event) -> bool:
         """Count the nodes of a role anew. False: it is right, or was changed while we counted."""
-        key = keys.fleet(role)
-        [before] = readable(self._redis, "HGETALL", [key])
-        now = _texts(self._queries.everything(Query(role=role)).counts.get(role, {}))
+        before = dict(zip(_keys(role), readable(self._redis, "HGETALL", _keys(role)), strict=True))
+        now = _texts(role, self._queries.everything(Query(role=role)).counts)
         if before == now:
             return False
-        commands, same = _commands(key, before, now), _same(key, before, now)
+        commands = [one for key in now for one in _commands(key, before[key], now[key])]
+        same = [one for key in now for one in _same(key, before[key], now[key])]
         return self._writes.write(commands, [event], same=same) is None
 
 
-def _texts(counted: Mapping[str, int]) -> dict[str, str]:
-    return {field: str(count) for field, count in counted.items()}
+def _keys(role: str) -> list[str]:
+    return [keys.fleet(role), keys.ran(role)]
+
+
+def _texts(
+    role: str, counted: Mapping[str, Mapping[str, Mapping[str, int]]]
+) -> dict[str, dict[str, str]]:
+    """What each of a role's keys should hold."""
+    found = counted.get(role, {})
+    return {
+        key: {field: str(count) for field, count in found.get(key, {}).items()}
+        for key in _keys(role)
+    }
 
 
 def _commands(key: str, before: Hash, now: dict[str, str]) -> list[Command]:
@@ -55,7 +69,7 @@ def _commands(key: str, before: Hash, now: dict[str, str]) -> list[Command]:
 def _same(key: str, before: Hash, now: Mapping[str, str]) -> list[tuple[Command, str]]:
     """A change of a node moves at least one of these, or one that we leave alone.
 
-    While the key is no hash, no node of the role is changed at all.
+    While a key is no hash, no node of the role is changed at all.
     """
     if isinstance(before, StoreError):
         return []

@@ -14,13 +14,25 @@ from redis import Redis
 from enc.inventory import keys
 from enc.inventory.batch import check_begun
 from enc.inventory.codec import iso, parsed
-from enc.inventory.errors import BadCursorError, CorruptError, translated
+from enc.inventory.errors import (
+    BadCursorError,
+    CorruptError,
+    StoreError,
+    StoreLostError,
+    translated,
+)
+from enc.inventory.scripts import Script
 
 # Entries kept in the log of all, and in the life of one node.
 MAX_LENGTH = 1_000_000
 LIFE_LENGTH = 200
 
-_BEGINNING = "-"
+# What one page looks at before it says "go on from here": a tenth of a second of Redis' time.
+SCANNED = 20_000
+_LOOK = 1000
+
+_BEGINNING, _END = "-", "+"
+_NOTHING_BEFORE = re.compile(r"0+-0+")
 _STREAM_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
 
@@ -51,23 +63,81 @@ class Event:
         return {name: text for name, text in {**texts, **self.more, **texts}.items() if text}
 
 
+@dataclass(frozen=True)
+class EventPage:
+    """(stream id, fields) of each, the latest first. ``cursor`` asks for earlier ones.
+
+    None: there are no earlier ones. A page with a cursor may still be short, or empty: as many
+    were looked at as one call may.
+    """
+
+    events: tuple[tuple[str, dict[str, str]], ...]
+    cursor: str | None
+
+
 class Events:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._script = Script(redis, "events.lua")
 
     def after(self, last: str = _BEGINNING, count: int = 100) -> list[tuple[str, dict[str, str]]]:
         """Up to ``count`` (stream id, fields), oldest first, later than the id ``last``.
 
         Raises BadCursorError for what is no stream id.
         """
-        if last != _BEGINNING and not _STREAM_ID.fullmatch(last):
-            raise BadCursorError(f"{last[:40]!r} is not the id of an event")
-        start = last if last == _BEGINNING else f"({last}"
+        start = last if last == _BEGINNING else f"({_checked_id(last)}"
         with translated(keys.EVENTS):
             found: Any = self._redis.xrange(keys.EVENTS, min=start, count=count)
         if not found:
             check_begun(self._redis)
         return [(entry, dict(fields)) for entry, fields in found]
+
+    def page(
+        self,
+        limit: int,
+        before: str | None = None,
+        *,
+        node: str | None = None,
+        role: str | None = None,
+        who: str | None = None,
+        what: str | None = None,
+    ) -> EventPage:
+        """Up to ``limit`` events that are so, earlier than the id ``before``, the latest first.
+
+        Raises BadCursorError for what is no stream id, ValueError for a limit below 1.
+        """
+        if limit < 1:
+            raise ValueError(f"a page of {limit} events is none; ask for 1 or more")
+        place = _END if before is None else _whole_id(before)
+        if _NOTHING_BEFORE.fullmatch(place):
+            check_begun(self._redis)
+            return EventPage((), None)
+        fields = {"node": node, "role": role, "who": who, "what": what}
+        wanted = {name: text for name, text in fields.items() if text is not None}
+        found: list[tuple[str, dict[str, str]]] = []
+        for _ in range(SCANNED // _LOOK):
+            # One more than wanted tells whether there is a next page.
+            place, more = self._step_back(place, limit + 1 - len(found), wanted)
+            found += more
+            if len(found) > limit:
+                return EventPage(tuple(found[:limit]), found[limit - 1][0])
+            if not place:
+                return EventPage(tuple(found), None)
+        return EventPage(tuple(found), place)
+
+    def _step_back(
+        self, place: str, want: int, wanted: Mapping[str, str]
+    ) -> tuple[str, list[tuple[str, dict[str, str]]]]:
+        asked = {"before": place, "look": _LOOK, "want": want, "fields": wanted}
+        match self._script.run([], dumps(asked), about=keys.EVENTS):
+            case ["ok", last, *found]:
+                return last, [(i, dict(zip(f[::2], f[1::2], strict=True))) for i, f in found]
+            case ["lost"]:
+                raise StoreLostError
+            case ["wrong", key]:
+                raise CorruptError(key, "has a value of the wrong type")
+            case other:
+                raise StoreError(f"events.lua answered {other!r}; is another version there?")
 
     def life(self, certname: str) -> list[dict[str, str]]:
         """What happened to one node, oldest first: its last 200 events."""
@@ -77,6 +147,17 @@ class Events:
         if not found:
             check_begun(self._redis)
         return [_entry(key, text) for text in found]
+
+
+def _checked_id(text: str) -> str:
+    if not _STREAM_ID.fullmatch(text):
+        raise BadCursorError(f"{text[:40]!r} is not the id of an event")
+    return text
+
+
+def _whole_id(text: str) -> str:
+    """Redis takes the end of a range without its second number for the last of that moment."""
+    return text if "-" in _checked_id(text) else f"{text}-0"
 
 
 def append(event: Event) -> list[str]:

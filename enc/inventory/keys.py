@@ -39,6 +39,10 @@ def fleet(role: str) -> str:
     return f"fleet:{role}"
 
 
+def ran(role: str) -> str:
+    return f"ran:{role}"
+
+
 def name(name: str) -> str:
     """``name`` is a DNS name or ``<vpc>:<ip>``."""
     return f"name:{name}"

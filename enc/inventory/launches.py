@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from enc.inventory.batch import check_begun, good, hashes, readable
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
 from enc.inventory.errors import AlreadyThereError, ConflictError, CorruptError, translated
 from enc.inventory.events import Event
+from enc.inventory.paging import Listing, Walks
 from enc.inventory.writes import Command, Writes, hset
 from enc.model import Attempt, Launch, LaunchState, SpoiltLaunch
 
@@ -21,9 +22,18 @@ from enc.model import Attempt, Launch, LaunchState, SpoiltLaunch
 _KEPT = timedelta(days=400)
 
 
+@dataclass(frozen=True)
+class LaunchPage:
+    """The latest first. ``cursor`` asks for what follows; None at the end."""
+
+    launches: tuple[Launch, ...]
+    cursor: str | None
+
+
 class Launches:
     def __init__(self, redis: Redis, fence: str = "") -> None:
         self._redis = redis
+        self._walks = Walks(redis)
         self._writes = Writes(redis, fence)
 
     def get(self, launch_id: str) -> Launch | None:
@@ -85,6 +95,26 @@ class Launches:
             check_begun(self._redis)
         found = hashes(self._redis, [keys.launch(name) for name in names])
         return [launch_from_hash(n, h) for n, h in zip(names, found, strict=True) if h]
+
+    def page(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        role: str | None = None,
+        state: LaunchState | None = None,
+    ) -> LaunchPage:
+        """Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds."""
+        wanted = {"role": role, "state": state and state.value}
+        listing = Listing(
+            indexes=[keys.LAUNCHES],
+            of=keys.launch(""),
+            mark="launches",
+            newest=True,
+            fields={name: text for name, text in wanted.items() if text is not None},
+        )
+        found = self._walks.page(listing, launch_from_hash, limit=limit, cursor=cursor)
+        return LaunchPage(*found)
 
     def open(self, launch: Launch, event: Event) -> None:
         """Write the intent, before EC2 hears of it. Raises AlreadyThereError for a known id."""

@@ -23,9 +23,12 @@ local function index_keys(node)
   return found
 end
 
-local function count_of(node)
-  if not node.role then return nil end
-  return 'fleet:' .. node.role, node.kind .. ':' .. node.state .. ':' .. (node.market or 'none')
+-- Key and field of each count that the node is in.
+local function counts_of(node)
+  if not node.role then return {} end
+  return {
+    { 'fleet:' .. node.role, node.kind .. ':' .. node.state .. ':' .. (node.market or 'none') },
+    { 'ran:' .. node.role, node.report_status or 'none' } }
 end
 
 local function names_of(node)
@@ -78,7 +81,7 @@ local function wrong_type(old, new)
       expected['name:' .. name], expected['formerly:' .. name] = 'string', 'string'
       expected['claims:' .. name] = 'zset'
     end
-    if node.role then expected['fleet:' .. node.role] = 'hash' end
+    for _, counted in ipairs(counts_of(node)) do expected[counted[1]] = 'hash' end
     if node.launch then expected['launch:' .. node.launch] = 'hash' end
   end
   for key, wanted in pairs(expected) do
@@ -102,8 +105,9 @@ end
 
 local function wrong_count(old, new)
   for _, node in ipairs({ old, new }) do
-    local key, field = count_of(node)
-    if key and not can_count(key, field) then return key end
+    for _, counted in ipairs(counts_of(node)) do
+      if not can_count(unpack(counted)) then return counted[1] end
+    end
     local launch = node.launch and 'launch:' .. node.launch
     if launch and not can_count(launch, 'got') then return launch end
   end
@@ -153,8 +157,10 @@ local function move_indexes(old, new)
 end
 
 local function count(node, by)
-  local key, field = count_of(node)
-  if key and redis.call('HINCRBY', key, field, by) == 0 then redis.call('HDEL', key, field) end
+  for _, counted in ipairs(counts_of(node)) do
+    local key, field = unpack(counted)
+    if redis.call('HINCRBY', key, field, by) == 0 then redis.call('HDEL', key, field) end
+  end
 end
 
 local function tell_of_move(name, from, to, why)

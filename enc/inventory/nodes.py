@@ -12,6 +12,7 @@ from redis import Redis
 
 from enc.certname import check_certname
 from enc.inventory import keys
+from enc.inventory.archive import Archive, ArchivePage
 from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
 from enc.inventory.codec import archived_from_hash, node_from_hash
 from enc.inventory.errors import (
@@ -42,6 +43,7 @@ class Nodes:
         self._redis = redis
         self.limits = limits or Limits()
         self._script = Script(redis, "node.lua", fence)
+        self._archive = Archive(redis)
 
     def get(self, certname: str) -> Node | None:
         return next(iter(self.many([certname])), None)
@@ -77,11 +79,25 @@ class Nodes:
 
     def lately_archived(self, count: int, role: str | None = None) -> list[ArchivedNode]:
         """The last ones to end, latest first."""
-        ended = (one for one in self._archive_backwards() if role in (None, one.node.role))
-        found = list(islice(ended, count))
-        if len(found) < count:
-            check_begun(self._redis)
-        return found
+        return list(islice(self._archive.every(role=role), count))
+
+    def archive_page(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        since: datetime | None = None,
+        role: str | None = None,
+    ) -> ArchivePage:
+        """The last ones to end, latest first, of those that ended at ``since`` or later.
+
+        Raises BadCursorError, and ValueError for a limit below 1.
+        """
+        return self._archive.page(limit, cursor, since=since, role=role)
+
+    def archived_since(self, time: datetime) -> Iterator[ArchivedNode]:
+        """Latest end first, read in chunks: memory does not grow with their number."""
+        return self._archive.every(since=time)
 
     def named(self, name: str) -> str | None:
         """The certname of the newest live machine with this DNS name or ``<vpc>:<ip>``."""
@@ -226,17 +242,6 @@ class Nodes:
         ended = self.archived(node.certname)
         same = ended is not None and ended.node.instance_id == node.instance_id
         return same and self.get(node.certname) is None
-
-    def _archive_backwards(self) -> Iterator[ArchivedNode]:
-        start = 0
-        while True:
-            with translated(keys.ARCHIVED):
-                names: Any = self._redis.zrange(keys.ARCHIVED, start, start + CHUNK - 1, desc=True)
-            found = hashes(self._redis, [keys.archive(name) for name in names])
-            yield from (archived_from_hash(n, h) for n, h in zip(names, found, strict=True) if h)
-            if len(names) < CHUNK:
-                return
-            start += CHUNK
 
 
 def _changed(node: Node, at: datetime, changes: dict[str, Any]) -> Node:

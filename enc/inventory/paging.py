@@ -110,7 +110,7 @@ class Walks:
     def _step(self, listing: Listing, place: Place, want: int) -> tuple[Place, Sequence[Any]]:
         """Up to ``want`` members behind the place, and where the walk goes on."""
         try:
-            answer = self._script.run([], _asked(listing, place, want))
+            answer = self._script.run([], _asked(listing, place, want), about=listing.indexes[0])
         except CorruptError:
             self._name_the_bad(listing)
             raise

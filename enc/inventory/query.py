@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from redis import Redis
 
 from enc.inventory import keys
 from enc.inventory.batch import Hash, check_begun, good, readable
-from enc.inventory.codec import count_field, node_from_hash
+from enc.inventory.codec import count_fields, node_from_hash
 from enc.inventory.errors import BadCursorError, CorruptError, StoreError, translated
 from enc.inventory.paging import MAX_LIMIT, Listing, Walks
 from enc.model import Kind, Market, Node, State
@@ -69,12 +69,13 @@ _ALL = Query()
 class Everything:
     """Nodes by certname, what is wrong with those whose hash is none of a node, and the counts.
 
-    ``counts`` is what ``fleet:<role>`` should say by these, damaged ones with it.
+    ``counts`` is what ``fleet:<role>`` and ``ran:<role>`` should say by these, damaged ones with
+    it: by role, then by key.
     """
 
     nodes: dict[str, Node]
     spoilt: dict[str, StoreError]
-    counts: Mapping[str, Mapping[str, int]]
+    counts: Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
 class Queries:
@@ -130,12 +131,21 @@ class Queries:
 def _everything(found: Iterable[tuple[str, Hash]]) -> Everything:
     nodes: dict[str, Node] = {}
     spoilt: dict[str, StoreError] = {}
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, dict[str, Counter[str]]] = {}
     for certname, fields in found:
         try:
             nodes[certname] = node_from_hash(certname, good(fields))
         except CorruptError as error:
             spoilt[certname] = error
-        if isinstance(fields, dict) and (field := count_field(fields)):
-            counts[fields["role"]][field] += 1
+        if isinstance(fields, dict):
+            _count(counts, fields)
     return Everything(nodes=nodes, spoilt=spoilt, counts=counts)
+
+
+def _count(counts: dict[str, dict[str, Counter[str]]], fields: Mapping[str, str]) -> None:
+    if counted := count_fields(fields):
+        role = fields["role"]
+        if role not in counts:
+            counts[role] = {keys.fleet(role): Counter(), keys.ran(role): Counter()}
+        for counter, field in zip(counts[role].values(), counted, strict=True):
+            counter[field] += 1

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice, pairwise
 from typing import Any
 
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import Hash, check_begun, good, hash_of, hashes, readable
-from enc.inventory.codec import role_from_hash, role_to_hash, whole
+from enc.inventory.batch import (
+    CHUNK,
+    Hash,
+    answers,
+    check_begun,
+    good,
+    hash_of,
+    hashes,
+    readable,
+)
+from enc.inventory.codec import role_from_hash, role_to_hash, score, time_of, whole
 from enc.inventory.errors import (
     ConflictError,
     CorruptError,
     StoreError,
     StoreLostError,
+    as_ours,
     translated,
 )
 from enc.inventory.events import Event
@@ -89,11 +101,56 @@ class Roles:
 
     def counts(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """Per role, how many nodes per ``kind:state:market``."""
-        found = list(hashes(self._redis, [keys.fleet(name) for name in names]))
+        return self._counted(names, keys.fleet)
+
+    def runs(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Per role, how many nodes per word of their last report; ``none`` where none has come."""
+        return self._counted(names, keys.ran)
+
+    def ages(self, names: Sequence[str], edges: Sequence[datetime]) -> dict[str, list[int]]:
+        """Per role, how many nodes were launched in each span between the edges.
+
+        ``edges`` rise. The first number is of those launched before the first edge, the last of
+        those launched at the last edge or later: one number more than edges. All states count.
+        """
+        limits = ["-inf", *(score(edge) for edge in edges), "+inf"]
+        if [float(limit) for limit in limits] != sorted(map(float, limits)):
+            raise ValueError("the edges of ages must rise")
+        spans = [(low, f"({high}") for low, high in pairwise(limits)]
+        roles = [keys.nodes_of_role(name) for name in names]
+        found = self._each([("ZCOUNT", role, *span) for role in roles for span in spans])
+        return {name: [int(count) for count in islice(found, len(spans))] for name in names}
+
+    def oldest(self, names: Sequence[str]) -> dict[str, datetime]:
+        """Per role that has nodes, when the oldest of them was launched."""
+        roles = [keys.nodes_of_role(name) for name in names]
+        found = self._each([("ZRANGE", role, "0", "0", "WITHSCORES") for role in roles])
+        pairs = zip(names, found, strict=True)
+        return {name: _time(name, answer[1]) for name, answer in pairs if answer}
+
+    def _counted(
+        self, names: Sequence[str], key_of: Callable[[str], str]
+    ) -> dict[str, dict[str, int]]:
+        asked = [key_of(name) for name in names]
+        found = list(hashes(self._redis, asked))
         if not any(found):
             check_begun(self._redis)
-        pairs = zip(names, found, strict=True)
-        return {name: _numbers(keys.fleet(name), counted) for name, counted in pairs}
+        triples = zip(names, asked, found, strict=True)
+        return {name: _numbers(key, counted) for name, key, counted in triples}
+
+    def _each(self, commands: Sequence[Sequence[str]]) -> Iterator[Any]:
+        """The answers about sorted sets; StoreLostError where they are of a store that is lost."""
+        found: list[Any] = []
+        for start in range(0, len(commands), CHUNK):
+            chunk = commands[start : start + CHUNK]
+            said = answers(self._redis, chunk, keys.NODES)
+            for (_, key, *_), answer in zip(chunk, said, strict=True):
+                if isinstance(answer, Exception):
+                    raise as_ours(answer, key) from answer
+                found.append(answer)
+        # Also where something was found: half of it may have been read after the loss.
+        check_begun(self._redis)
+        return iter(found)
 
     def apply(self, roles: Sequence[Role], event: Event, *, prune: bool = False) -> Applied:
         """Store these definitions, all or none. ``event`` gives who and when.
@@ -213,3 +270,10 @@ def _removing(names: Sequence[str]) -> list[Command]:
 
 def _numbers(key: str, counted: Mapping[str, str]) -> dict[str, int]:
     return {field: whole(key, field, text) for field, text in counted.items()}
+
+
+def _time(role: str, text: str) -> datetime:
+    try:
+        return time_of(text)
+    except OverflowError as error:
+        raise CorruptError(keys.nodes_of_role(role), f"has the score {text[:80]}") from error

@@ -39,9 +39,9 @@ class Script:
         self._fence = (fence,) if fence else ()
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
-    def run(self, keys: Sequence[str], *args: str) -> Any:
-        """The script's answer; an error about a value names the last key."""
-        about = keys[-1] if keys else self._name
+    def run(self, keys: Sequence[str], *args: str, about: str = "") -> Any:
+        """The script's answer; an error about a value names ``about``, else the last key."""
+        about = about or (keys[-1] if keys else self._name)
         [answer] = self._run([(str(len(keys)), *keys, *args)], about)
         if isinstance(answer, Exception):
             raise as_ours(answer, about) from answer

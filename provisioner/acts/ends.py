@@ -32,6 +32,8 @@ from provisioner.ledger import Ledger, advised
 from provisioner.ports import LAUNCH_TAG, SITE_TAG, CloudError, Instance, InstanceState
 from provisioner.terminating import terminate
 
+_BEGUN = frozenset({State.DRAINING, State.RETIRING})
+
 
 def end(context: Context, actions: Sequence[End], _: World) -> list[Done]:
     """Begin, or go on with, the end of these nodes."""
@@ -163,13 +165,13 @@ class _Ending:
         return through
 
     def _why(self, node: Node) -> str:
-        """Why it ends; of an end that is gone on with, the reason that it began with."""
+        """Why it ends: the reason that its end began with, or that it was drained for."""
         name = node.certname
         if name not in self._reasons:
-            begun = self._actions[name].node.state is State.RETIRING
+            action = self._actions[name]
+            begun = action.node.state in _BEGUN
             told = self._context.inventory.events.life(name) if begun else []
-            whys = [e.get("why", "") for e in told if e.get("what") == "retiring"]
-            self._reasons[name] = whys[-1] if whys else self._actions[name].reason
+            self._reasons[name] = began_because(told) or action.reason
         return self._reasons[name]
 
     # Telling.
@@ -182,6 +184,12 @@ class _Ending:
 
     def _failed(self, nodes: Iterable[Node], error: CloudError | StoreError) -> None:
         self.done += all_failed((self._actions[node.certname] for node in nodes), error)
+
+
+def began_because(life: Sequence[Mapping[str, str]]) -> str:
+    """Why the end of a node began, by its events, oldest first; "" where they do not say."""
+    whys = [one.get("why", "") for one in life if one.get("what") in ("draining", "retiring")]
+    return whys[-1] if whys else ""
 
 
 def _why_not(

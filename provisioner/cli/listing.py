@@ -1,4 +1,4 @@
-"""ls, show and history: what there is, and what there was. Nothing here changes anything."""
+"""ls and show: what there is. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioner.cli import output
-from provisioner.cli.errors import mistyped
 from provisioner.cli.finding import find_ended, find_launch, find_node, known_node, known_role
 from provisioner.cli.session import inventory, now
 from provisioner.cli.table import columns
@@ -27,10 +26,6 @@ _LISTED = columns(
 )
 # Shown while some node is at its end.
 _NEXT = columns("[retire_step]")
-_ENDED = columns(
-    *("certname", "role", "ended_at", "hours", "[reason]"),
-    *("[market]", "[instance_type]", "[zone]", "[kind]", "[launched_at]"),
-)
 _LIFE = columns("at", "who", "what", "why")
 _ATTEMPTS = columns("attempt", "market", "wanted", "got", "answers")
 _EVENTS_SHOWN = 10
@@ -119,37 +114,6 @@ def show(node: str, *, form: str) -> None:
         certname = (found := found or known_node(store, node)).certname
         record = node_record(found)
     _show_with_past(form, record, store.reports.runs(certname), store.events.life(certname))
-
-
-@click.command(short_help="What happened to a node, or which ones ended last.")
-@click.argument("node", required=False)
-@click.option(
-    *("-n", "--count"),
-    type=click.IntRange(1, 10_000),
-    default=50,
-    show_default=True,
-    help="How many, the latest.",
-)
-@output.format_option
-def history(node: str | None, *, count: int, form: str) -> None:
-    """What happened to NODE, alive or gone; without NODE, the machines that ended last."""
-    from provisioner.cli.records import ENDED_FIELDS, EVENT_FIELDS, archived_record, event_record
-
-    store = inventory()
-    if node is None:
-        rows = [archived_record(ended) for ended in store.nodes.lately_archived(count)]
-        empty = "no machine has ended yet"
-        output.emit_rows(form, rows, output.Listing(_ENDED, ENDED_FIELDS, empty))
-        return
-    if find_launch(store, node):
-        raise mistyped(f"{node} is a launch: 'provisioner show {node}' has its attempts and nodes")
-    found = find_node(store, node)
-    life = store.events.life(found.certname if found else node)
-    if not life:
-        # One that is there has a life; of one that is not, this says so.
-        known_node(store, node)
-    events = [event_record(event) for event in life[-count:]]
-    output.emit_rows(form, events, output.Listing(_LIFE, EVENT_FIELDS))
 
 
 def _show_with_past(

@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -18,6 +19,8 @@ from provisioner.cli.table import Column, lay_out, plainly
 from provisioner.cli.texts import cell, readable
 
 FORMATS = ("table", "json", "csv", "yaml")
+# Records in one write.
+_AT_ONCE = 500
 # For programs a record has all its fields, and null for what is not known.
 FOR_PROGRAMS = frozenset({"json", "yaml"})
 
@@ -58,14 +61,18 @@ class Listing:
 
 
 def emit_rows(form: str, records: Iterable[Mapping[str, Any]], listing: Listing) -> None:
-    """Print a list of records; where there is none, ``empty`` goes to stderr."""
-    rows = list(records)
+    """Print a list of records; where there is none, ``empty`` goes to stderr.
+
+    For programs, an iterator is printed as it comes: memory does not grow with a million of them.
+    """
     match form:
         case "csv":
-            write(_csv(rows, listing.fields))
-        case "json" | "yaml":
-            emit_value(form, rows)
-        case _ if rows:
+            _write_all(_csv_lines(records, listing.fields))
+        case "json":
+            _write_all(_json_lines(records))
+        case "yaml":
+            _write_all(_yaml_lines(records))
+        case _ if rows := list(records):
             write(_table(rows, listing.shown))
         case _ if listing.empty:
             click.echo(listing.empty, err=True)
@@ -96,6 +103,13 @@ def write(text: str) -> None:
     except OSError as error:
         give_up_stdout()
         raise CommandError(f"the result could not be written: {error.strerror}") from error
+
+
+def _write_all(texts: Iterable[str]) -> None:
+    """Many at a time: each write is flushed."""
+    rest = iter(texts)
+    while text := "".join(islice(rest, _AT_ONCE)):
+        write(text)
 
 
 def on_terminal(stream: Any) -> bool:
@@ -131,15 +145,40 @@ def _yaml(value: Any) -> str:
     return text if text.replace("\n", "").isprintable() else dumped(as_it_is=False)
 
 
-def _csv(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> str:
+def _json_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The text of one list, an item at a time."""
+    before = "[\n"
+    for record in records:
+        # No text in it has a line end of its own.
+        yield before + "  " + _json(record).rstrip().replace("\n", "\n  ")
+        before = ",\n"
+    yield "\n]\n" if before == ",\n" else "[]\n"
+
+
+def _yaml_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    empty = True
+    for record in records:
+        empty = False
+        yield _yaml([record])
+    if empty:
+        yield _yaml([])
+
+
+def _csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
+    return "".join(_csv_lines(rows, fields))
+
+
+def _csv_lines(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[str]:
     import csv
 
     text = io.StringIO()
     # Lines end as all others here: cut, awk and read take a carriage return for text.
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(fields)
-    writer.writerows([cell(row.get(field)) for field in fields] for row in rows)
-    return text.getvalue()
+    for cells in chain([fields], ([cell(row.get(field)) for field in fields] for row in rows)):
+        writer.writerow(cells)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
 
 
 def _table(rows: Sequence[Mapping[str, Any]], shown: Sequence[Column]) -> str:

@@ -22,7 +22,7 @@ _FIRST = ("certname", "role", "kind", "state", "state_since", "market", "instanc
 NODE_FIELDS = tuple(
     dict.fromkeys((*_FIRST, *(f.name for f in fields(Node) if f.name not in _PRIVATE)))
 )
-ENDED_FIELDS = (*NODE_FIELDS, "ended_at", "hours", "reason")
+MACHINE_FIELDS = (*NODE_FIELDS, "pool", "ended_at", "hours", "reason")
 EVENT_FIELDS = ("at", "who", "what", "node", "role", "launch", "why")
 
 
@@ -42,14 +42,20 @@ def listed_record(node: Node, now: datetime) -> dict[str, Any]:
 
 
 def archived_record(ended: ArchivedNode) -> dict[str, Any]:
-    lived = (ended.ended_at - ended.node.launched_at).total_seconds() / 3600
     return {
         **node_record(ended.node),
         "state": "archived",
+        "pool": _pool(ended.node),
         "ended_at": _plain(ended.ended_at),
-        "hours": round(lived, 2),
+        "hours": _hours(ended.node, ended.ended_at),
         "reason": _plain(ended.reason),
     }
+
+
+def living_record(node: Node, now: datetime) -> dict[str, Any]:
+    """A machine that has not ended beside those that have: its hours so far."""
+    lived = {"ended_at": None, "hours": _hours(node, now), "reason": None}
+    return {**node_record(node), "pool": _pool(node), **lived}
 
 
 def launch_record(launch: Launch) -> dict[str, Any]:
@@ -87,6 +93,16 @@ def event_record(event: Mapping[str, str]) -> dict[str, Any]:
 def age(since: datetime, now: datetime) -> str:
     """Without a blank, so that a line of a table stays one word a column: ``1d3h``."""
     return for_people(max(now - since, timedelta(0))).replace(" ", "")
+
+
+def _pool(node: Node) -> str | None:
+    """``market:type:zone``; of a foreign node none."""
+    known = node.market and node.instance_type and node.zone
+    return f"{node.market}:{node.instance_type}:{node.zone}" if known else None
+
+
+def _hours(node: Node, until: datetime) -> float:
+    return round(max(until - node.launched_at, timedelta(0)).total_seconds() / 3600, 2)
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ RUNS_LENGTH = 10
 _NODE_INDEXES = ("nodes", "nodes:role:", "nodes:state:", "nodes:market:")
 _PREFIXES = (
     *("node:", "nodes:", "fleet:", "name:", "claims:", "formerly:", "life:", "runs:", "archive:"),
+    "ran:",
     *("role:", "launch:", "drought:", "hold:", "approved:", "backoff:", "suspect:"),
 )
 _SINGLE = frozenset(
@@ -46,6 +47,7 @@ def check(redis: Redis) -> None:
     assert not [k for k in store.keys if k not in _SINGLE and not k.startswith(_PREFIXES)]
     assert {k: store.keys[k] for k in store.keys if k.startswith(_NODE_INDEXES)} == _indexes(nodes)
     assert store.of("fleet:") == _counts(nodes)
+    assert store.of("ran:") == _last_runs(nodes)
     _check_names(store, nodes)
     _check_lives(redis, store, nodes)
     _check_runs(store, nodes)
@@ -110,6 +112,13 @@ def _counts(nodes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]
     for node in nodes.values():
         field = f"{node['kind']}:{node['state']}:{node.get('market', 'none')}"
         found.setdefault(node["role"], Counter())[field] += 1
+    return {role: {f: str(n) for f, n in counter.items()} for role, counter in found.items()}
+
+
+def _last_runs(nodes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    found: dict[str, Counter[str]] = {}
+    for node in nodes.values():
+        found.setdefault(node["role"], Counter())[node.get("report_status", "none")] += 1
     return {role: {f: str(n) for f, n in counter.items()} for role, counter in found.items()}
 
 

@@ -37,13 +37,13 @@ TOUCHED_BY_BIRTH = [
         f"claims:{NAME}",
     ),
     *(f"formerly:{NAME}", "nodes", "nodes:role:web", "nodes:state:running", "nodes:market:spot"),
-    *("fleet:web", "launch:l-00000000000000aa"),
+    *("fleet:web", "ran:web", "launch:l-00000000000000aa"),
 ]
 TOUCHED_BY_CHANGE = [
     *TOUCHED_BY_BIRTH,
     *(f"name:{OTHER_NAME}", f"claims:{OTHER_NAME}", f"formerly:{OTHER_NAME}"),
     *("name:vpc-1:10.0.0.2", "claims:vpc-1:10.0.0.2", "formerly:vpc-1:10.0.0.2"),
-    *("nodes:role:db", "nodes:state:ready", "nodes:market:on-demand", "fleet:db"),
+    *("nodes:role:db", "nodes:state:ready", "nodes:market:on-demand", "fleet:db", "ran:db"),
 ]
 
 
@@ -125,6 +125,8 @@ def test_the_same_writes_pass_when_nothing_is_garbled(
     [
         ("fleet:web", "extra:running:spot"),
         ("fleet:db", "extra:ready:on-demand"),
+        ("ran:web", "none"),
+        ("ran:db", "none"),
         ("launch:l-00000000000000aa", "got"),
     ],
 )

@@ -1,0 +1,62 @@
+"""The archive: every node whose life is over, for as long as it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
+
+from enc.inventory import keys
+from enc.inventory.batch import good
+from enc.inventory.codec import archived_from_hash, score
+from enc.inventory.paging import Listing, Walks
+from enc.model import ArchivedNode
+
+
+@dataclass(frozen=True)
+class ArchivePage:
+    """The last end first. ``cursor`` asks for what follows; None at the end."""
+
+    nodes: tuple[ArchivedNode, ...]
+    cursor: str | None
+
+
+class Archive:
+    """Raises StoreError's kinds, and for a cursor or limit that is none what ``Walks`` says."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._walks = Walks(redis)
+
+    def page(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        since: datetime | None = None,
+        role: str | None = None,
+    ) -> ArchivePage:
+        listing = _listing(since, role)
+        return ArchivePage(
+            *self._walks.page(listing, archived_from_hash, limit=limit, cursor=cursor)
+        )
+
+    def every(
+        self, *, since: datetime | None = None, role: str | None = None
+    ) -> Iterator[ArchivedNode]:
+        """The last end first, read in chunks: memory does not grow with their number."""
+        for place, fields in self._walks.hashes(_listing(since, role)):
+            yield archived_from_hash(place.name, good(fields))
+
+
+def _listing(since: datetime | None, role: str | None) -> Listing:
+    fields: Mapping[str, str] = {} if role is None else {"role": role}
+    return Listing(
+        indexes=[keys.ARCHIVED],
+        of=keys.archive(""),
+        mark="ended",
+        newest=True,
+        fields=fields,
+        since=score(since) if since else "",
+    )

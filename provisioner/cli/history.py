@@ -1,0 +1,185 @@
+"""history: every machine that ever was, what happened to one, and what became of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provisioner.cli import output
+from provisioner.cli.durations import DurationType
+from provisioner.cli.errors import mistyped
+from provisioner.cli.finding import find_launch, find_node, known_node
+from provisioner.cli.session import inventory, now
+from provisioner.cli.table import columns
+from provisioner.cli.usage import examples
+
+if TYPE_CHECKING:
+    from enc.inventory import Inventory
+    from enc.model import ArchivedNode, Launch, Node
+    from enc.summary import Figures, Summary
+
+# As long as the archive keeps what has ended.
+_LONGEST = "400d"
+_SHOWN = 50
+_ENDED = columns(
+    *("certname", "role", "ended_at", "hours", "[market]", "[pool]", "[kind]", "[launched_at]"),
+    "reason",
+)
+_LIFE = columns("at", "who", "what", "why")
+_SUMMARY = columns(
+    *("role", "machines", "spot", "hours", "spot_hours", "interruptions"),
+    *("fallbacks", "[spot_launches]", "ready_median", "ready_p95", "[living]"),
+)
+ALL_ROLES = "*"
+
+
+@click.command(
+    short_help="Every machine that ever was, or what happened to one.",
+    epilog=examples(
+        "provisioner history                               # those that ended last",
+        "provisioner history i-0123456789abcdef0           # what happened to one",
+        "provisioner history --since 30d --living --format csv >machines.csv",
+        "provisioner history --since 30d --summary",
+    ),
+)
+@click.argument("node", required=False)
+@click.option(
+    *("-n", "--count"),
+    type=click.IntRange(1, 10_000),
+    help=f"How many, the latest.  [default: {_SHOWN}, with --since all]",
+)
+@click.option("--since", type=DurationType(_LONGEST), help="What was so long ago, as in 30d.")
+@click.option("--role", help="Only machines of this role, also of one that is gone.")
+@click.option("--living", is_flag=True, help="Those that live, too, behind those that have ended.")
+@click.option("--summary", is_flag=True, help="Figures by role (and * for all) in place of a list.")
+@output.format_option
+def history(
+    *,
+    node: str | None,
+    count: int | None,
+    since: timedelta | None,
+    role: str | None,
+    living: bool,
+    summary: bool,
+    form: str,
+) -> None:
+    """What happened to NODE, alive or gone; without NODE, the machines that ended, latest first.
+
+    What has ended is kept for 400 days. --summary counts every machine that lived since then, and
+    of its hours those since then: spot's share, launches that asked spot first and got on-demand
+    machines (fallbacks), spot machines that EC2 took back (interruptions), and how long machines
+    took from launch to ready.
+    """
+    if node is not None and (role is not None or living or summary):
+        raise mistyped("--role, --living and --summary are for all machines: leave out NODE")
+    if summary and count is not None:
+        raise mistyped("--summary counts all of them: leave out -n, and say --since")
+    store, today = inventory(), now()
+    begin = today - since if since is not None else None
+    if node is not None:
+        _show_life(store, node, form, begin, count or (_SHOWN if begin is None else None))
+    elif summary:
+        _show_summary(form, summarized(store, begin, today, role))
+    else:
+        most = count or (_SHOWN if begin is None else None)
+        _show_machines(store, form, islice(_ended(store, begin, role), most), role, living=living)
+
+
+def _show_life(
+    store: Inventory, node: str, form: str, begin: datetime | None, count: int | None
+) -> None:
+    from enc.inventory.codec import iso
+    from provisioner.cli.records import EVENT_FIELDS, event_record
+
+    if find_launch(store, node):
+        raise mistyped(f"{node} is a launch: 'provisioner show {node}' has its attempts and nodes")
+    found = find_node(store, node)
+    life = store.events.life(found.certname if found else node)
+    if not life:
+        # One that is there has a life; of one that is not, this says so.
+        known_node(store, node)
+    since = [one for one in life if begin is None or one.get("at", "") >= iso(begin)]
+    events = [event_record(event) for event in (since[-count:] if count else since)]
+    output.emit_rows(form, events, output.Listing(_LIFE, EVENT_FIELDS))
+
+
+def _show_machines(
+    store: Inventory, form: str, ended: Iterator[ArchivedNode], role: str | None, *, living: bool
+) -> None:
+    from provisioner.cli.records import MACHINE_FIELDS, archived_record, living_record
+
+    today = now()
+    rows: Iterator[Mapping[str, Any]] = (archived_record(one) for one in ended)
+    if living:
+        rows = chain(rows, (living_record(one, today) for one in _living(store, role)))
+    empty = "no machine has ended yet" if role is None else f"no machine of role {role} has ended"
+    output.emit_rows(form, rows, output.Listing(_ENDED, MACHINE_FIELDS, empty))
+
+
+def summarized(
+    store: Inventory, begin: datetime | None, today: datetime, role: str | None
+) -> Summary:
+    from enc.summary import summarize
+
+    ended: Iterator[Node | ArchivedNode] = _ended(store, begin, role)
+    machines = chain(ended, _living(store, role))
+    return summarize(machines, _launches(store, role), now=today, since=begin)
+
+
+def _ended(store: Inventory, begin: datetime | None, role: str | None) -> Iterator[ArchivedNode]:
+    """Latest first."""
+    for one in store.nodes.lately_archived(1_000_000, role):
+        if begin is not None and one.ended_at < begin:
+            return
+        yield one
+
+
+def _living(store: Inventory, role: str | None) -> Iterator[Node]:
+    from enc.inventory import Query
+
+    return store.queries.every(Query(role=role))
+
+
+def _launches(store: Inventory, role: str | None) -> Iterator[Launch]:
+    return (one for one in store.launches.latest(1_000_000) if role in (None, one.role))
+
+
+def _show_summary(form: str, found: Summary) -> None:
+    rows = [summary_record(ALL_ROLES, found.total)]
+    rows += [summary_record(name, figures) for name, figures in found.roles.items()]
+    if form != "table":
+        output.emit_rows(form, rows, output.Listing((), tuple(rows[0])))
+        return
+    readable = [_for_people(row) for row in rows]
+    output.emit_rows(form, readable, output.Listing(_SUMMARY, ()))
+
+
+def summary_record(role: str, figures: Figures) -> dict[str, Any]:
+    from enc.summary import figures_shape
+
+    return {"role": role, **figures_shape(figures)}
+
+
+def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "spot": _percent(row["spot_share"]),
+        "spot_hours": _percent(row["spot_hours_share"]),
+        "ready_median": _span(row["ready_median_s"]),
+        "ready_p95": _span(row["ready_p95_s"]),
+    }
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share * 100:.1f}%"
+
+
+def _span(seconds: int | None) -> str | None:
+    """Without a blank, so that a line of a table stays one word a column."""
+    from enc.durations import for_people
+
+    return None if seconds is None else for_people(timedelta(seconds=seconds)).replace(" ", "")
