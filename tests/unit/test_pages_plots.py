@@ -48,12 +48,17 @@ class TestAShare:
     def test_of_what_is_wanted_is_never_more_than_full(
         self, value: int, whole: int, width: float
     ) -> None:
-        [rect] = rects(filled(value, whole, title="t", name="ready"), "ready")
+        [rect] = rects(filled([Part("ready", value)], whole, title="t"), "ready")
         assert rect["width"] == width
 
     @pytest.mark.parametrize(("value", "whole"), [(0, 10), (0, 0), (5, 0), (-1, 10), (1, -5)])
     def test_of_what_is_not_there_shows_nothing(self, value: int, whole: int) -> None:
-        assert not rects(filled(value, whole, title="t", name="ready"), "ready")
+        assert not rects(filled([Part("ready", value)], whole, title="t"), "ready")
+
+    def test_of_what_is_there_comes_before_what_is_coming(self) -> None:
+        svg = filled([Part("ready", 6), Part("coming", 9)], 10, title="t", width=100)
+        assert [rect["width"] for rect in rects(svg, "ready")] == [60]
+        assert [rect["width"] for rect in rects(svg, "coming")] == [40]
 
 
 class TestBars:

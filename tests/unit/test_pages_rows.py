@@ -46,6 +46,10 @@ class TestARole:
         assert not made().is_short
         assert made({"fleet": {"size": 9}}).is_short
 
+    @pytest.mark.parametrize(("size", "mark"), [(8, "ready"), (10, "coming"), (11, "short")])
+    def test_is_marked_as_short_only_by_what_is_not_on_its_way(self, size: int, mark: str) -> None:
+        assert made({"fleet": {"size": size}}).mark == mark
+
     def test_without_a_size_is_never_short(self) -> None:
         assert made({"classes": {}}, {}).wanted is None
         assert not made({"classes": {}}, {}).is_short

@@ -12,7 +12,7 @@ from enc.durations import for_people
 from enc.model import ArchivedNode, Market
 from enc.web.pages.plots import Column, Part, bars
 
-_WIDE, _HIGH = 640, 160
+_WIDE, _HIGH = 430, 150
 # From launch to ready: the upper edges of the columns; what took longer is the last one.
 _MINUTES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60)
 # From launch to end.
@@ -33,16 +33,19 @@ class Charts:
         self.seen = 0
         self.first: datetime | None = None
 
-    def count(self, machines: Iterable[ArchivedNode]) -> Iterator[ArchivedNode]:
-        """The same machines."""
+    def count(
+        self, machines: Iterable[ArchivedNode], role: str | None = None
+    ) -> Iterator[ArchivedNode]:
+        """The same machines; of another role they are seen and not drawn."""
         for one in machines:
-            self._add(one)
+            self.seen += 1
+            self.first = one.ended_at if self.first is None else min(self.first, one.ended_at)
+            if role in (None, one.node.role):
+                self._add(one)
             yield one
 
     def _add(self, one: ArchivedNode) -> None:
         node, market = one.node, one.node.market
-        self.seen += 1
-        self.first = one.ended_at if self.first is None else min(self.first, one.ended_at)
         place = min(max((one.ended_at - self._since) // self._step, 0), self._columns - 1)
         if market:
             self._ended[market.value][place] += 1
@@ -85,4 +88,4 @@ def _histogram(counts: Counter[int], edges: tuple[int, ...], unit: timedelta, ti
     labels = [f"≤ {for_people(edge * unit)}" for edge in edges]
     labels.append(f"> {for_people(edges[-1] * unit)}")
     columns = [Column(label, (Part("young", counts[n]),)) for n, label in enumerate(labels)]
-    return bars(columns, title=title, width=_WIDE, height=_HIGH, labels=len(columns))
+    return bars(columns, title=title, width=_WIDE, height=_HIGH, labels=7)

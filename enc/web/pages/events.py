@@ -34,7 +34,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         flat = {name: asked[name] for name in asked if name != "before"}
         return desk.page(
             "events.html", now=now, wanted=wanted, is_filtered=any(wanted.values()),
-            events=[(number, entry, moment(entry)) for number, entry in page.events],
+            events=[(number, moment(entry)) for number, entry in page.events],
             before=before, first=link(".events", flat),
             following=link(".events", flat, before=page.cursor) if page.cursor else None,
         )  # fmt: skip

@@ -37,7 +37,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         now, inventory = desk.begin(), desk.inventory
         since = now - span
         try:
-            page = inventory.archive.page(most, cursor, since=since, role=role)
+            page = inventory.nodes.archive_page(most, cursor, since=since, role=role)
         except BadCursorError as error:
             raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
         figures = {} if cursor else _figures(inventory, since, now, role)
@@ -67,11 +67,12 @@ def _span(text: str | None) -> Duration:
 def _figures(
     inventory: Inventory, since: datetime, now: datetime, role: str | None
 ) -> dict[str, Any]:
-    """Of the newest ones to end, so many that a page does not keep the worker from its work."""
+    """Of the last ones to end, so many that a page does not keep the worker from its work."""
     charts = Charts(since, now)
-    ended = islice(inventory.archive.every(since=since, role=role), COUNTED)
-    launches = islice(_launches(inventory, since, role), _LAUNCHES)
-    found = summarize(charts.count(ended), launches, now=now, since=since)
+    latest = islice(inventory.nodes.archived_since(since), COUNTED)
+    ended = (one for one in charts.count(latest, role) if role in (None, one.node.role))
+    launches = (one for one in _launches(inventory, since) if role in (None, one.role))
+    found = summarize(ended, launches, now=now, since=since)
     return {
         "charts": charts,
         "is_cut": charts.seen == COUNTED,
@@ -80,12 +81,13 @@ def _figures(
     }
 
 
-def _launches(inventory: Inventory, since: datetime, role: str | None) -> Iterator[Launch]:
-    cursor = None
-    while True:
-        page = inventory.launches.page(_CHUNK, cursor, role=role)
-        yield from (one for one in page.launches if one.opened_at >= since)
-        cursor = page.cursor
+def _launches(inventory: Inventory, since: datetime) -> Iterator[Launch]:
+    """The latest, in pages, as far back as machines are counted."""
+    cursor, seen = None, 0
+    while seen < _LAUNCHES:
+        page = inventory.launches.page(_CHUNK, cursor)
+        yield from page.launches
+        cursor, seen = page.cursor, seen + len(page.launches)
         if cursor is None or (page.launches and page.launches[-1].opened_at < since):
             return
 

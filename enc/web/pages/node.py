@@ -31,6 +31,9 @@ class Moment:
     who: str
     why: str
     more: str
+    node: str
+    role: str
+    launch: str
 
     @property
     def mark(self) -> str:
@@ -132,6 +135,9 @@ def moment(entry: Mapping[str, str]) -> Moment:
         what=entry.get("what", ""),
         who=entry.get("who", ""),
         why=entry.get("why", ""),
+        node=entry.get("node", ""),
+        role=entry.get("role", ""),
+        launch=entry.get("launch", ""),
         more=", ".join(f"{name} {text}" for name, text in more.items()),
     )
 

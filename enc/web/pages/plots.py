@@ -49,12 +49,14 @@ def share(parts: Sequence[Part], *, title: str, width: int = 120, height: int = 
     return _svg(track + drawn, "share", width, height, title)
 
 
-def filled(value: int, whole: int, *, title: str, name: str, width: int = 120) -> Markup:
+def filled(parts: Sequence[Part], whole: int, *, title: str, width: int = 120) -> Markup:
     """How much of what is wanted is there; more than all of it is a full bar."""
-    there = min(max(value, 0), max(whole, 0))
-    return share(
-        [Part(name, there), Part("track", max(whole, 0) - there)], title=title, width=width
-    )
+    left, there = max(whole, 0), []
+    for part in parts:
+        value = min(max(part.value, 0), left)
+        there.append(Part(part.name, value))
+        left -= value
+    return share([*there, Part("missing", left)], title=title, width=width)
 
 
 def bars(  # each is one thing about the drawing

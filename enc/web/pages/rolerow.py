@@ -28,6 +28,7 @@ class Row:
     spoilt: str = ""
     wanted: int | None = None
     fleet_ready: int = 0
+    fleet_coming: int = 0
     states: Mapping[State, int] = field(default_factory=dict)
     kinds: Mapping[Kind, int] = field(default_factory=dict)
     markets: Mapping[str, int] = field(default_factory=dict)
@@ -48,6 +49,13 @@ class Row:
     @property
     def is_short(self) -> bool:
         return self.wanted is not None and self.fleet_ready < self.wanted
+
+    @property
+    def mark(self) -> str:
+        """A class for its colour: what is on its way is no lack."""
+        if not self.is_short:
+            return "ready"
+        return "coming" if self.fleet_ready + self.fleet_coming >= (self.wanted or 0) else "short"
 
     @property
     def is_too_old(self) -> bool:
@@ -81,10 +89,12 @@ class Row:
 
     @property
     def ready_bar(self) -> Markup:
-        wanted = self.wanted or 0
-        name = "short" if self.is_short else "ready"
-        title = f"{self.fleet_ready} of {wanted} ready"
-        return plots.filled(self.fleet_ready, wanted, title=title, name=name, width=96)
+        return plots.filled(
+            [plots.Part("ready", self.fleet_ready), plots.Part("coming", self.fleet_coming)],
+            self.wanted or 0,
+            title=f"{self.fleet_ready} of {self.wanted} ready, {self.fleet_coming} coming",
+            width=96,
+        )
 
     @property
     def market_bar(self) -> Markup:
@@ -100,13 +110,13 @@ def row(name: str, role: Role | None, counts: Mapping[str, int]) -> Row:
     states: Counter[State] = Counter()
     kinds: Counter[Kind] = Counter()
     markets: Counter[str] = Counter()
-    ready = 0
+    of_fleet: Counter[State] = Counter()
     for text, count in counts.items():
         kind, state, market = _parts(text)
         states[state] += count
         kinds[kind] += count
         markets[market] += count
-        ready += count if (kind, state) == (Kind.FLEET, State.READY) else 0
+        of_fleet[state] += count if kind is Kind.FLEET else 0
     definition = role.definition if role else {}
     description = words.within(definition, "description")
     return Row(
@@ -114,7 +124,8 @@ def row(name: str, role: Role | None, counts: Mapping[str, int]) -> Row:
         description=description if isinstance(description, str) else "",
         wanted=words.number(words.within(definition, "fleet", "size")),
         max_age=max_age_of(role),
-        fleet_ready=ready,
+        fleet_ready=of_fleet[State.READY],
+        fleet_coming=sum(of_fleet[state] for state in COMING),
         states=states,
         kinds=kinds,
         markets=markets,

@@ -16,6 +16,7 @@ from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
 from enc.web.pages.desk import Desk
 from enc.web.pages.fleet import rows_of
+from enc.web.pages.launches import Told
 from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import Parameters
 from enc.web.problems import ProblemError, corrupt
@@ -47,13 +48,14 @@ def install(routes: Blueprint, desk: Desk) -> None:
 def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
     [row] = rows_of(inventory, {role.name: role}, {}, now)
     holds = inventory.holds.all([role.name])
+    launches = inventory.launches.page(_LAUNCHES, role=role.name).launches
     page = inventory.queries.page(Query(role=role.name), limit=_NODES)
     return {
         "row": row,
         "pause": holds.get(""),
         "nodes": page.nodes,
         "more": page.cursor is not None,
-        "launches": inventory.launches.page(_LAUNCHES, None, role=role.name).launches,
+        "launches": [Told.of(one) for one in launches],
         "plot": ages_plot(row.ages, row.max_age, width=_WIDE, height=_HIGH, large=True),
         "markets": market_bar(row.markets, width=_WIDE // 2),
         "definition": written(role.definition),
