@@ -25,6 +25,7 @@ _PLACES = {
 def blueprint() -> Blueprint:
     routes = Blueprint("home", __name__)
 
+    @routes.get("/v1")
     @routes.get("/v1/")
     def home() -> Response:
         return answer({"service": "rolecall ENC", "version": version("rolecall"), "see": _PLACES})

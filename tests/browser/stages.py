@@ -118,7 +118,7 @@ def _node(number: int, now: datetime, chance: random.Random) -> Node:
         market=chance.choice([Market.SPOT] * 5 + [Market.ON_DEMAND]),
         instance_type=chance.choice(TYPES),
         zone=chance.choice(ZONES),
-        launch=LAUNCH if number < 3 else f"l-{number % 9:016x}",
+        launch=LAUNCH if number < 3 else f"l-{number // 3 - 1:016x}",
         image="ami-0123456789abcdef0",
         spec_hash="5" * 40,
         private_ip=address,
@@ -149,8 +149,8 @@ def _age(max_age: str | None, chance: random.Random, *, fresh: bool) -> timedelt
 
 def _launches(inventory: Inventory, now: datetime) -> None:
     for number, state in enumerate((*[LaunchState.COMPLETE] * 8, LaunchState.PARTIAL)):
-        _closed(inventory, f"l-{number:016x}", state, now - (number + 2) * HOUR)
-    _closed(inventory, LAUNCH, LaunchState.COMPLETE, now - 26 * HOUR)
+        _closed(inventory, f"l-{number:016x}", 3 * number + 3, state, now - (number + 2) * HOUR)
+    _closed(inventory, LAUNCH, 0, LaunchState.COMPLETE, now - 26 * HOUR)
     inventory.launches.open(
         replace(_launch("l-00000000000000bb", now - 2 * MINUTE), owner="converge"),
         _event("launch", now - 2 * MINUTE),
@@ -164,7 +164,8 @@ def _launch(name: str, at: datetime) -> Launch:
     )  # fmt: skip
 
 
-def _closed(inventory: Inventory, name: str, state: LaunchState, at: datetime) -> None:
+def _closed(inventory: Inventory, name: str, first: int, state: LaunchState, at: datetime) -> None:
+    """It got nodes ``first`` and the next as spot, and the one after these on-demand."""
     inventory.launches.open(_launch(name, at), _event("launch", at))
     refused = tuple(
         (f"spot:{kind}:{zone}", "InsufficientInstanceCapacity", FULL)
@@ -172,10 +173,20 @@ def _closed(inventory: Inventory, name: str, state: LaunchState, at: datetime) -
         for zone in ZONES[:2]
     )
     tries = (
-        Attempt(number=1, at=at, market=Market.SPOT, wanted=3, got=(certname(0), certname(1))),
+        Attempt(
+            number=1,
+            at=at,
+            market=Market.SPOT,
+            wanted=3,
+            got=(certname(first), certname(first + 1)),
+        ),
         Attempt(number=2, at=at + MINUTE, market=Market.SPOT, wanted=1, answers=refused),
         Attempt(
-            number=3, at=at + 5 * MINUTE, market=Market.ON_DEMAND, wanted=1, got=(certname(2),)
+            number=3,
+            at=at + 5 * MINUTE,
+            market=Market.ON_DEMAND,
+            wanted=1,
+            got=(certname(first + 2),),
         ),
     )
     for attempt in tries:

@@ -29,7 +29,8 @@ def install(routes: Blueprint, desk: Desk) -> None:
         try:
             page = inventory.events.page(most, before, **wanted)
         except BadCursorError as error:
-            raise ProblemError(BAD_PARAMETER, f"before: {error}") from error
+            # Not in the error's words, which repeat what was sent.
+            raise ProblemError(BAD_PARAMETER, "before is not the id of an event") from error
         desk.check()
         flat = {name: asked[name] for name in asked if name != "before"}
         return desk.page(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from enc.inventory import Inventory, Query, StoreError
-from enc.model import Market, Role, State
+from enc.inventory import CorruptError, Inventory, Query, StoreError
+from enc.model import Hold, HoldCause, Market, Role, State
 from enc.web.pages import words
 from enc.web.pages.agesplot import edges_for
 from enc.web.pages.desk import Desk
 from enc.web.pages.rolerow import COMING, Row, max_age_of, row
 from enc.web.parameters import Parameters
+from enc.web.problems import corrupt
 
+_UNREADABLE = "its record in Redis is damaged, and holds it all the same"
 SHOWN = (State.DRAINING, State.FAILED, State.LOST, State.RETIRING)
 
 
@@ -33,7 +35,7 @@ def rows_of(
 ) -> list[Row]:
     names = sorted({*roles, *spoilt})
     counts = inventory.roles.counts(names)
-    holds = inventory.holds.all(names)
+    holds = told_holds(inventory, names)
     runs = inventory.roles.runs(names)
     oldest = inventory.roles.oldest(names)
     ages = _ages(inventory, roles, now)
@@ -51,7 +53,16 @@ def rows_of(
 
 
 def _why(error: StoreError | None) -> str:
-    return str(error) if error else ""
+    """Without the error's own words, which quote what somebody put there."""
+    return corrupt(error).detail if isinstance(error, CorruptError) else ""
+
+
+def told_holds(inventory: Inventory, roles: Iterable[str]) -> dict[str, Hold]:
+    """By role; "" is the pause of all. What is wrong with a damaged one is said as above."""
+    return {
+        role: replace(hold, why=_UNREADABLE) if hold.cause is HoldCause.UNREADABLE else hold
+        for role, hold in inventory.holds.all(roles).items()
+    }
 
 
 def _ages(inventory: Inventory, roles: Mapping[str, Role], now: datetime) -> dict[str, list[int]]:
@@ -109,7 +120,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         Parameters(request.args, ())
         now, inventory = desk.begin(), desk.inventory
         found = rows(inventory, now)
-        pause = inventory.holds.all([]).get("")
+        pause = told_holds(inventory, []).get("")
         told = summary(
             found,
             nodes=inventory.queries.count(Query()),

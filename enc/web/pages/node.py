@@ -18,6 +18,7 @@ from enc.reports import Report
 from enc.web.documents import UNKNOWN_NODE
 from enc.web.pages import words
 from enc.web.pages.desk import Desk
+from enc.web.pages.fleet import told_holds
 from enc.web.parameters import Parameters
 from enc.web.problems import ProblemError, corrupt
 
@@ -109,7 +110,7 @@ def _launch(inventory: Inventory, launch: str) -> Launch | None:
 
 
 def _hold(inventory: Inventory, role: str) -> Hold | None:
-    holds = inventory.holds.all([role])
+    holds = told_holds(inventory, [role])
     return holds.get("") or holds.get(role)
 
 

@@ -15,7 +15,7 @@ from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
 from enc.web.pages.desk import Desk
-from enc.web.pages.fleet import rows_of
+from enc.web.pages.fleet import rows_of, told_holds
 from enc.web.pages.launches import Told
 from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import Parameters
@@ -47,7 +47,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
 
 def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
     [row] = rows_of(inventory, {role.name: role}, {}, now)
-    holds = inventory.holds.all([role.name])
+    holds = told_holds(inventory, [role.name])
     launches = inventory.launches.page(_LAUNCHES, role=role.name).launches
     page = inventory.queries.page(Query(role=role.name), limit=_NODES)
     return {
