@@ -19,6 +19,7 @@ PARTS = (
     "launch",
     "converge",
     "cli",
+    "pages",
 )
 
 

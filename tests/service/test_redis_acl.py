@@ -122,6 +122,8 @@ def ask_everything(server: RedisServer) -> None:
     for path in (
         *("/readyz", f"/v1/enc/{NODE}", "/v1/nodes", "/v1/nodes?role=web&state=pending&q=i-"),
         *(f"/v1/nodes/{NODE}", "/v1/roles"),
+        *("/", "/nodes", "/nodes?order=newest&kind=fleet&q=i-", f"/nodes/{NODE}", "/roles/web"),
+        *("/launches", "/launches/l-00000000000000aa", "/events", "/events?what=test", "/history"),
     ):
         assert client.get(path).status_code == 200, path
     good = request(NODE, challenge(KEY, NODE), key=ec_key())
