@@ -100,6 +100,9 @@ def _try_reading(store: Inventory) -> None:
     store.events.after(count=1)
     store.events.life(_NOBODY)
     store.queries.page(Query(), limit=1)
+    store.nodes.archive_page(1)
+    store.roles.runs([_NOBODY])
+    store.holds.all([_NOBODY])
 
 
 def main() -> int:

@@ -33,7 +33,7 @@ _LOOK = 1000
 
 _BEGINNING, _END = "-", "+"
 _NOTHING_BEFORE = re.compile(r"0+-0+")
-_STREAM_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
+EVENT_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,27 @@ class Events:
                 return EventPage(tuple(found), None)
         return EventPage(tuple(found), place)
 
+    def since(
+        self, last: str, limit: int, wanted: Mapping[str, str]
+    ) -> tuple[list[tuple[str, dict[str, str]]], str]:
+        """Up to ``limit`` events later than the id ``last`` whose fields are so, oldest first.
+
+        And the id to go on from: of the last one that was looked at, ``SCANNED`` at most, or
+        ``last`` again. Raises BadCursorError.
+        """
+        found: list[tuple[str, dict[str, str]]] = []
+        for _ in range(SCANNED // _LOOK):
+            more = self.after(last, _LOOK)
+            for entry, fields in more:
+                last = entry
+                if wanted.items() <= fields.items():
+                    found.append((entry, fields))
+                if len(found) == limit:
+                    return found, last
+            if len(more) < _LOOK:
+                break
+        return found, last
+
     def _step_back(
         self, place: str, want: int, wanted: Mapping[str, str]
     ) -> tuple[str, list[tuple[str, dict[str, str]]]]:
@@ -150,7 +171,7 @@ class Events:
 
 
 def _checked_id(text: str) -> str:
-    if not _STREAM_ID.fullmatch(text):
+    if not EVENT_ID.fullmatch(text):
         raise BadCursorError(f"{text[:40]!r} is not the id of an event")
     return text
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 META = "meta"
 NODES = "nodes"
+TEXTS = "nodes:texts"
 ROLES = "roles"
 LAUNCHES = "launches"
 LAUNCHES_OPEN = "launches:open"
@@ -21,6 +22,10 @@ EPOCH = "epoch:converge"
 
 def node(certname: str) -> str:
     return f"node:{certname}"
+
+
+def nodes_of_kind(kind: str) -> str:
+    return f"nodes:kind:{kind}"
 
 
 def nodes_of_role(role: str) -> str:

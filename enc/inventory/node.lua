@@ -18,7 +18,8 @@ local runs_key = 'runs:' .. certname
 
 local function index_keys(node)
   if not node.role then return {} end
-  local found = { 'nodes', 'nodes:role:' .. node.role, 'nodes:state:' .. node.state }
+  local found = { 'nodes', 'nodes:role:' .. node.role, 'nodes:state:' .. node.state,
+    'nodes:kind:' .. node.kind }
   if node.market then found[#found + 1] = 'nodes:market:' .. node.market end
   return found
 end
@@ -36,6 +37,16 @@ local function names_of(node)
   local found = {}
   for _, name in ipairs({ node.private_dns or false, node.public_dns or false, address or false }) do
     if name then found[#found + 1] = name end
+  end
+  return found
+end
+
+-- By what people may look for the node, as nodes:texts holds it.
+local function texts_of(node)
+  if not node.role then return {} end
+  local found = { certname .. ' ' .. certname }
+  for _, field in ipairs({ 'private_dns', 'public_dns', 'private_ip' }) do
+    if node[field] then found[#found + 1] = node[field] .. ' ' .. certname end
   end
   return found
 end
@@ -74,7 +85,8 @@ end
 
 local function wrong_type(old, new)
   local expected = { [node_key] = 'hash', [archive_key] = 'hash', archived = 'zset',
-    events = 'stream', ['life:' .. certname] = 'list', [runs_key] = 'list' }
+    events = 'stream', ['life:' .. certname] = 'list', [runs_key] = 'list',
+    ['nodes:texts'] = 'zset' }
   for _, node in ipairs({ old, new }) do
     for _, key in ipairs(index_keys(node)) do expected[key] = 'zset' end
     for _, name in ipairs(names_of(node)) do
@@ -154,6 +166,16 @@ local function move_indexes(old, new)
     if not kept[key] then redis.call('ZREM', key, certname) end
   end
   for key in pairs(kept) do redis.call('ZADD', key, command.score, certname) end
+end
+
+local function move_texts(old, new)
+  local had, has = as_set(texts_of(old)), as_set(texts_of(new))
+  for text in pairs(had) do
+    if not has[text] then redis.call('ZREM', 'nodes:texts', text) end
+  end
+  for text in pairs(has) do
+    if not had[text] then redis.call('ZADD', 'nodes:texts', 0, text) end
+  end
 end
 
 local function count(node, by)
@@ -261,12 +283,20 @@ if command.born and has_ended(new) then return { 'archived' } end
 -- Redis 7 looks at rights command by command, and takes nothing back: what not everybody may do who may
 -- change a node is asked for before. 6.2 cannot be asked.
 local function needed()
+  local found = {}
+  -- Rights that were given before there were these keys.
+  for _, node in ipairs({ old, new }) do
+    if node.role then found[#found + 1] = { 'HINCRBY', 'ran:' .. node.role, 'none', '1' } end
+  end
   if command.ending then
-    return { { 'HSET', archive_key, 'x', 'x' }, { 'ZADD', 'archived', '1', certname } }
+    found[#found + 1] = { 'HSET', archive_key, 'x', 'x' }
+    found[#found + 1] = { 'ZADD', 'archived', '1', certname }
   end
   local launch = command.born and new.launch and 'launch:' .. new.launch
-  if launch and redis.call('EXISTS', launch) == 1 then return { { 'HINCRBY', launch, 'got', '1' } } end
-  return {}
+  if launch and redis.call('EXISTS', launch) == 1 then
+    found[#found + 1] = { 'HINCRBY', launch, 'got', '1' }
+  end
+  return found
 end
 
 if redis.acl_check_cmd then
@@ -284,6 +314,7 @@ count(old, -1)
 count(new, 1)
 move_names(old, new)
 move_indexes(old, new)
+move_texts(old, new)
 redis.call('DEL', node_key)
 if command.born then begin_life(new) end
 if command.ending then archive(old, command.ending) end

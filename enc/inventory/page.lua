@@ -7,7 +7,8 @@
 -- key of its hash); newest (true: from the highest score down); score and name (the place behind
 -- which to go on, both empty at the beginning); since (the lowest score, empty for any); look (how
 -- many members to look at); want (how many to find at most); fields (field -> the text that it must
--- have); q (a prefix of name, DNS name or address, empty for any).
+-- have); q (a prefix of name, DNS name or address, empty for any), and texts, the sorted set that has
+-- "<text> <name>" for each of these, all of one score.
 -- Answers {"ok", score, name, {name, score, {field, text, ...}}, ...}, where the place is that of the
 -- last member looked at and empty at the end, and "wrong" stands in place of the fields of a key that
 -- holds no hash; {"lost"}; or {"wrong", key}.
@@ -15,8 +16,15 @@
 local asked = cjson.decode(ARGV[1])
 local indexes, prefix, newest = asked.indexes, asked.q, asked.newest
 
+-- As many texts with the prefix are better looked up one by one than looked for in all nodes.
+local FEW = 3000
+
 if redis.call('EXISTS', 'meta') == 0 then return { 'lost' } end
 local size = {}
+if prefix ~= '' then
+  local kind = redis.call('TYPE', asked.texts).ok
+  if kind ~= 'none' and kind ~= 'zset' then return { 'wrong', asked.texts } end
+end
 for _, key in ipairs(indexes) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'none' and kind ~= 'zset' then return { 'wrong', key } end
@@ -24,6 +32,15 @@ for _, key in ipairs(indexes) do
 end
 table.sort(indexes, function(a, b) return size[a] < size[b] end)
 local index = table.remove(indexes, 1)
+
+-- As a sorted set compares. Lua's own < goes by the locale that Redis was started in.
+local function less(a, b)
+  for i = 1, math.min(#a, #b) do
+    local one, other = string.byte(a, i), string.byte(b, i)
+    if one ~= other then return one < other end
+  end
+  return #a < #b
+end
 
 -- How many members stand before a place, whether its own is still there or not: members of one score
 -- stand in the order of their bytes.
@@ -33,7 +50,7 @@ local function before(score, name, included)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local there = redis.call('ZRANGE', index, middle, middle)[1]
-    if there < name or (included and there == name) then
+    if less(there, name) or (included and there == name) then
       low = middle + 1
     else
       high = middle
@@ -41,17 +58,6 @@ local function before(score, name, included)
   end
   return low
 end
-
--- The ranks to look at, first and last.
-local lowest = asked.since == '' and 0 or redis.call('ZCOUNT', index, '-inf', '(' .. asked.since)
-local first, last = lowest, size[index] - 1
-if asked.score ~= '' and newest then last = before(asked.score, asked.name, false) - 1 end
-if asked.score ~= '' and not newest then
-  first = math.max(lowest, before(asked.score, asked.name, true))
-end
-local is_last_step = last - first < asked.look
-if newest then first = math.max(first, last - asked.look + 1) end
-if not newest then last = math.min(last, first + asked.look - 1) end
 
 local function in_all_others(name)
   for _, key in ipairs(indexes) do
@@ -87,22 +93,81 @@ local function is_asked_for(name, key)
   return false
 end
 
-local members = first <= last and redis.call('ZRANGE', index, first, last, 'WITHSCORES') or {}
-local found, seen, count = {}, 0, #members / 2
-local name, score
-while seen < count and #found < asked.want do
-  local at = newest and 2 * (count - seen) - 1 or 2 * seen + 1
-  name, score = members[at], members[at + 1]
-  seen = seen + 1
+local found, name, score = {}, nil, nil
+
+local function look_at(member, its_score)
+  name, score = member, its_score
   local key = asked.of .. name
-  if in_all_others(name) and is_asked_for(name, key) then
-    local hash = redis.pcall('HGETALL', key)
-    if hash.err and not string.find(hash.err, '^WRONGTYPE') then return hash end
-    if hash.err then hash = 'wrong' end
-    -- An entry without its hash is passed over.
-    if #hash > 0 then found[#found + 1] = { name, score, hash } end
-  end
+  if not in_all_others(name) or not is_asked_for(name, key) then return nil end
+  local hash = redis.pcall('HGETALL', key)
+  if hash.err and not string.find(hash.err, '^WRONGTYPE') then return hash end
+  if hash.err then hash = 'wrong' end
+  -- An entry without its hash is passed over.
+  if #hash > 0 then found[#found + 1] = { name, score, hash } end
 end
 
-if seen == count and is_last_step then return { 'ok', '', '', unpack(found) } end
-return { 'ok', score, name, unpack(found) }
+local function answer(is_end)
+  if is_end then return { 'ok', '', '', unpack(found) } end
+  return { 'ok', score, name, unpack(found) }
+end
+
+-- Those that have a text with the prefix, if they are few: name and score, in the order asked for.
+local function few_with_prefix()
+  local low, high = '[' .. prefix, '[' .. prefix .. '\255'
+  if redis.call('ZLEXCOUNT', asked.texts, low, high) > FEW then return nil end
+  local list, known = {}, {}
+  for _, text in ipairs(redis.call('ZRANGEBYLEX', asked.texts, low, high)) do
+    local member = string.match(text, '[^ ]+$') or ''
+    local its_score = not known[member] and redis.call('ZSCORE', index, member)
+    known[member] = true
+    if its_score then list[#list + 1] = { member, its_score, tonumber(its_score) } end
+  end
+  table.sort(list, function(a, b)
+    if newest then a, b = b, a end
+    if a[3] ~= b[3] then return a[3] < b[3] end
+    return less(a[1], b[1])
+  end)
+  return list
+end
+
+-- Whether a member of these stands behind the place.
+local function is_behind(member, its_score)
+  if asked.score == '' then return true end
+  local at = tonumber(asked.score)
+  if its_score ~= at then return (its_score < at) == newest end
+  if newest then return less(member, asked.name) end
+  return less(asked.name, member)
+end
+
+local few = prefix ~= '' and few_with_prefix()
+if few then
+  for i, member in ipairs(few) do
+    if is_behind(member[1], member[3]) then
+      local problem = look_at(member[1], member[2])
+      if problem then return problem end
+      if #found == asked.want then return answer(i == #few) end
+    end
+  end
+  return answer(true)
+end
+
+-- Otherwise everything, a part at a time: the ranks to look at, first and last.
+local lowest = asked.since == '' and 0 or redis.call('ZCOUNT', index, '-inf', '(' .. asked.since)
+local first, last = lowest, size[index] - 1
+if asked.score ~= '' and newest then last = before(asked.score, asked.name, false) - 1 end
+if asked.score ~= '' and not newest then
+  first = math.max(lowest, before(asked.score, asked.name, true))
+end
+local is_last_step = last - first < asked.look
+if newest then first = math.max(first, last - asked.look + 1) end
+if not newest then last = math.min(last, first + asked.look - 1) end
+
+local members = first <= last and redis.call('ZRANGE', index, first, last, 'WITHSCORES') or {}
+local seen, count = 0, #members / 2
+while seen < count and #found < asked.want do
+  local at = newest and 2 * (count - seen) - 1 or 2 * seen + 1
+  seen = seen + 1
+  local problem = look_at(members[at], members[at + 1])
+  if problem then return problem end
+end
+return answer(seen == count and is_last_step)

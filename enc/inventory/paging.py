@@ -52,7 +52,7 @@ class Listing:
 
     ``of`` stands before a member's name in the key of its hash, ``mark`` (lower case letters)
     before this list's cursors. ``fields`` must be so in the hash. ``q`` is a prefix of name, DNS
-    name or address, ``since`` the lowest score.
+    name or address, which ``texts`` holds. ``since`` is the lowest score.
     """
 
     indexes: Sequence[str]
@@ -61,6 +61,7 @@ class Listing:
     newest: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
     q: str = ""
+    texts: str = ""
     since: str = ""
 
     @property
@@ -89,12 +90,12 @@ class Walks:
         """
         if limit < 1:
             raise ValueError(f"a page of {limit} is none; ask for 1 or more")
-        place = BEGINNING if cursor is None else _decode(listing.mark, cursor)
+        place = BEGINNING if cursor is None else decode(listing.mark, cursor)
         # One more than wanted tells whether there is a next page.
         found = list(islice(self.hashes(listing, place, limit + 1), limit + 1))
         items = tuple(read(place.name, good(fields)) for place, fields in found[:limit])
         last = found[limit - 1][0] if len(found) > limit else None
-        return items, _encode(listing.mark, last) if last else None
+        return items, encode(listing.mark, last) if last else None
 
     def hashes(
         self, listing: Listing, place: Place = BEGINNING, want: int = CHUNK
@@ -145,16 +146,19 @@ def _asked(listing: Listing, place: Place, want: int) -> str:
             "want": want,
             "fields": dict(listing.fields),
             "q": listing.q,
+            "texts": listing.texts,
         }
     )
 
 
-def _encode(mark: str, place: Place) -> str:
+def encode(mark: str, place: Place) -> str:
+    """The cursor that asks for what follows the place in the list that ``mark`` names."""
     text = mark + ":".join(place)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(mark: str, cursor: str) -> Place:
+def decode(mark: str, cursor: str) -> Place:
+    """Raises BadCursorError."""
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()

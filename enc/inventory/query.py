@@ -37,6 +37,8 @@ class Query:
         found = []
         if self.role is not None:
             found.append(keys.nodes_of_role(self.role))
+        if self.kind is not None:
+            found.append(keys.nodes_of_kind(self.kind))
         if self.state is not None:
             found.append(keys.nodes_in_state(self.state))
         if self.market is not None:
@@ -49,8 +51,8 @@ class Query:
             of=keys.node(""),
             mark="newest" if self.newest else "",
             newest=self.newest,
-            fields={} if self.kind is None else {"kind": self.kind.value},
             q=self.q or "",
+            texts=keys.TEXTS,
         )
 
 
@@ -93,9 +95,9 @@ class Queries:
         return Page(*found)
 
     def count(self, query: Query) -> int:
-        """How many nodes a query has. With ``q`` or ``kind`` every node of the others is read."""
+        """How many nodes a query has. With ``q`` each of them is read."""
         listing = query.listing()
-        if listing.q or listing.fields:
+        if listing.q:
             return sum(1 for _ in self._walks.hashes(listing))
         with translated(listing.indexes[0]):
             if len(listing.indexes) == 1:

@@ -1,83 +1,125 @@
-"""The inventory for other programs: nodes and roles as JSON."""
+"""The inventory for other programs, as JSON: each path as its table in ``operations`` says."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from enc.certname import is_certname
+from enc.explain import explain, explanation_shape
 from enc.inventory import CorruptError, Inventory
+from enc.inventory.clock import redis_now
 from enc.inventory.codec import iso
-from enc.inventory.query import BadCursorError
 from enc.inventory.ready import check_ready
 from enc.inventory.runs import run_record
-from enc.model import Node
-from enc.web.documents import BAD_PARAMETER, ENDED_NODE, UNKNOWN_NODE
-from enc.web.parameters import LONGEST_CURSOR, Parameters, limit, node_query
+from enc.model import ArchivedNode, Node
+from enc.web import lists, operations
+from enc.web.documents import ENDED_NODE, UNKNOWN_LAUNCH, UNKNOWN_NODE, UNKNOWN_ROLE
+from enc.web.openapi import openapi
+from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
 from enc.web.responses import answer
-from enc.web.shapes import node_shape, role_shape
+from enc.web.shapes import launch_shape, node_shape
 
-_FILTERS = ("role", "state", "market", "q", "limit", "cursor")
+Shape = dict[str, Any]
 
 
 def blueprint(inventory: Inventory, site: str) -> Blueprint:
     routes = Blueprint("api", __name__)
+    described = openapi(operations.OPERATIONS, version("rolecall"))
 
-    @routes.get("/v1/nodes")
-    def nodes() -> Response:
-        given = Parameters(request.args, _FILTERS)
-        query, most = node_query(given), limit(given)
-        cursor = given.text("cursor", most=LONGEST_CURSOR)
+    def listed() -> Response:
+        """The list at the path of the request."""
+        path = request.path
+        given = asked(request.args, lists.LISTS[path][0].parameters)
+        check_ready(inventory.redis, site)
+        return answer(lists.page(path, inventory, given))
+
+    def one(read: Callable[[Inventory, str], Shape | ProblemError], name: str) -> Response:
+        asked(request.args, ())
         check_ready(inventory.redis, site)
         try:
-            page = inventory.queries.page(query, limit=most, cursor=cursor)
-        except BadCursorError as error:
-            raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
-        return answer({"nodes": [node_shape(n) for n in page.nodes], "cursor": page.cursor})
-
-    @routes.get("/v1/nodes/<path:name>")
-    def node(name: str) -> Response:
-        Parameters(request.args, ())
-        check_ready(inventory.redis, site)
-        try:
-            found = _named(inventory, name) or _absent(inventory, name)
-            runs = _runs(inventory, found) if isinstance(found, Node) else []
+            found = read(inventory, name)
         except CorruptError as error:
             raise corrupt(error) from error
-        # Again: a store that is lost meanwhile must not be taken for one that never knew the node.
+        # Again: a store that is lost meanwhile must not be taken for one that never knew it.
         check_ready(inventory.redis, site)
         if isinstance(found, ProblemError):
             raise found
-        return answer({**node_shape(found), "runs": runs})
+        return answer(found)
 
-    @routes.get("/v1/roles")
-    def roles() -> Response:
-        Parameters(request.args, ())
-        check_ready(inventory.redis, site)
-        found = inventory.roles.all()
-        counts = inventory.roles.counts(list(found))
-        check_ready(inventory.redis, site)
-        return answer({"roles": [role_shape(r, counts[n]) for n, r in found.items()]})
+    for path in lists.LISTS:
+        routes.add_url_rule(path, path.rpartition("/")[2], listed, methods=["GET"])
 
+    @routes.get("/v1/openapi.json")
+    def description() -> Response:
+        asked(request.args, ())
+        return answer(described)
+
+    for path, read in _SINGLE.items():
+        rule = _BRACES.sub("<path:name>", path)
+        routes.add_url_rule(rule, read.__name__, partial(one, read), methods=["GET"])
     return routes
 
 
-def _named(inventory: Inventory, name: str) -> Node | None:
+def _node(inventory: Inventory, name: str) -> Shape | ProblemError:
+    found = named(inventory, name)
+    if isinstance(found, Node):
+        runs = [run_record(report) for report in inventory.reports.runs(found.certname)]
+        return {**node_shape(found), "runs": runs}
+    if found is None:
+        return _unknown(name)
+    when, why = iso(found.ended_at), found.reason or "no reason was given"
+    return ProblemError(ENDED_NODE, f"{name} ended at {when}: {why}")
+
+
+def _explained(inventory: Inventory, name: str) -> Shape | ProblemError:
+    found = named(inventory, name)
+    if found is None:
+        return _unknown(name)
+    node = found.node if isinstance(found, ArchivedNode) else found
+    launch = inventory.launches.get(node.launch) if node.launch else None
+    holds = inventory.holds.all([node.role])
+    hold = holds.get("") or holds.get(node.role)
+    role, now = inventory.roles.get(node.role), redis_now(inventory.redis)
+    return explanation_shape(explain(found, role, launch, now=now, hold=hold))
+
+
+def _role(inventory: Inventory, name: str) -> Shape | ProblemError:
+    found = inventory.roles.get(name)
+    if found is None:
+        return ProblemError(UNKNOWN_ROLE, f"no role has this name: {name!a}; /v1/roles has all")
+    return lists.role_shapes(inventory, [found])[0]
+
+
+def _launch(inventory: Inventory, name: str) -> Shape | ProblemError:
+    found = inventory.launches.get(name)
+    if found is None:
+        return ProblemError(UNKNOWN_LAUNCH, f"no launch has this id: {name!a}; it is kept 400 days")
+    return launch_shape(found)
+
+
+def named(inventory: Inventory, name: str) -> Node | ArchivedNode | None:
     """By certname first: a certname is somebody's for ever, names pass from machine to machine."""
-    found = inventory.nodes.get(name) if is_certname(name) else None
-    owner = None if found else inventory.nodes.named(name)
-    return found or (inventory.nodes.get(owner) if owner else None)
+    alive = inventory.nodes.get(name) if is_certname(name) else None
+    owner = None if alive else inventory.nodes.named(name)
+    found = alive or (inventory.nodes.get(owner) if owner else None)
+    return found or (inventory.nodes.archived(name) if is_certname(name) else None)
 
 
-def _runs(inventory: Inventory, node: Node) -> list[dict[str, Any]]:
-    return [run_record(report) for report in inventory.reports.runs(node.certname)]
-
-
-def _absent(inventory: Inventory, name: str) -> ProblemError:
-    ended = inventory.nodes.archived(name) if is_certname(name) else None
-    if ended:
-        when, why = iso(ended.ended_at), ended.reason or "no reason was given"
-        return ProblemError(ENDED_NODE, f"{name} ended at {when}: {why}")
+def _unknown(name: str) -> ProblemError:
     return ProblemError(UNKNOWN_NODE, f"no node has this certname, name or VPC:ADDRESS: {name!a}")
+
+
+_BRACES = re.compile(r"\{[a-z]+\}")
+_SINGLE: Mapping[str, Callable[[Inventory, str], Shape | ProblemError]] = {
+    operations.NODE.path: _node,
+    operations.EXPLAIN.path: _explained,
+    operations.ROLE_ALONE.path: _role,
+    operations.LAUNCH.path: _launch,
+}

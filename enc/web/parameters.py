@@ -7,15 +7,20 @@ nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from werkzeug.datastructures import MultiDict
 
+from enc.inventory.codec import parse_iso
+from enc.inventory.events import EVENT_ID
 from enc.inventory.query import MAX_LIMIT, Query
-from enc.model import Market, State
+from enc.model import Kind, Market, State
 from enc.web.documents import BAD_PARAMETER
 from enc.web.problems import ProblemError
 
@@ -26,6 +31,10 @@ DEFAULT_LIMIT = 100
 LONGEST_CURSOR = 600
 _LIVE = tuple(state for state in State if state is not State.ARCHIVED)
 _LONGEST_TEXT = 255
+# RFC 3339; Python alone takes weeks, dates without a time, and other scripts' digits, too.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class Parameters:
@@ -38,6 +47,11 @@ class Parameters:
                 raise _bad(f"a parameter is not known here{_nearest(name, known)}")
             if len(given.getlist(name)) > 1:
                 raise _bad(f"{name} is given more than once; several values cannot be asked for")
+
+    def value(self, parameter: Parameter) -> Any:
+        """As the parameter's table has it; its default where it is not given."""
+        found = self._read(parameter.name, parameter.parse)
+        return parameter.default if found is None else found
 
     def text(self, name: str, *, most: int = _LONGEST_TEXT) -> str | None:
         return self._read(name, lambda text: _text(text, most))
@@ -58,19 +72,6 @@ class Parameters:
             raise _bad(f"{name} {error}") from None
 
 
-def node_query(given: Parameters) -> Query:
-    return Query(
-        role=given.text("role"),
-        state=given.one_of("state", _LIVE),
-        market=given.one_of("market", tuple(Market)),
-        q=given.text("q"),
-    )
-
-
-def limit(given: Parameters) -> int:
-    return given.number("limit", most=MAX_LIMIT, default=DEFAULT_LIMIT)
-
-
 def _text(text: str, most: int) -> str:
     if not 1 <= len(text) <= most:
         raise ValueError(f"is not a text of 1 to {most} characters")
@@ -83,11 +84,118 @@ def _number(text: str, most: int) -> int:
     return int(text)
 
 
-def _one_of(text: str, allowed: Collection[StrEnum]) -> StrEnum:
+def _event_id(text: str) -> str:
+    if not EVENT_ID.fullmatch(text):
+        raise ValueError("is not the id of an event")
+    return text
+
+
+def _moment(text: str) -> datetime:
+    if not _MOMENT.fullmatch(text):
+        raise ValueError("is not a time with a zone, as in 2026-01-31T12:00:00Z")
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise ValueError("is no time that there is") from None
+
+
+def _one_of(text: str, allowed: Collection[Any]) -> Any:
     for one in allowed:
         if one.value == text:
             return one
     raise ValueError(f"is none of {', '.join(one.value for one in allowed)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of a path: how its text is read, and what is told of it.
+
+    ``schema`` is JSON Schema. ``parse`` raises ValueError with what is wrong.
+    """
+
+    name: str
+    about: str
+    schema: Mapping[str, Any]
+    parse: Callable[[str], Any]
+    default: Any = None
+
+
+def text(name: str, about: str, *, most: int = _LONGEST_TEXT) -> Parameter:
+    schema = {"type": "string", "minLength": 1, "maxLength": most}
+    return Parameter(name=name, about=about, schema=schema, parse=partial(_text, most=most))
+
+
+def one_of(
+    name: str, about: str, allowed: Sequence[StrEnum], default: StrEnum | None = None
+) -> Parameter:
+    schema: dict[str, Any] = {"type": "string", "enum": [one.value for one in allowed]}
+    if default is not None:
+        schema["default"] = default.value
+    parse = partial(_one_of, allowed=allowed)
+    return Parameter(name=name, about=about, schema=schema, parse=parse, default=default)
+
+
+def number(name: str, about: str, *, most: int, default: int) -> Parameter:
+    return Parameter(
+        name=name,
+        about=about,
+        schema={"type": "integer", "minimum": 1, "maximum": most, "default": default},
+        parse=partial(_number, most=most),
+        default=default,
+    )
+
+
+def moment(name: str, about: str) -> Parameter:
+    schema = {"type": "string", "format": "date-time"}
+    return Parameter(name=name, about=about, schema=schema, parse=_moment)
+
+
+def event_id(name: str, about: str) -> Parameter:
+    schema = {"type": "string", "pattern": f"^{EVENT_ID.pattern}$"}
+    return Parameter(name=name, about=about, schema=schema, parse=_event_id)
+
+
+class Order(StrEnum):
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+LIMIT = number("limit", "how many at most", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+CURSOR = Parameter(
+    name="cursor",
+    about="where to go on: the cursor of the page before",
+    schema={"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": LONGEST_CURSOR},
+    parse=partial(_text, most=LONGEST_CURSOR),
+)
+ROLE = text("role", "of this role")
+NODE_FILTERS = (
+    ROLE,
+    one_of("kind", "of this kind", tuple(Kind)),
+    one_of("state", "in this state", _LIVE),
+    one_of("market", "bought on this market", tuple(Market)),
+    text("q", "whose certname, name or address begins so"),
+)
+ORDER = one_of("order", "which come first, by the time of launch", tuple(Order), Order.OLDEST)
+
+
+def values(given: Parameters, table: Sequence[Parameter]) -> dict[str, Any]:
+    """By name; None for what is not given and has no default."""
+    return {one.name: given.value(one) for one in table}
+
+
+def asked(args: MultiDict[str, str], table: Sequence[Parameter]) -> dict[str, Any]:
+    """The values of a request that may have these parameters and no others."""
+    return values(Parameters(args, [one.name for one in table]), table)
+
+
+def node_query(given: Parameters) -> Query:
+    found = values(given, (*NODE_FILTERS, ORDER))
+    newest = found.pop("order") is Order.NEWEST
+    return Query(**found, newest=newest)
+
+
+def limit(given: Parameters) -> int:
+    return int(given.value(LIMIT))
 
 
 def _nearest(name: str, known: Collection[str]) -> str:

@@ -16,7 +16,7 @@ from redis import Redis
 
 LIFE_LENGTH = 200
 RUNS_LENGTH = 10
-_NODE_INDEXES = ("nodes", "nodes:role:", "nodes:state:", "nodes:market:")
+_NODE_INDEXES = ("nodes", "nodes:role:", "nodes:kind:", "nodes:state:", "nodes:market:")
 _PREFIXES = (
     *("node:", "nodes:", "fleet:", "name:", "claims:", "formerly:", "life:", "runs:", "archive:"),
     "ran:",
@@ -45,7 +45,9 @@ def check(redis: Redis) -> None:
     store = _Store(dump(redis))
     nodes = store.of("node:")
     assert not [k for k in store.keys if k not in _SINGLE and not k.startswith(_PREFIXES)]
-    assert {k: store.keys[k] for k in store.keys if k.startswith(_NODE_INDEXES)} == _indexes(nodes)
+    indexed = [k for k in store.keys if k.startswith(_NODE_INDEXES) and k != "nodes:texts"]
+    assert {k: store.keys[k] for k in indexed} == _indexes(nodes)
+    assert set(store.keys.get("nodes:texts", ())) == set(_texts(nodes))
     assert store.of("fleet:") == _counts(nodes)
     assert store.of("ran:") == _last_runs(nodes)
     _check_names(store, nodes)
@@ -102,9 +104,16 @@ def _indexes(nodes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, floa
 def _index_keys(node: Mapping[str, str]) -> Iterable[str]:
     yield "nodes"
     yield f"nodes:role:{node['role']}"
+    yield f"nodes:kind:{node['kind']}"
     yield f"nodes:state:{node['state']}"
     if "market" in node:
         yield f"nodes:market:{node['market']}"
+
+
+def _texts(nodes: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
+    for certname, node in nodes.items():
+        found = (node.get(field) for field in ("private_dns", "public_dns", "private_ip"))
+        yield from (f"{text} {certname}" for text in (certname, *found) if text)
 
 
 def _counts(nodes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -80,7 +80,8 @@ def test_a_change_moves_indexes_counts_and_names(inventory: Inventory, redis: Re
     assert (changed.rev, changed.state_since) == (2, START + MINUTE)
     assert sorted(redis.keys("n*:*")) == [
         *("name:ip-10-0-0-1.ec2.internal", "name:vpc-1:10.0.0.2", "node:i-0aaaaaaaaaaaaaaa1"),
-        *("nodes:market:on-demand", "nodes:role:db", "nodes:state:ready"),
+        *("nodes:kind:fleet", "nodes:market:on-demand", "nodes:role:db", "nodes:state:ready"),
+        "nodes:texts",
     ]
     check(redis)
 

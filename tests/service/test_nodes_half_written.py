@@ -37,6 +37,7 @@ TOUCHED_BY_BIRTH = [
         f"claims:{NAME}",
     ),
     *(f"formerly:{NAME}", "nodes", "nodes:role:web", "nodes:state:running", "nodes:market:spot"),
+    *("nodes:kind:extra", "nodes:texts"),
     *("fleet:web", "ran:web", "launch:l-00000000000000aa"),
 ]
 TOUCHED_BY_CHANGE = [
@@ -44,6 +45,7 @@ TOUCHED_BY_CHANGE = [
     *(f"name:{OTHER_NAME}", f"claims:{OTHER_NAME}", f"formerly:{OTHER_NAME}"),
     *("name:vpc-1:10.0.0.2", "claims:vpc-1:10.0.0.2", "formerly:vpc-1:10.0.0.2"),
     *("nodes:role:db", "nodes:state:ready", "nodes:market:on-demand", "fleet:db", "ran:db"),
+    "nodes:texts",
 ]
 
 

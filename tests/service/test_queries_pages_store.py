@@ -59,14 +59,25 @@ def test_a_page_looks_on_until_it_is_full_or_everything_was_looked_at(
         assert certnames(pages(inventory, Query(q=last, newest=newest), 1)) == [last]
 
 
-def test_a_page_passes_over_more_than_one_look_of_what_does_not_fit(inventory: Inventory) -> None:
-    names = [f"i-{n:017x}" for n in range(2300)]
-    inventory.nodes.create_many((node(name), event()) for name in names)
-    for newest in (False, True):
-        for last in (names[0], names[999], names[1000], names[-1]):
-            assert certnames(pages(inventory, Query(q=last, newest=newest), 1)) == [last]
-        none = inventory.queries.page(Query(q="i-f", newest=newest), limit=1)
-        assert none == Page((), None)
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_page_passes_over_more_than_one_look_of_what_does_not_fit(
+    inventory: Inventory, newest: bool
+) -> None:
+    """Every one has the prefix, which is too many to be looked up one by one."""
+    names = [f"i-{n:017x}" for n in range(3100)]
+    odd = {names[n] for n in (0, 999, 1000, 2050, -1)}
+    inventory.nodes.create_many(
+        (node(name, market=Market.ON_DEMAND if name in odd else Market.SPOT), event())
+        for name in names
+    )
+    inventory.nodes.create_many(
+        (node(f"j{name}", market=Market.ON_DEMAND), event()) for name in names
+    )
+    query = Query(q="i-", market=Market.ON_DEMAND, newest=newest)
+    for limit in (1, 2, 5, 9):
+        assert certnames(pages(inventory, query, limit)) == sorted(odd, reverse=newest)
+    none = replace(query, kind=Kind.BURST)
+    assert inventory.queries.page(none, limit=1) == Page((), None)
 
 
 ASKED = [

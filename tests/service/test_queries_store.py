@@ -155,6 +155,34 @@ def test_a_cursor_goes_on_at_its_place_under_another_filter(
     assert list(rest) == [each for each in everyone if each.certname not in met]
 
 
+def test_a_prefix_is_looked_for_in_what_is_so_now(inventory: Inventory) -> None:
+    each = inventory.nodes.create(node(private_dns="old.example", private_ip="10.0.0.7"), event())
+    each = inventory.nodes.change(each, event(), private_dns="new.example")
+
+    def found(q: str) -> int:
+        return len(inventory.queries.page(Query(q=q), limit=9).nodes)
+
+    assert (found("old."), found("new."), found("10.0.0.7"), found(each.certname)) == (0, 1, 1, 1)
+    inventory.nodes.archive(inventory.nodes.change(each, event(), state=State.RETIRING), event())
+    assert (found("new."), found("10.0.0.7"), found(each.certname)) == (0, 0, 0)
+
+
+def test_a_node_is_found_once_whatever_of_it_begins_so(inventory: Inventory) -> None:
+    born = inventory.nodes.create(
+        foreign("db1.example.com", private_dns="db1.example.com", public_dns="db1.example"),
+        event(),
+    )
+    for newest in (False, True):
+        assert inventory.queries.page(Query(q="db1", newest=newest), limit=1) == Page((born,), None)
+
+
+@pytest.mark.parametrize("q", ["i-0000000000000000a i-", f"{NAMES[0]} ", " ", "\xff", "é", "\0"])
+def test_a_prefix_does_not_reach_into_how_texts_are_kept(
+    inventory: Inventory, fleet: list[Node], q: str
+) -> None:
+    assert inventory.queries.page(Query(q=q), limit=9).nodes == ()
+
+
 def test_an_empty_prefix_is_no_prefix(inventory: Inventory, fleet: list[Node]) -> None:
     assert inventory.queries.count(Query(q="")) == len(fleet) + 1
     assert len(inventory.queries.page(Query(q=""), limit=100).nodes) == len(fleet) + 1
@@ -198,6 +226,15 @@ def test_a_store_that_is_lost_between_two_pages_is_not_at_its_end(
     ):
         with pytest.raises(StoreLostError):
             act()
+
+
+def test_texts_of_the_wrong_type_are_named(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    redis.set("nodes:texts", "text")
+    assert inventory.queries.page(Query(), limit=100).cursor is None
+    with pytest.raises(CorruptError, match=r"^nodes:texts in Redis has a value of the wrong"):
+        inventory.queries.page(Query(q="i"), limit=100)
 
 
 @pytest.mark.parametrize("key", ["nodes:role:web", "nodes:state:ready", f"node:{NAMES[3]}"])

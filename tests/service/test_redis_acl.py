@@ -26,7 +26,7 @@ from tests.conftest import begin
 from tests.csrs import ec_key, request
 from tests.fakes.clock import START
 from tests.servers import RedisServer, embedded_redis, system_redis
-from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login, url
+from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login, rules, url
 from tests.service.broken import reads, writes
 from tests.service.invariants import dump
 from tests.service.web import client_of
@@ -121,7 +121,9 @@ def ask_everything(server: RedisServer) -> None:
     client = client_of(url(server, SERVICE))
     for path in (
         *("/readyz", f"/v1/enc/{NODE}", "/v1/nodes", "/v1/nodes?role=web&state=pending&q=i-"),
-        *(f"/v1/nodes/{NODE}", "/v1/roles"),
+        *(f"/v1/nodes/{NODE}", f"/v1/nodes/{NODE}/explain", "/v1/roles", "/v1/roles/web"),
+        *("/v1/launches", "/v1/launches?state=open", f"/v1/launches/{launch().id}", "/v1/events"),
+        *("/v1/events?after=0&who=x", "/v1/events?what=x", "/v1/archive?role=web"),
         *("/", "/nodes", "/nodes?order=newest&kind=fleet&q=i-", f"/nodes/{NODE}", "/roles/web"),
         *("/launches", "/launches/l-00000000000000aa", "/events", "/events?what=test", "/history"),
     ):
@@ -184,6 +186,19 @@ class TestTheService:
         self, server: RedisServer, root: Redis, command: tuple[str, ...]
     ) -> None:
         assert_refused(server, root, SERVICE, command)
+
+    def test_whose_rights_are_older_than_a_key_leaves_nothing_half_done(
+        self, server: RedisServer, root: Redis
+    ) -> None:
+        words = [word for word in rules()[SERVICE] if "~" in word and "ran:" not in word]
+        root.execute_command("ACL", "SETUSER", SERVICE, "resetkeys", *words)
+        before = dump(root)
+        try:
+            with pytest.raises(StoreRefusedError, match=r"rights that docs/redis\.md names"):
+                retiring(as_user(server, SERVICE), NODE)
+        finally:
+            root.execute_command("ACL", "LOAD")
+        assert dump(root) == before
 
     @pytest.mark.parametrize(
         "write",

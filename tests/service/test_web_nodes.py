@@ -69,6 +69,11 @@ class TestTheListOfNodes:
             ("?role=nosuch", []),
             ("?state=running", ["i-0a", "i-0b"]),
             ("?market=spot", ["i-0a"]),
+            ("?kind=foreign", ["db1.example.com"]),
+            ("?kind=burst", []),
+            ("?order=oldest", ["i-0a", "i-0b", "db1.example.com"]),
+            ("?order=newest", ["db1.example.com", "i-0b", "i-0a"]),
+            ("?order=newest&kind=extra&limit=1", ["i-0b"]),
             ("?market=on-demand&role=db", ["i-0b"]),
             ("?role=web&market=on-demand", []),
             ("?q=i-0", ["i-0a", "i-0b"]),
@@ -126,6 +131,11 @@ class TestParameters:
             ("state=Running", "state"),
             ("state=archived", "state"),
             ("state=", "state"),
+            ("kind=pet", "kind"),
+            ("kind=Fleet", "kind"),
+            ("order=age", "order"),
+            ("order=", "order"),
+            ("order=oldest&order=newest", "order"),
             ("market=black", "market"),
             ("market=on_demand", "market"),
             ("role=", "role"),
@@ -167,7 +177,7 @@ class TestParameters:
     def test_that_are_like_none_are_told_all(self, client: FlaskClient) -> None:
         detail = problem(client.get("/v1/nodes?zzzz=1"), 400)["detail"]
         assert "did you mean" not in detail
-        assert "role, state, market, q, limit, cursor" in detail
+        assert "role, kind, state, market, q, order, limit, cursor" in detail
 
     @pytest.mark.parametrize("path", ["/v1/nodes/i-0a", "/v1/roles"])
     def test_are_refused_where_there_are_none(self, client: FlaskClient, path: str) -> None:
@@ -297,10 +307,13 @@ class TestRoles:
             "definition": definition,
             "counts": {"extra:running:spot": 1},
             "nodes": 1,
+            "runs": {"none": 1},
+            "oldest": "2026-01-01T12:00:00.000Z",
+            "hold": None,
         }
 
     def test_are_none_in_a_new_store(self, client: FlaskClient) -> None:
-        assert client.get("/v1/roles").get_json() == {"roles": []}
+        assert client.get("/v1/roles").get_json() == {"roles": [], "cursor": None}
 
     @pytest.mark.parametrize(
         ("field", "value"),

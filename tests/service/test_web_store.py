@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from enc.inventory import Inventory, StoreUnavailableError, connect
 from enc.web.answers import Answers
-from tests.builders import event, foreign, node, role
+from tests.builders import event, foreign, launch, node, role
 from tests.conftest import begin, on_both_redis
 from tests.servers import RedisServer, free_port, stop, system_redis, wait_until
 from tests.service.acl import SERVICE, rules
@@ -30,9 +30,14 @@ from tests.service.web import app_on, client_of, problem, slug
 
 NAME = "i-0aaaaaaaaaaaaaaa1"
 OTHER = "db1.example.com"
+LAUNCH = "l-00000000000000aa"
 # Half a second for Redis, and what a loaded machine needs besides.
 SOON = 1.5
-PATHS = (f"/v1/enc/{NAME}", "/v1/nodes", f"/v1/nodes/{NAME}", "/v1/roles", "/readyz")
+PATHS = (
+    *(f"/v1/enc/{NAME}", "/v1/nodes", f"/v1/nodes/{NAME}", "/v1/roles", "/readyz"),
+    *(f"/v1/nodes/{NAME}/explain", "/v1/nodes?kind=extra&q=i&order=newest", "/v1/roles/web"),
+    *("/v1/launches", f"/v1/launches/{LAUNCH}", "/v1/events", "/v1/events?after=0", "/v1/archive"),
+)
 
 
 def fill(inventory: Inventory) -> None:
@@ -40,6 +45,7 @@ def fill(inventory: Inventory) -> None:
     inventory.roles.apply([role()], event())
     inventory.nodes.create(node(NAME), event())
     inventory.nodes.create(foreign(OTHER), event())
+    inventory.launches.open(launch(LAUNCH), event())
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ def filled(inventory: Inventory, client: FlaskClient) -> FlaskClient:
     inventory.roles.apply([role()], event())
     inventory.nodes.create(node(NAME), event())
     inventory.nodes.create(foreign(OTHER), event())
+    inventory.launches.open(launch(LAUNCH), event())
     return client
 
 
@@ -312,6 +319,20 @@ READ = [
     ("/v1/roles", "roles", "set", 503),
     ("/v1/roles", "role:web", "hash", 503),
     ("/v1/roles", "fleet:web", "hash", 503),
+    ("/v1/roles", "ran:web", "hash", 503),
+    ("/v1/roles", "nodes:role:web", "zset", 503),
+    ("/v1/roles/web", "role:web", "hash", 422),
+    ("/v1/roles/web", "ran:web", "hash", 422),
+    ("/v1/nodes?kind=extra", "nodes:kind:extra", "zset", 503),
+    ("/v1/nodes?q=i", "nodes:texts", "zset", 503),
+    ("/v1/launches", "launches", "zset", 503),
+    ("/v1/launches", f"launch:{LAUNCH}", "hash", 503),
+    (f"/v1/launches/{LAUNCH}", f"launch:{LAUNCH}", "hash", 422),
+    ("/v1/events", "events", "stream", 503),
+    ("/v1/events?after=0", "events", "stream", 503),
+    ("/v1/archive", "archived", "zset", 503),
+    (f"/v1/nodes/{NAME}/explain", "role:web", "hash", 422),
+    (f"/v1/nodes/{NAME}/explain", f"node:{NAME}", "hash", 422),
 ]
 
 
