@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provisioner.cli import output
 from provisioner.cli.errors import CommandError, mistyped
 from provisioner.cli.finding import (
     find_ended,
@@ -63,13 +64,13 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
         if found is None:
             _check_foreign(store, node, foreign=foreign)
             made = make_foreign(context, node, role, environment)
-            click.echo(f"{made.certname} is new: a foreign node with role {role}")
+            output.say(f"{made.certname} is new: a foreign node with role {role}")
             return
         if found.state is State.RETIRING:
             raise CommandError(f"{found.certname} is at the end of its life; Puppet is refused it")
         done = assign_node(context, found, role, environment)
     where = f" in environment {done.environment}" if done.environment else ""
-    click.echo(f"{done.certname} has role {role}{where}; its next Puppet run sees it")
+    output.say(f"{done.certname} has role {role}{where}; its next Puppet run sees it")
 
 
 def _check_foreign(store: Inventory, node: str, *, foreign: bool) -> None:

@@ -15,7 +15,6 @@ from provisioner.cli.errors import FAILED, PARTLY, CommandError, tell
 from provisioner.cli.finding import known_role
 from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.table import columns
-from provisioner.cli.texts import clean
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def plan(roles: Sequence[str], *, prune: bool, force: bool, form: str) -> None:
         return
     output.emit_rows(form, _rows(found), _SHOWN)
     for note in found.notes:
-        click.echo(clean(f"note: {note}"), err=True)
+        output.say(f"note: {note}", err=True)
 
 
 @click.command(
@@ -82,8 +81,8 @@ def converge(roles: Sequence[str], *, prune: bool, force: bool) -> None:
     with acting() as context, if_interrupted(_INTERRUPTED):
         came = one_pass(context, _wish(context, roles, prune=prune, force=force))
     for note in came.plan.notes:
-        click.echo(clean(f"note: {note}"), err=True)
-    click.echo(_summary(came))
+        output.say(f"note: {note}", err=True)
+    output.say(_summary(came))
     if came.failures:
         raise _remaining(came)
 

@@ -129,7 +129,7 @@ def _known_roles(settings: Settings) -> Any:
     store = Store(patient.open_store, patient.redis_url, patient.site, patient.clock)
     examine([Check(what=WHAT, act=store.examine)], patient.clock)
     if store.known.roles is None:
-        click.echo(
+        output.say(
             "the store was not read, so instance profiles and images' parameters are not narrowed "
             "to those of the roles",
             err=True,

@@ -58,7 +58,7 @@ def unknown(what: str, given: str, known: Iterable[str], *, otherwise: str) -> C
 
 def tell(text: str) -> None:
     """The last words of a command, on stderr; a terminal that is gone must not change its end."""
-    lines = "\n".join(clean(line) for line in text.splitlines())
+    lines = "\n".join(clean(line) for line in text.split("\n"))
     try:
         click.echo(f"provisioner: {lines}", err=True)
     except OSError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # As long as the archive keeps what has ended.
 _LONGEST = "400d"
 _SHOWN = 50
+_PAGE = 500
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDED = columns(
     *("certname", "role", "ended_at", "hours", "[market]", "[pool]", "[kind]", "[launched_at]"),
     "reason",
@@ -86,7 +88,8 @@ def history(
         _show_summary(form, summarized(store, begin, today, role))
     else:
         most = count or (_SHOWN if begin is None else None)
-        _show_machines(store, form, islice(_ended(store, begin, role), most), role, living=living)
+        ended = islice(_ended(store, begin, role), most)
+        _show_machines(store, form, ended, role, living=living, since=begin is not None)
 
 
 def _show_life(
@@ -108,7 +111,13 @@ def _show_life(
 
 
 def _show_machines(
-    store: Inventory, form: str, ended: Iterator[ArchivedNode], role: str | None, *, living: bool
+    store: Inventory,
+    form: str,
+    ended: Iterator[ArchivedNode],
+    role: str | None,
+    *,
+    living: bool,
+    since: bool,
 ) -> None:
     from provisioner.cli.records import MACHINE_FIELDS, archived_record, living_record
 
@@ -116,7 +125,8 @@ def _show_machines(
     rows: Iterator[Mapping[str, Any]] = (archived_record(one) for one in ended)
     if living:
         rows = chain(rows, (living_record(one, today) for one in _living(store, role)))
-    empty = "no machine has ended yet" if role is None else f"no machine of role {role} has ended"
+    of, when = f" of role {role}" if role else "", "in that time" if since else "yet"
+    empty = f"no machine{of} has ended {when}"
     output.emit_rows(form, rows, output.Listing(_ENDED, MACHINE_FIELDS, empty))
 
 
@@ -127,15 +137,13 @@ def summarized(
 
     ended: Iterator[Node | ArchivedNode] = _ended(store, begin, role)
     machines = chain(ended, _living(store, role))
-    return summarize(machines, _launches(store, role), now=today, since=begin)
+    return summarize(machines, _launches(store, begin, role), now=today, since=begin)
 
 
 def _ended(store: Inventory, begin: datetime | None, role: str | None) -> Iterator[ArchivedNode]:
     """Latest first."""
-    for one in store.nodes.lately_archived(1_000_000, role):
-        if begin is not None and one.ended_at < begin:
-            return
-        yield one
+    found = store.nodes.archived_since(begin or _EVER)
+    return (one for one in found if role in (None, one.node.role))
 
 
 def _living(store: Inventory, role: str | None) -> Iterator[Node]:
@@ -144,8 +152,18 @@ def _living(store: Inventory, role: str | None) -> Iterator[Node]:
     return store.queries.every(Query(role=role))
 
 
-def _launches(store: Inventory, role: str | None) -> Iterator[Launch]:
-    return (one for one in store.launches.latest(1_000_000) if role in (None, one.role))
+def _launches(store: Inventory, begin: datetime | None, role: str | None) -> Iterator[Launch]:
+    """Latest first: those before ``begin`` are not read."""
+    cursor = None
+    while True:
+        page = store.launches.page(_PAGE, cursor, role=role)
+        for one in page.launches:
+            if begin is not None and one.opened_at < begin:
+                return
+            yield one
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def _show_summary(form: str, found: Summary) -> None:

@@ -72,7 +72,7 @@ def ls(
     listed = (*_LISTED, *_NEXT) if any(row["retire_step"] for row in rows) else _LISTED
     output.emit_rows(form, rows, output.Listing(listed, NODE_FIELDS, "" if rows else empty))
     for warning in cut_short(store, today, Spans().dead):
-        click.echo(warning, err=True)
+        output.say(warning, err=True)
 
 
 def _empty(store: Inventory, *, narrowed: bool) -> str:
@@ -162,7 +162,7 @@ def _show_machines(launch: Launch, nodes: Sequence[Node]) -> None:
     _paragraph(rows, output.Listing(_LISTED, NODE_FIELDS))
     if not nodes and launch.got:
         gone = f"none of its {launch.got} is left in its role: 'provisioner history' has the ended"
-        click.echo(gone, err=True)
+        output.say(gone, err=True)
 
 
 def _in_short(attempt: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import click
 
 from provisioner.cli.errors import CommandError
 from provisioner.cli.table import Column, lay_out, plainly
-from provisioner.cli.texts import cell, readable
+from provisioner.cli.texts import cell, clean, readable
 
 FORMATS = ("table", "json", "csv", "yaml")
 # Records in one write.
@@ -75,7 +75,7 @@ def emit_rows(form: str, records: Iterable[Mapping[str, Any]], listing: Listing)
         case _ if rows := list(records):
             write(_table(rows, listing.shown))
         case _ if listing.empty:
-            click.echo(listing.empty, err=True)
+            say(listing.empty, err=True)
 
 
 def emit_record(form: str, record: Mapping[str, Any]) -> None:
@@ -94,8 +94,16 @@ def emit_value(form: str, value: Any) -> None:
     write(_json(value) if form == "json" else _yaml(value))
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """One line of words; whatever others wrote of it is shown and not obeyed."""
+    click.echo(clean(text), err=err)
+
+
 def write(text: str) -> None:
-    """To stdout. Raises BrokenPipeError when nobody reads it; CommandError for a full disk."""
+    """To stdout, as it is: what others wrote must have been cleaned.
+
+    Raises BrokenPipeError when nobody reads it; CommandError for a full disk.
+    """
     try:
         click.echo(text, nl=False)
     except BrokenPipeError:

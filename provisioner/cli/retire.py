@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provisioner.cli import output
 from provisioner.cli.durations import DurationType
 from provisioner.cli.errors import FAILED, PARTLY, CommandError
 from provisioner.cli.finding import find_ended, find_launch, find_node, how_it_ended, known_node
@@ -70,7 +71,7 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
             result = _ended(context, found, drain)
     if result.remaining:
         raise _remaining(result, len(found))
-    click.echo(
+    output.say(
         f"{len(result.archived)} {'node' if len(result.archived) == 1 else 'nodes'} archived"
     )
 

@@ -55,13 +55,13 @@ def apply_(file: Path, *, prune: bool) -> None:
     event = Event(what="roles applied", who=settings().who, at=now(), why=clean(file.name))
     done = store.roles.apply(_roles(read), event, prune=prune)
     for name in done.changed:
-        click.echo(f"applied {name}")
+        output.say(f"applied {name}")
     for name in done.removed:
-        click.echo(f"removed {name}")
+        output.say(f"removed {name}")
     if not done.changed and not done.removed:
-        click.echo(f"nothing to do: {len(done.unchanged)} role(s) as they were")
+        output.say(f"nothing to do: {len(done.unchanged)} role(s) as they were")
     for name in sorted(set(store.roles.names()) - set(read.roles)):
-        click.echo(f"kept {name}: stored, and not in {file} (--prune removes it)", err=True)
+        output.say(f"kept {name}: stored, and not in {file} (--prune removes it)", err=True)
 
 
 @roles.command(short_help="Show what 'roles apply' would change.")
@@ -78,10 +78,11 @@ def diff(file: Path) -> None:
         new = read.roles[name].definition() if name in read.roles else None
         if lines := lines_between(old, new):
             changed = True
-            click.echo(f"{_verdict(old, new)} {name}")
-            click.echo("".join(f"  {line}\n" for line in lines), nl=False)
+            output.say(f"{_verdict(old, new)} {name}")
+            for line in lines:
+                output.say(f"  {line}")
     if not changed:
-        click.echo("no difference")
+        output.say("no difference")
 
 
 @roles.command("ls", short_help="List the stored roles.")
@@ -118,7 +119,7 @@ def _read(file: Path) -> RolesFile:
 
     read = load(_bytes(file), source=clean(file), read_file=_reader(file.parent))
     for warning in read.warnings:
-        click.echo(f"warning: {clean(warning)}", err=True)
+        output.say(f"warning: {warning}", err=True)
     return read
 
 

@@ -13,6 +13,7 @@ import click
 
 from provisioner.cli.errors import CommandError, mistyped
 from provisioner.cli.output import on_terminal
+from provisioner.cli.texts import clean
 
 if TYPE_CHECKING:
     from enc.inventory import Inventory
@@ -81,5 +82,5 @@ def confirm(act: str, *, yes: bool) -> None:
         return
     if not (on_terminal(sys.stdin) and on_terminal(sys.stderr)):
         raise mistyped(f"to {act} say --yes: there is no terminal to ask on")
-    if not click.confirm(f"{act[:1].upper()}{act[1:]}?", err=True):
+    if not click.confirm(clean(f"{act[:1].upper()}{act[1:]}?"), err=True):
         raise CommandError("nothing was changed")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provisioner.cli import output
 from provisioner.cli.errors import FAILED, PARTLY, CommandError
 from provisioner.cli.session import acting, check_puppet_files, if_interrupted
-from provisioner.cli.texts import clean
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def sign() -> None:
         counts: Counter[Done] = Counter()
         for judged in sign_pending(context, _known(context.ca)):
             counts[judged.done] += 1
-            click.echo(clean(f"{judged.done}: {judged.why}"))
+            output.say(f"{judged.done}: {judged.why}")
     if not counts:
-        click.echo("nothing to do: no certificate request is pending")
+        output.say("nothing to do: no certificate request is pending")
     if failed := sum(counts[done] for done in UNFINISHED):
         raise _unfinished(failed, counts.total())
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provisioner.cli import output
 from provisioner.cli.errors import FAILED, PARTLY, CommandError, mistyped
 from provisioner.cli.finding import find_node, known_node, known_role
 from provisioner.cli.session import acting
@@ -39,7 +40,7 @@ def pause(role: str, why: str) -> None:
         if role:
             known_role(context.inventory, role)
         steering.pause(context, role, _checked(why) or "no reason given")
-    click.echo(f"{_named(role)} paused; 'provisioner resume{_argument(role)}' goes on")
+    output.say(f"{_named(role)} paused; 'provisioner resume{_argument(role)}' goes on")
 
 
 @click.command(
@@ -59,13 +60,13 @@ def resume(role: str) -> None:
             known_role(context.inventory, role)
         hold = steering.standing(context, role)
         if hold is None:
-            click.echo(f"nothing to do: {_named(role)} not stopped")
+            output.say(f"nothing to do: {_named(role)} not stopped")
             return
         if not steering.resume(context, hold):
             raise CommandError("it was changed by somebody else meanwhile; try again")
         paused = "" if not role else _still_paused(context)
     approved = f"; {len(hold.nodes)} node(s) may be ended" if hold.nodes else ""
-    click.echo(clean(f"{_named(role)} resumed{approved} (it was stopped for: {hold.why}){paused}"))
+    output.say(f"{_named(role)} resumed{approved} (it was stopped for: {hold.why}){paused}")
 
 
 @click.command(
@@ -82,7 +83,7 @@ def hold(node: str, why: str) -> None:
         held = steering.hold(context, known_node(context.inventory, node), _checked(why) or "held")
     ends = held.expires_at
     still = f"; its own life still ends at {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
-    click.echo(f"{held.certname} is held{still}")
+    output.say(f"{held.certname} is held{still}")
 
 
 @click.command(
@@ -97,10 +98,10 @@ def unhold(node: str) -> None:
     with acting() as context:
         found = known_node(context.inventory, node)
         if not found.held:
-            click.echo(f"nothing to do: {found.certname} is not held")
+            output.say(f"nothing to do: {found.certname} is not held")
             return
         steering.unhold(context, found)
-    click.echo(clean(f"{found.certname} is no longer held (it was for: {found.held})"))
+    output.say(f"{found.certname} is no longer held (it was for: {found.held})")
 
 
 @click.command(
@@ -120,7 +121,7 @@ def rotate(what: str) -> None:
     with acting() as context:
         nodes = _meant(context, what)
         if not nodes:
-            click.echo(f"nothing to do: role {what} has no fleet nodes")
+            output.say(f"nothing to do: role {what} has no fleet nodes")
             return
         try:
             found = steering.rotate(context, nodes)
@@ -128,7 +129,7 @@ def rotate(what: str) -> None:
             raise mistyped(str(error)) from error
     errors = [one for one in found if isinstance(one, StoreError)]
     marked = len(found) - len(errors)
-    click.echo(f"{marked} node(s) to be replaced; 'provisioner plan' shows how it goes on")
+    output.say(f"{marked} node(s) to be replaced; 'provisioner plan' shows how it goes on")
     if errors:
         code = PARTLY if marked else FAILED
         raise CommandError(f"{len(errors)} not marked: {errors[0]}; the same command again", code)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provisioner.cli import output
 from provisioner.cli.session import acting, if_interrupted
 from provisioner.cli.usage import examples
 
@@ -39,8 +40,8 @@ def init(*, no_ec2: bool) -> None:
             event = context.event("init", why=f"adopted {len(found.adopted)} machine(s)")
             context.inventory.meta.begin(site=context.site, account=account, event=event)
     looked = f"{len(found.regions)} region(s) of account {account}" if account else "no EC2"
-    click.echo(f"begun: site {context.site}, {looked}, {len(found.adopted)} machine(s) adopted")
-    click.echo("next: 'provisioner roles apply FILE'", err=True)
+    output.say(f"begun: site {context.site}, {looked}, {len(found.adopted)} machine(s) adopted")
+    output.say("next: 'provisioner roles apply FILE'", err=True)
 
 
 def _already(context: Context, meta: Meta) -> None:
@@ -48,7 +49,7 @@ def _already(context: Context, meta: Meta) -> None:
 
     check_site(meta, context.site)
     when = f"{meta.created_at:%Y-%m-%d %H:%M} UTC"
-    click.echo(f"nothing to do: begun on {when} by {meta.created_by} (site {meta.site})")
+    output.say(f"nothing to do: begun on {when} by {meta.created_by} (site {meta.site})")
 
 
 def _adopted(context: Context) -> tuple[str, Begun]:

@@ -13,6 +13,8 @@ from provisioner.cli.texts import readable
 
 # Between two columns; the same in awk's eyes as one blank.
 GAP = "  "
+# A longer value is whole, and sticks out of its column: else all lines would be padded to it.
+_WIDEST = 200
 # Stands for nothing, so that programs can count columns.
 NOTHING = "-"
 _TITLES = {"certname": "NODE", "instance_type": "TYPE", "retire_step": "NEXT-STEP"}
@@ -72,7 +74,8 @@ class _Filled:
     @classmethod
     def of(cls, column: Column, records: Sequence[Mapping[str, Any]]) -> _Filled:
         values = tuple(readable(record.get(column.key)) or NOTHING for record in records)
-        return cls(column, values, max(map(len, (column.title, *values))))
+        usual = (len(value) for value in values if len(value) <= _WIDEST)
+        return cls(column, values, max((len(column.title), *usual)))
 
     def cells(self, paint: Paint) -> list[str]:
         key, width = self.column.key, self.width

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# A spreadsheet runs what begins like a formula.
-_FORMULA = ("=", "+", "-", "@")
+# A spreadsheet runs what begins like a formula; some take the full-width signs for the same.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NAMED = 5
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]{3}Z")
 
@@ -30,6 +31,8 @@ def readable(value: Any) -> str:
 def cell(value: Any) -> str:
     """A value in a csv file: an apostrophe makes text of a formula."""
     text = clean(value)
+    if isinstance(value, int | float):
+        return text
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -20,6 +20,7 @@ PARTS = (
     "converge",
     "cli",
     "pages",
+    "listing",
 )
 
 

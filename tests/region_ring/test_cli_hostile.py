@@ -11,8 +11,9 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from enc.model import State
-from tests.builders import event, foreign, node
+from enc.inventory import Event
+from enc.model import Attempt, Market, Role, State
+from tests.builders import event, foreign, launch, node
 from tests.fakes.clock import START
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
@@ -21,12 +22,22 @@ from tests.region_ring.operators import Operators, at_once
 # Takes over a terminal, a line, rich's markup, a spreadsheet, reading order.
 EVIL = "\x1b[31m\x1b]0;owned\x07\nnot a line\r[red]x[/red] :bomb: \x9b2J\u202eexe.gpj\x00"
 FORMULA = '=cmd|"/C calc"!A0'
+OURS = "i-0aaaaaaaaaaaaaaa1"
 NAMED, GONE = "evil.example.com", "gone.example.com"
-COMMANDS = ("ls", "history", f"show {NAMED}", f"show {GONE}", f"history {NAMED}")
+SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+LONG = "<b>" + "x" * 10_000
+LAUNCH = "l-00000000000000e1"
+COMMANDS = (
+    *("ls", "history", "history --living", "history --summary", "roles ls"),
+    *(f"show {NAMED}", f"show {GONE}", f"history {NAMED}", f"show {LAUNCH}"),
+    *(f"explain {NAMED}", f"explain {GONE}", f"explain {OURS}"),
+)
 FORMATS = ("json", "csv", "yaml", "table")
 WORDS = {
     f"{command} {form}": f"{command} --format {form}" for command in COMMANDS for form in FORMATS
 }
+# What has no choice of formats.
+WORDS |= {words: words for words in ("roles show evil", "roles diff roles.yaml")}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +56,23 @@ def operator(operators: Operators) -> Operator:
     nodes.create(foreign(NAMED, **texts), event("assigned", why=EVIL))
     gone = nodes.create(foreign(GONE, state=State.RETIRING, **texts), event())
     nodes.archive(gone, event("archived", why=FORMULA))
+    refused = (("*", EVIL, EVIL), ("spot:c5.large:us-east-1a", FORMULA, LONG))
+    attempts = (Attempt(number=1, at=START, market=Market.SPOT, wanted=1, answers=refused),)
+    launches = operator.inventory.launches
+    launches.open(launch(LAUNCH, role=EVIL, owner=FORMULA, market=Market.SPOT), event())
+    launches.record_attempt(LAUNCH, attempts[0], event())
+    ours = {"held": LONG, "image": FORMULA, "role": "evil", "launch": LAUNCH, "zone": LONG}
+    nodes.create(node(OURS, **ours), event(why=LONG))
+    given = {
+        "classes": {"role::web": {"motd": EVIL}},
+        "parameters": {"x": FORMULA, "y": LONG, "z": "\x9b2J"},
+    }
+    evil = Role(name="evil", definition=given)
+    told = Event(what="roles applied", who=EVIL, at=START)
+    operator.inventory.roles.apply([evil], told)
+    plain = {**given, "parameters": {"z": "plain"}}
+    plain["classes"] = {"role::web": {"motd": "plain"}}
+    operator.file(f"roles: {json.dumps({'evil': plain})}")
     return operator
 
 
@@ -91,7 +119,31 @@ def test_programs_get_the_very_text(done: dict[str, Done]) -> None:
 def test_a_spreadsheet_runs_no_formula(done: dict[str, Done], name: str) -> None:
     cells = [cell for row in csv.reader(io.StringIO(done[name].out)) for cell in row]
 
-    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    assert [cell for cell in cells if cell.startswith(SIGNS)] == []
+
+
+def test_ten_thousand_characters_are_shown_whole_and_pad_no_other_line(
+    done: dict[str, Done],
+) -> None:
+    for name in ("ls table", "history --living table"):
+        lines = done[name].out.splitlines()
+        [long] = [line for line in lines if line.startswith(OURS)]
+        assert LONG in long
+        assert [line for line in lines if line is not long and len(line) > 2000] == []
+    for form in FORMATS:
+        assert "x" * 10_000 in done[f"explain {OURS} {form}"].out
+
+
+def test_explain_gives_programs_the_very_text(done: dict[str, Done]) -> None:
+    found = json.loads(done[f"explain {OURS} json"].out)
+
+    values = {one["name"]: one["value"] for one in found["given"]}
+    assert (values["motd"], values["x"], values["y"]) == (EVIL, FORMULA, LONG)
+    assert yaml.safe_load(done[f"explain {OURS} yaml"].out)["given"] == found["given"]
+
+
+def test_a_difference_is_shown_and_not_obeyed(done: dict[str, Done]) -> None:
+    assert '~ parameters.z: "\\x9b2J" -> plain' in done["roles diff roles.yaml"].out
 
 
 def test_ec2s_words_are_cleaned_too(operators: Operators) -> None:

@@ -24,6 +24,7 @@ TWO = ("ls", "launch web")
 EVERY = (
     *("ls", f"show {ALIVE}", "history", "roles ls", "launch web", f"assign {ALIVE} batch"),
     *(f"retire {ALIVE} --yes", "roles apply roles.yaml"),
+    *(f"explain {ALIVE}", "history --summary", "history --living --format csv"),
 )
 
 
@@ -82,13 +83,25 @@ CASES = {
     "a node of a wrong type": Case(
         f"node:{ALIVE} in Redis has a value of the wrong type",
         put("SET", f"node:{ALIVE}", "x"),
-        words=(f"show {ALIVE}", f"assign {ALIVE} web", f"retire {ALIVE} --yes"),
+        words=(f"show {ALIVE}", f"assign {ALIVE} web", f"retire {ALIVE} --yes", f"explain {ALIVE}"),
     ),
     "a node of no state": Case(
         f"node:{ALIVE}", put("HSET", f"node:{ALIVE}", "state", "odd"), words=("ls", f"show {ALIVE}")
     ),
+    "an archive of a wrong type": Case(
+        "archived in Redis has a value of the wrong type",
+        put("SET", "archived", "x"),
+        words=("history", "history --summary"),
+    ),
+    "launches of a wrong type": Case(
+        "launches in Redis has a value of the wrong type",
+        put("SET", "launches", "x"),
+        words=("history --summary",),
+    ),
     "a role of a wrong type": Case(
-        "role:web", put("SET", "role:web", "x"), words=("launch web", f"assign {ALIVE} web")
+        "role:web",
+        put("SET", "role:web", "x"),
+        words=("launch web", f"assign {ALIVE} web", f"explain {ALIVE}"),
     ),
     "a role that is no JSON": Case(
         "role:web", put("HSET", "role:web", "definition", "{"), words=("launch web", "roles ls")

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response
 
-from enc.inventory import BadCursorError
-from enc.web.documents import BAD_PARAMETER
+from enc.web.operations import EVENTS
 from enc.web.pages.desk import Desk, given, link
 from enc.web.pages.node import moment
-from enc.web.parameters import Parameters, limit
-from enc.web.problems import ProblemError
+from enc.web.parameters import asked as values_of
 
 _FILTERS = ("node", "role", "who", "what")
-_KNOWN = (*_FILTERS, "limit", "before")
-_LONGEST_ID = 40
+# The page is read backwards; "after" is for programs that follow the log.
+_TABLE = tuple(one for one in EVENTS.parameters if one.name != "after")
 
 
 def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/events")
     def events() -> Response:
         asked = given()
-        read = Parameters(asked, _KNOWN)
-        most, before = limit(read), read.text("before", most=_LONGEST_ID)
-        wanted: dict[str, Any] = {name: read.text(name) for name in _FILTERS}
-        now, inventory = desk.begin(), desk.inventory
-        try:
-            page = inventory.events.page(most, before, **wanted)
-        except BadCursorError as error:
-            # Not in the error's words, which repeat what was sent.
-            raise ProblemError(BAD_PARAMETER, "before is not the id of an event") from error
+        found = values_of(asked, _TABLE)
+        before, wanted = found["before"], {name: found[name] for name in _FILTERS}
+        now = desk.begin()
+        page = desk.inventory.events.page(found["limit"], before, **wanted)
         desk.check()
         flat = {name: asked[name] for name in asked if name != "before"}
         return desk.page(

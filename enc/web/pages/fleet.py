@@ -15,7 +15,7 @@ from enc.web.pages import words
 from enc.web.pages.agesplot import edges_for
 from enc.web.pages.desk import Desk
 from enc.web.pages.rolerow import COMING, Row, max_age_of, row
-from enc.web.parameters import Parameters
+from enc.web.parameters import asked
 from enc.web.problems import corrupt
 
 _UNREADABLE = "its record in Redis is damaged, and holds it all the same"
@@ -117,7 +117,7 @@ def summary(found: list[Row], *, nodes: int, launches: int) -> Summary:
 def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/")
     def fleet() -> Response:
-        Parameters(request.args, ())
+        asked(request.args, ())
         now, inventory = desk.begin(), desk.inventory
         found = rows(inventory, now)
         pause = told_holds(inventory, []).get("")

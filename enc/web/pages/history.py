@@ -17,27 +17,46 @@ from enc.web.documents import BAD_PARAMETER
 from enc.web.pages import words
 from enc.web.pages.charts import Charts
 from enc.web.pages.desk import Desk, given, link
-from enc.web.parameters import LONGEST_CURSOR, Parameters, limit
+from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
+from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError
 
-_KNOWN = ("since", "role", "limit", "cursor")
 SINCE = ("1d", "7d", "30d", "90d", "400d")
 _DEFAULT, _LONGEST = Duration("30d"), timedelta(days=400)
 # To read an ended machine costs a tenth of a millisecond, in a worker that has Puppet to answer.
 COUNTED, _LAUNCHES, _CHUNK = 5_000, 1_000, 200
 
 
+def _span(text: str) -> Duration:
+    try:
+        span = Duration(text)
+    except ValueError:
+        raise ValueError("is no duration: write one as in 12h, 7d or 400d") from None
+    if span > _LONGEST:
+        raise ValueError("is more than the 400 days that are kept")
+    return span
+
+
+_SINCE = Parameter(
+    name="since",
+    about="that ended within so long",
+    schema={"type": "string", "default": str(_DEFAULT)},
+    parse=_span,
+    default=_DEFAULT,
+)
+_TABLE = (_SINCE, ROLE, LIMIT, CURSOR)
+
+
 def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/history")
     def history() -> Response:
         asked = given()
-        read = Parameters(asked, _KNOWN)
-        span, role, most = _span(read.text("since")), read.text("role"), limit(read)
-        cursor = read.text("cursor", most=LONGEST_CURSOR)
+        found = values_of(asked, _TABLE)
+        span, role, cursor = found["since"], found["role"], found["cursor"]
         now, inventory = desk.begin(), desk.inventory
         since = now - span
         try:
-            page = inventory.nodes.archive_page(most, cursor, since=since, role=role)
+            page = inventory.nodes.archive_page(found["limit"], cursor, since=since, role=role)
         except BadCursorError as error:
             raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
         figures = {} if cursor else _figures(inventory, since, now, role)
@@ -50,18 +69,6 @@ def install(routes: Blueprint, desk: Desk) -> None:
             cursor=cursor, first=link(".history", flat), **figures,
             following=link(".history", flat, cursor=page.cursor) if page.cursor else None,
         )  # fmt: skip
-
-
-def _span(text: str | None) -> Duration:
-    try:
-        span = Duration(text) if text else _DEFAULT
-    except ValueError as error:
-        raise ProblemError(
-            BAD_PARAMETER, "since is no duration: write one as in 12h, 7d or 400d"
-        ) from error
-    if span > _LONGEST:
-        raise ProblemError(BAD_PARAMETER, "since is more than the 400 days that are kept")
-    return span
 
 
 def _figures(

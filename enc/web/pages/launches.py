@@ -14,12 +14,11 @@ from markupsafe import Markup
 from enc.inventory import BadCursorError, CorruptError, Inventory
 from enc.model import Attempt, Launch, LaunchState, Market
 from enc.web.documents import BAD_PARAMETER, UNKNOWN_LAUNCH
+from enc.web.operations import LAUNCHES
 from enc.web.pages import plots, words
 from enc.web.pages.desk import Desk, given, link
-from enc.web.parameters import LONGEST_CURSOR, Parameters, limit
+from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError, corrupt
-
-_KNOWN = ("role", "state", "limit", "cursor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +57,11 @@ def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/launches")
     def launches() -> Response:
         asked = given()
-        read = Parameters(asked, _KNOWN)
-        state, most = read.one_of("state", tuple(LaunchState)), limit(read)
-        role, cursor = read.text("role"), read.text("cursor", most=LONGEST_CURSOR)
+        found = values_of(asked, LAUNCHES.parameters)
+        role, state, cursor = found["role"], found["state"], found["cursor"]
         now, inventory = desk.begin(), desk.inventory
         try:
-            page = inventory.launches.page(most, cursor, role=role, state=state)
+            page = inventory.launches.page(found["limit"], cursor, role=role, state=state)
         except BadCursorError as error:
             raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
         names = inventory.roles.names()
@@ -78,7 +76,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
 
     @routes.get("/launches/<path:name>")
     def launch(name: str) -> Response:
-        Parameters(request.args, ())
+        values_of(request.args, ())
         now, inventory = desk.begin(), desk.inventory
         try:
             found = inventory.launches.get(name)

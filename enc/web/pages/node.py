@@ -9,17 +9,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from enc.certname import is_certname
 from enc.explain import explain
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.codec import parse_iso
 from enc.model import ArchivedNode, Hold, Launch, Node, Role, State
 from enc.reports import Report
+from enc.web.api import named
 from enc.web.documents import UNKNOWN_NODE
 from enc.web.pages import words
 from enc.web.pages.desk import Desk
 from enc.web.pages.fleet import told_holds
-from enc.web.parameters import Parameters
+from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
 
 
@@ -48,10 +48,10 @@ _STATES = frozenset(state.value for state in State)
 def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/nodes/<path:name>")
     def node(name: str) -> Response:
-        Parameters(request.args, ())
+        asked(request.args, ())
         now, inventory = desk.begin(), desk.inventory
         try:
-            found = find(inventory, name)
+            found = named(inventory, name)
             told = _told(inventory, found, now) if found else {}
         except CorruptError as error:
             raise corrupt(error) from error
@@ -64,15 +64,6 @@ def install(routes: Blueprint, desk: Desk) -> None:
                 "'provisioner assign NODE ROLE' makes a machine known that is not of our making",
             )
         return desk.page("node.html", now=now, **told)
-
-
-def find(inventory: Inventory, name: str) -> Node | ArchivedNode | None:
-    """By certname first: a certname is somebody's for ever, names pass from machine to machine."""
-    certname = is_certname(name)
-    found = inventory.nodes.get(name) if certname else None
-    owner = None if found else inventory.nodes.named(name)
-    found = found or (inventory.nodes.get(owner) if owner else None)
-    return found or (inventory.nodes.archived(name) if certname else None)
 
 
 def _told(inventory: Inventory, found: Node | ArchivedNode, now: datetime) -> dict[str, Any]:

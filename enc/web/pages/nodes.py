@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from flask import Blueprint, Response
@@ -12,17 +11,13 @@ from flask import Blueprint, Response
 from enc.inventory import BadCursorError, Inventory, Page, Query
 from enc.model import Kind, Market, State
 from enc.web.documents import BAD_PARAMETER
+from enc.web.operations import NODES
 from enc.web.pages.desk import Desk, given, link
-from enc.web.parameters import LONGEST_CURSOR, Parameters, limit
+from enc.web.parameters import NODE_FILTERS, Order
+from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError
 
-_KNOWN = ("q", "role", "state", "market", "kind", "order", "limit", "cursor")
 _LIVE = tuple(state for state in State if state is not State.ARCHIVED)
-
-
-class Order(StrEnum):
-    OLDEST = "oldest"
-    NEWEST = "newest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +34,11 @@ def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/nodes")
     def nodes() -> Response:
         asked = given()
-        read = Parameters(asked, _KNOWN)
-        query, most = _query(read), limit(read)
-        cursor = read.text("cursor", most=LONGEST_CURSOR)
+        found = values_of(asked, NODES.parameters)
+        query, cursor = _query(found), found["cursor"]
         now, inventory = desk.begin(), desk.inventory
         names = inventory.roles.names()
-        page = _page(inventory, query, most, cursor)
+        page = _page(inventory, query, found["limit"], cursor)
         total = _total(inventory, query, names)
         desk.check()
         flat = {name: asked[name] for name in asked if name != "cursor"}
@@ -58,15 +52,9 @@ def install(routes: Blueprint, desk: Desk) -> None:
         )  # fmt: skip
 
 
-def _query(read: Parameters) -> Query:
-    return Query(
-        role=read.text("role"),
-        kind=read.one_of("kind", tuple(Kind)),
-        state=read.one_of("state", _LIVE),
-        market=read.one_of("market", tuple(Market)),
-        q=read.text("q"),
-        newest=read.one_of("order", tuple(Order)) is Order.NEWEST,
-    )
+def _query(found: Mapping[str, Any]) -> Query:
+    filters = {one.name: found[one.name] for one in NODE_FILTERS}
+    return Query(**filters, newest=found["order"] is Order.NEWEST)
 
 
 def _page(inventory: Inventory, query: Query, most: int, cursor: str | None) -> Page:

@@ -18,7 +18,7 @@ from enc.web.pages.desk import Desk
 from enc.web.pages.fleet import rows_of, told_holds
 from enc.web.pages.launches import Told
 from enc.web.pages.rolerow import market_bar
-from enc.web.parameters import Parameters
+from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
 
 _NODES, _LAUNCHES = 20, 10
@@ -28,7 +28,7 @@ _WIDE, _HIGH = 640, 150
 def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/roles/<path:name>")
     def role(name: str) -> Response:
-        Parameters(request.args, ())
+        asked(request.args, ())
         now, inventory = desk.begin(), desk.inventory
         try:
             found = inventory.roles.get(name)
