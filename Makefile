@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: programs quick stores scripts shippers servers ring alone wheel module reference
+.PHONY: programs quick stores scripts shippers servers ring alone browser wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -90,6 +90,10 @@ ring: $(STAMP)
 alone: $(STAMP)
 	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
 
+# Screenshots are kept in the folder that ROLECALL_SCREENSHOTS names.
+browser: $(STAMP) debs  ## the pages in Chromium
+	$(BIN)/pytest -q tests/browser
+
 wheel:  ## dist/: the wheel, and in dist/wheelhouse all that it depends on
 	rm -rf build dist/wheelhouse dist/*.whl
 	$(WHEEL_PYTHON) -m venv build/venv
@@ -106,7 +110,7 @@ reference:  ## the module's REFERENCE.md, from its manifests
 debs:  ## the Debian packages that the real ring needs
 	@sh tests/real/debs.sh
 
-test: debs check programs region-ring real  ## everything
+test: debs check programs region-ring browser real  ## everything
 
 bench: $(STAMP)  ## the figures that we promise, as ratios
 	@$(BIN)/python -m tests.bench

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from enc.inventory import Inventory
-from enc.web import api, classification, health, home, metrics, problems, reports, trust
+from enc.web import api, classification, health, home, metrics, pages, problems, reports, trust
 from enc.web.answers import Answers
 
 # A certificate request, and a report: a few kilobytes each.
@@ -24,6 +24,7 @@ def create_app(
     app.url_map.merge_slashes = False
     metrics.install(app, counts, timer)
     problems.install(app, counts)
+    app.register_blueprint(pages.blueprint(inventory, site, counts))
     app.register_blueprint(home.blueprint())
     app.register_blueprint(health.blueprint(inventory, site))
     app.register_blueprint(metrics.blueprint(counts))

@@ -70,7 +70,7 @@ def raw_problem(status: int) -> bytes:
 
 _DETAILS = {
     400: "The request is malformed.",
-    404: "There is nothing at this path; see / for what there is.",
+    404: "There is nothing at this path; see /v1/ for what there is.",
     405: "This path does not take that method; the Allow header names those it takes.",
     413: "The body of the request is larger than this service takes.",
     414: "The request line is longer than this service takes.",

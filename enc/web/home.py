@@ -1,4 +1,4 @@
-"""What this is, and where to look."""
+"""What this is, and where programs look; people have pages."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def _line(one: Operation) -> str:
 
 
 _PLACES = {
+    "/": "pages for people",
     "/v1/enc/CERTNAME": "the classification of a node, as Puppet gets it",
     "POST /v1/autosign/CERTNAME": "whether Puppet may sign this certificate request (PEM)",
     "POST /v1/reports": "the summary of one of Puppet's runs (JSON)",
@@ -29,7 +30,8 @@ _PLACES = {
 def blueprint() -> Blueprint:
     routes = Blueprint("home", __name__)
 
-    @routes.get("/")
+    @routes.get("/v1")
+    @routes.get("/v1/")
     def home() -> Response:
         return answer({"service": "rolecall ENC", "version": version("rolecall"), "see": _PLACES})
 

@@ -73,7 +73,7 @@ def install(app: Flask, counts: Metrics) -> None:
 
     @app.errorhandler(ProblemError)
     def ours(error: ProblemError) -> Response:
-        _note(error, counts)
+        note(error, counts)
         return _of(error)
 
     @app.errorhandler(StoreError)
@@ -82,9 +82,7 @@ def install(app: Flask, counts: Metrics) -> None:
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        headers = dict(error.get_headers())
-        kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-        return _response(of_status(error.code or 500, _instance()), kept)
+        return of_http(error)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
@@ -92,7 +90,15 @@ def install(app: Flask, counts: Metrics) -> None:
         return _response(of_status(500, _instance()), {})
 
 
-def _note(error: ProblemError, counts: Metrics) -> None:
+def of_http(error: HTTPException) -> Response:
+    """What Flask refuses by itself, as a problem document."""
+    headers = dict(error.get_headers())
+    kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+    return _response(of_status(error.code or 500, _instance()), kept)
+
+
+def note(error: ProblemError, counts: Metrics) -> None:
+    """Count it and log it."""
     kind = error.kind
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         counts.store_failed(kind.slug)

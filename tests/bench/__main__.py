@@ -21,6 +21,7 @@ PARTS = (
     "months",
     "cli",
     "ls",
+    "pages",
 )
 
 

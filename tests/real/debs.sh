@@ -1,11 +1,14 @@
 #!/bin/sh
-# Installs the Debian packages that the real ring drives; starts none of their daemons.
+# Installs the Debian packages that the real ring and the browser's drive; starts none of their daemons.
 # Everything there: says nothing and exits 0. Not root: names what is missing and the command.
 set -eu
 
 PACKAGES="redis-server puppet-agent puppetserver puppetdb puppet-terminus-puppetdb postgresql
 cloud-init curl iproute2 gpg gpg-agent shellcheck python3-venv apache2-bin apache2-utils systemd dbus
-puppet-module-puppetlabs-stdlib puppet-module-puppetlabs-inifile puppet-lint ruby-rspec-puppet"
+puppet-module-puppetlabs-stdlib puppet-module-puppetlabs-inifile puppet-lint ruby-rspec-puppet
+chromium fonts-dejavu-core"
+# Node.js of another making brings its own, which Debian's would break.
+command -v npm >/dev/null || PACKAGES="$PACKAGES npm"
 POLICY=/usr/sbin/policy-rc.d
 
 missing=
@@ -17,7 +20,7 @@ done
 
 if [ "$(id -u)" -ne 0 ]; then
     cat >&2 <<SAY
-The real ring needs Debian packages that are not installed:$missing
+The real and the browser's ring need Debian packages that are not installed:$missing
 Run, as root:  sh $0
 or yourself:   apt-get update && apt-get install -y --no-install-recommends$missing
 SAY

@@ -5,9 +5,11 @@ What may carry what:
 - Never anywhere: the password in REDIS_URL, a launch's key, the fingerprint of a machine's key,
   request headers, bodies, query strings, and what stands in a field of the store that rolecall
   did not write.
-- Parameters of classes and top-scope variables: in the ENC's answer and in /v1/roles, which are
-  made to tell them; never in an error, a log, a metric or an event.
-- What Puppet said in a report: in the node's runs, in /v1/nodes/NODE, and nowhere else.
+- Parameters of classes and top-scope variables: in the ENC's answer, in /v1/roles and in the pages
+  of a node and a role, which are made to tell them; never in an error, a log, a metric or an event.
+- What Puppet said in a report: in the node's runs, in /v1/nodes/NODE and on the node's page, and
+  nowhere else.
+- What a page was asked to look for: in the form of that page, and nowhere else.
 - Paths, and so certnames: in the error that is about them and in the log, as names are what logs
   are for; never in a metric, of which there would be one for each.
 
@@ -20,6 +22,7 @@ import base64
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +55,7 @@ NEVER = (PASSWORD, KEY, FINGERPRINT, HEADER, BODY, QUERY, SPOILT)
 PARAMETER = "canary-parameter-4f1c"
 REPORT = "canary-report-4f1c"
 PATH = "canary-path-4f1c"
+SEARCH = "canary-search-4f1c"
 NAME = "i-0aaaaaaaaaaaaaaa1"
 
 
@@ -104,6 +108,19 @@ PATHS = [
     *(f"/v1/nodes?{QUERY}=1", f"/v1/nodes?cursor={QUERY}", f"/v1/nodes?q={QUERY}"),
     *(f"/v1/enc/X?token={QUERY}", f"/nosuch?token={QUERY}", f"/v1/nodes?role={QUERY}&role=x"),
     *("/v1/enc/i-0ended", "/v1/enc/i-0spoilt", "/v1/enc/i-0norole", "/v1/nodes/i-0spoilt"),
+]
+PAGES = [
+    *("/nodes", "/launches", "/launches/l-1", "/events", "/history", "/roles/web"),
+    *(
+        f"/nodes/{NAME}",
+        f"/nodes/{PATH}",
+        "/nodes/i-0ended",
+        "/nodes/i-0spoilt",
+        "/nodes/i-0norole",
+    ),
+    *(f"/nodes?limit={QUERY}", f"/nodes?{QUERY}=1", f"/nodes?cursor={QUERY}", f"/?{QUERY}=1"),
+    *(f"/events?before={QUERY}", f"/history?since={QUERY}", f"/launches?state={QUERY}"),
+    *(f"/nodes?q={SEARCH}", f"/events?who={SEARCH}", f"/roles/{PATH}", f"/launches/{PATH}"),
 ]
 MALFORMED = [
     f"GET /{QUERY} {HEADER}\r\n\r\n",
@@ -188,6 +205,9 @@ def harms(redis: Redis) -> list[Callable[[], object]]:
         lambda: redis.hset("role:web", "definition", broken),
         lambda: redis.hset("role:web", "definition", "{" + PARAMETER),
         lambda: redis.hset("role:web", mapping={"rev": SPOILT, "applied_at": SPOILT}),
+        lambda: redis.set("hold:web", SPOILT),
+        lambda: redis.hset("launch:l-1", "attempt:1", SPOILT),
+        lambda: redis.rpush(f"life:{NAME}", SPOILT),
         lambda: redis.hset("fleet:web", SPOILT, SPOILT),
         lambda: [redis.delete("role:web"), redis.set("role:web", SPOILT)],
         lambda: [redis.delete(f"node:{NAME}"), redis.set(f"node:{NAME}", SPOILT)],
@@ -201,7 +221,7 @@ def harms(redis: Redis) -> list[Callable[[], object]]:
 def ask_for_everything(service: Service, found: Seen) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
     for method in ("GET", "POST"):
-        for path in PATHS:
+        for path in (*PATHS, *PAGES):
             head = f"{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{lines}"
             body = f"Content-Length: {len(BODY)}\r\n\r\n{BODY}"
             found.add(http.send(service, f"{head}{body}".encode()))
@@ -233,7 +253,15 @@ def test_the_search_finds_what_is_there() -> None:
     assert leaked(NEVER, b"nothing") == set()
 
 
+def is_page(answer: bytes) -> bool:
+    return b"text/html" in answer
+
+
 def status_of(error: bytes) -> int:
+    if is_page(error):
+        found = re.search(rb'<p class="status">([0-9]+)</p>', error)
+        assert found is not None, error
+        return int(found[1])
     text = error[error.index(b'{"type"') :].decode()
     document, _ = json.JSONDecoder().raw_decode(text)
     return int(document["status"])
@@ -261,7 +289,11 @@ def test_a_secret_is_in_no_metric(seen: Seen) -> None:
 def test_a_parameter_is_where_it_belongs_and_in_no_error(seen: Seen) -> None:
     telling = [answer for answer in seen.answers if leaked((PARAMETER,), answer)]
     assert telling
-    assert all(b"application/yaml" in a or b'"definition"' in a for a in telling)
+    telling_pages = (b'id="gets"', b'id="definition"')
+    assert all(
+        any(mark in answer for mark in (b"application/yaml", b'"definition"', *telling_pages))
+        for answer in telling
+    )
     assert leaked((PARAMETER,), *seen.errors) == set()
 
 
@@ -269,8 +301,16 @@ def test_what_puppet_said_is_where_it_belongs_and_nowhere_else(seen: Seen) -> No
     telling = [answer for answer in seen.answers if leaked((REPORT,), answer)]
     assert telling
     assert all(b'"runs"' in answer for answer in telling)
+    assert any(is_page(answer) for answer in telling)
     assert leaked((REPORT, REPORT.upper()), *seen.errors, seen.log, seen.metrics) == set()
     assert b'rolecall_reports_total{outcome="taken"}' in seen.metrics
+
+
+def test_what_was_looked_for_is_in_the_form_of_that_page_alone(seen: Seen) -> None:
+    telling = [answer for answer in seen.answers if leaked((SEARCH,), answer)]
+    assert telling
+    assert all(is_page(answer) for answer in telling)
+    assert leaked((SEARCH,), *seen.errors, seen.log, seen.metrics) == set()
 
 
 def test_a_name_is_in_the_log(seen: Seen) -> None:

@@ -124,6 +124,8 @@ def ask_everything(server: RedisServer) -> None:
         *(f"/v1/nodes/{NODE}", f"/v1/nodes/{NODE}/explain", "/v1/roles", "/v1/roles/web"),
         *("/v1/launches", "/v1/launches?state=open", f"/v1/launches/{launch().id}", "/v1/events"),
         *("/v1/events?after=0&who=x", "/v1/events?what=x", "/v1/archive?role=web"),
+        *("/", "/nodes", "/nodes?order=newest&kind=fleet&q=i-", f"/nodes/{NODE}", "/roles/web"),
+        *("/launches", "/launches/l-00000000000000aa", "/events", "/events?what=test", "/history"),
     ):
         assert client.get(path).status_code == 200, path
     good = request(NODE, challenge(KEY, NODE), key=ec_key())

@@ -42,7 +42,7 @@ def failing(inventory: Inventory) -> FlaskClient:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nosuch", "/v1", "/v1/", "/v1/enc", "/v2/enc/x", "/v1/nodes/", "/v1//roles", "/%00"],
+    ["/nosuch", "/v1/enc", "/v2/enc/x", "/v1/nodes/", "/v1//roles", "/%00"],
 )
 def test_a_path_that_is_not_there_says_where_to_look(client: FlaskClient, path: str) -> None:
     assert "see /" in problem(client.get(path), 404)["detail"]
@@ -114,11 +114,11 @@ def test_what_never_reaches_the_application_is_a_whole_problem_too(status: int) 
     assert json.loads(body)["status"] == status
 
 
-def test_the_front_page_says_what_this_is_and_where_to_look(client: FlaskClient) -> None:
-    found = client.get("/").get_json()
+def test_a_program_is_told_what_this_is_and_where_to_look(client: FlaskClient) -> None:
+    found = client.get("/v1/").get_json()
     assert found["service"] == "rolecall ENC"
     assert found["version"]
-    for path in ("/v1/nodes", "/v1/roles", "/healthz", "/readyz", "/metrics"):
+    for path in ("/", "/v1/nodes", "/v1/roles", "/healthz", "/readyz", "/metrics"):
         assert path in found["see"]
         assert client.get(path).status_code == 200
 

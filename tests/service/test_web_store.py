@@ -92,7 +92,7 @@ def test_without_redis_nothing_is_known(path: str) -> None:
 def test_without_redis_the_service_is_alive_and_says_what_it_is() -> None:
     client = client_of(f"redis://127.0.0.1:{free_port()}/0")
     assert client.get("/healthz").status_code == 200
-    assert client.get("/").status_code == 200
+    assert client.get("/v1/").status_code == 200
     assert client.get("/metrics").status_code == 200
 
 

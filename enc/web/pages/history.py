@@ -1,0 +1,120 @@
+"""The record of machines that have ended: figures and plots of a span, and each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from flask import Blueprint, Response
+
+from enc.durations import Duration, for_people
+from enc.inventory import BadCursorError, Inventory
+from enc.model import Launch
+from enc.summary import Figures, summarize
+from enc.web.documents import BAD_PARAMETER
+from enc.web.pages import words
+from enc.web.pages.charts import Charts
+from enc.web.pages.desk import Desk, given, link
+from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
+from enc.web.parameters import asked as values_of
+from enc.web.problems import ProblemError
+
+SINCE = ("1d", "7d", "30d", "90d", "400d")
+_DEFAULT, _LONGEST = Duration("30d"), timedelta(days=400)
+# To read an ended machine costs a tenth of a millisecond, in a worker that has Puppet to answer.
+COUNTED, _LAUNCHES, _CHUNK = 5_000, 1_000, 200
+
+
+def _span(text: str) -> Duration:
+    try:
+        span = Duration(text)
+    except ValueError:
+        raise ValueError("is no duration: write one as in 12h, 7d or 400d") from None
+    if span > _LONGEST:
+        raise ValueError("is more than the 400 days that are kept")
+    return span
+
+
+_SINCE = Parameter(
+    name="since",
+    about="that ended within so long",
+    schema={"type": "string", "default": str(_DEFAULT)},
+    parse=_span,
+    default=_DEFAULT,
+)
+_TABLE = (_SINCE, ROLE, LIMIT, CURSOR)
+
+
+def install(routes: Blueprint, desk: Desk) -> None:
+    @routes.get("/history")
+    def history() -> Response:
+        asked = given()
+        found = values_of(asked, _TABLE)
+        span, role, cursor = found["since"], found["role"], found["cursor"]
+        now, inventory = desk.begin(), desk.inventory
+        since = now - span
+        try:
+            page = inventory.nodes.archive_page(found["limit"], cursor, since=since, role=role)
+        except BadCursorError as error:
+            raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
+        figures = {} if cursor else _figures(inventory, since, now, role)
+        names = inventory.roles.names()
+        desk.check()
+        flat = {name: asked[name] for name in asked if name != "cursor"}
+        return desk.page(
+            "history.html", now=now, since=str(span), spans=SINCE, role=role,
+            roles=names if role in (None, *names) else [role, *names], machines=page.nodes,
+            cursor=cursor, first=link(".history", flat), **figures,
+            following=link(".history", flat, cursor=page.cursor) if page.cursor else None,
+        )  # fmt: skip
+
+
+def _figures(
+    inventory: Inventory, since: datetime, now: datetime, role: str | None
+) -> dict[str, Any]:
+    """Of the last ones to end, so many that a page does not keep the worker from its work."""
+    charts = Charts(since, now)
+    latest = islice(inventory.nodes.archived_since(since), COUNTED)
+    ended = (one for one in charts.count(latest, role) if role in (None, one.node.role))
+    launches = (one for one in _launches(inventory, since) if role in (None, one.role))
+    found = summarize(ended, launches, now=now, since=since)
+    return {
+        "charts": charts,
+        "is_cut": charts.seen == COUNTED,
+        "total": told(found.total),
+        "by_role": {name: told(figures) for name, figures in found.roles.items()},
+    }
+
+
+def _launches(inventory: Inventory, since: datetime) -> Iterator[Launch]:
+    """The latest, in pages, as far back as machines are counted."""
+    cursor, seen = None, 0
+    while seen < _LAUNCHES:
+        page = inventory.launches.page(_CHUNK, cursor)
+        yield from page.launches
+        cursor, seen = page.cursor, seen + len(page.launches)
+        if cursor is None or (page.launches and page.launches[-1].opened_at < since):
+            return
+
+
+def told(figures: Figures) -> dict[str, Any]:
+    """Figures in words; "" where nothing was counted."""
+    median, p95 = figures.ready.quantile(0.5), figures.ready.quantile(0.95)
+    return {
+        "machines": figures.machines,
+        "hours": round(figures.hours),
+        "spot": words.percent(figures.spot, figures.machines) if figures.machines else "",
+        "spot_hours": _share(figures.spot_hours, figures.hours),
+        "interruptions": figures.interruptions,
+        "launches": figures.spot_launches,
+        "fallbacks": figures.fallbacks,
+        "fallback_machines": figures.fallback_machines,
+        "median": "" if median is None else for_people(timedelta(seconds=median)),
+        "p95": "" if p95 is None else for_people(timedelta(seconds=p95)),
+    }
+
+
+def _share(part: float, whole: float) -> str:
+    return words.percent(round(part), round(whole)) if whole else ""

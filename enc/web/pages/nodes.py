@@ -1,0 +1,105 @@
+"""The list of nodes: searched, filtered, sorted by age, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response
+
+from enc.inventory import BadCursorError, Inventory, Page, Query
+from enc.model import Kind, Market, State
+from enc.web.documents import BAD_PARAMETER
+from enc.web.operations import NODES
+from enc.web.pages.desk import Desk, given, link
+from enc.web.parameters import NODE_FILTERS, Order
+from enc.web.parameters import asked as values_of
+from enc.web.problems import ProblemError
+
+_LIVE = tuple(state for state in State if state is not State.ARCHIVED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A field of the form: what it is called, what may be chosen, and what is."""
+
+    name: str
+    label: str
+    options: tuple[str, ...]
+    chosen: str
+
+
+def install(routes: Blueprint, desk: Desk) -> None:
+    @routes.get("/nodes")
+    def nodes() -> Response:
+        asked = given()
+        found = values_of(asked, NODES.parameters)
+        query, cursor = _query(found), found["cursor"]
+        now, inventory = desk.begin(), desk.inventory
+        names = inventory.roles.names()
+        page = _page(inventory, query, found["limit"], cursor)
+        total = _total(inventory, query, names)
+        desk.check()
+        flat = {name: asked[name] for name in asked if name != "cursor"}
+        return desk.page(
+            "nodes.html", now=now, nodes=page.nodes, total=total, asked=asked,
+            choices=_choices(flat, names), is_filtered=bool({*flat} - {"order", "limit"}),
+            newest=query.newest, cursor=cursor,
+            turned=link(".nodes", flat, order=None if query.newest else "newest"),
+            first=link(".nodes", flat),
+            following=link(".nodes", flat, cursor=page.cursor) if page.cursor else None,
+        )  # fmt: skip
+
+
+def _query(found: Mapping[str, Any]) -> Query:
+    filters = {one.name: found[one.name] for one in NODE_FILTERS}
+    return Query(**filters, newest=found["order"] is Order.NEWEST)
+
+
+def _page(inventory: Inventory, query: Query, most: int, cursor: str | None) -> Page:
+    try:
+        return inventory.queries.page(query, limit=most, cursor=cursor)
+    except BadCursorError as error:
+        raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
+
+
+def _total(inventory: Inventory, query: Query, roles: list[str]) -> int | None:
+    """How many there are, where it is known without reading them."""
+    if query.q:
+        return None
+    if query == Query(newest=query.newest):
+        return inventory.queries.count(Query())
+    names = roles if query.role is None else [query.role]
+    return sum(fitting(query, counts) for counts in inventory.roles.counts(names).values())
+
+
+def fitting(query: Query, counts: Mapping[str, int]) -> int:
+    """Of a role's counts per ``kind:state:market``, those that a query asks for."""
+    wanted = (query.kind, query.state, query.market)
+    return sum(
+        count
+        for text, count in counts.items()
+        if all(want in (None, got) for want, got in zip(wanted, text.split(":"), strict=False))
+    )
+
+
+def _choices(asked: Mapping[str, Any], roles: list[str]) -> list[Choice]:
+    found = {
+        "role": tuple(roles),
+        "state": tuple(state.value for state in _LIVE),
+        "market": tuple(market.value for market in Market),
+        "kind": tuple(kind.value for kind in Kind),
+    }
+    return [
+        Choice(
+            name=name, label=name.capitalize(), chosen=asked.get(name, ""),
+            # A role that is gone can still be asked for, and its nodes are still there.
+            options=_with(options, asked.get(name, "")),
+        )
+        for name, options in found.items()
+    ]  # fmt: skip
+
+
+def _with(options: tuple[str, ...], chosen: str) -> tuple[str, ...]:
+    return options if not chosen or chosen in options else (chosen, *options)

@@ -1,0 +1,69 @@
+"""One role: its definition, its nodes, its launches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import yaml
+from flask import Blueprint, Response, request
+
+from enc.inventory import CorruptError, Inventory, Query
+from enc.model import Role
+from enc.web.documents import UNKNOWN_ROLE
+from enc.web.pages import words
+from enc.web.pages.agesplot import ages_plot
+from enc.web.pages.desk import Desk
+from enc.web.pages.fleet import rows_of, told_holds
+from enc.web.pages.launches import Told
+from enc.web.pages.rolerow import market_bar
+from enc.web.parameters import asked
+from enc.web.problems import ProblemError, corrupt
+
+_NODES, _LAUNCHES = 20, 10
+_WIDE, _HIGH = 640, 150
+
+
+def install(routes: Blueprint, desk: Desk) -> None:
+    @routes.get("/roles/<path:name>")
+    def role(name: str) -> Response:
+        asked(request.args, ())
+        now, inventory = desk.begin(), desk.inventory
+        try:
+            found = inventory.roles.get(name)
+            told = _told(inventory, found, now) if found else {}
+        except CorruptError as error:
+            raise corrupt(error) from error
+        desk.check()
+        if not found:
+            raise ProblemError(
+                UNKNOWN_ROLE,
+                f"no role is called {words.clean(name[:255])}; 'provisioner roles ls' lists them, "
+                "'provisioner roles apply FILE' makes them",
+            )
+        return desk.page("role.html", now=now, role=found, **told)
+
+
+def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
+    [row] = rows_of(inventory, {role.name: role}, {}, now)
+    holds = told_holds(inventory, [role.name])
+    launches = inventory.launches.page(_LAUNCHES, role=role.name).launches
+    page = inventory.queries.page(Query(role=role.name), limit=_NODES)
+    return {
+        "row": row,
+        "pause": holds.get(""),
+        "nodes": page.nodes,
+        "more": page.cursor is not None,
+        "launches": [Told.of(one) for one in launches],
+        "plot": ages_plot(row.ages, row.max_age, width=_WIDE, height=_HIGH, large=True),
+        "markets": market_bar(row.markets, width=_WIDE // 2),
+        "definition": written(role.definition),
+    }
+
+
+def written(definition: Mapping[str, Any]) -> list[str]:
+    """As it would stand in roles.yaml with every default filled in, by line."""
+    text = yaml.safe_dump(dict(definition), sort_keys=False, allow_unicode=True)
+    # Not splitlines: it takes also what is no line break in YAML for one.
+    return text.rstrip("\n").split("\n")
