@@ -9,7 +9,7 @@ from datetime import datetime
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import good
+from enc.inventory.batch import GoneError, good
 from enc.inventory.codec import archived_from_hash, score
 from enc.inventory.paging import Listing, Walks
 from enc.model import ArchivedNode
@@ -47,7 +47,9 @@ class Archive:
     ) -> Iterator[ArchivedNode]:
         """The last end first, read in chunks: memory does not grow with their number."""
         for place, fields in self._walks.hashes(_listing(since, role)):
-            yield archived_from_hash(place.name, good(fields))
+            # One that was forgotten meanwhile, its 400 days over, is no damage.
+            if not isinstance(fields, GoneError):
+                yield archived_from_hash(place.name, good(fields))
 
 
 def _listing(since: datetime | None, role: str | None) -> Listing:

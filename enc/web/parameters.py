@@ -17,10 +17,9 @@ from typing import Any, TypeVar
 
 from werkzeug.datastructures import MultiDict
 
-from enc.inventory.codec import parse_iso
 from enc.inventory.events import EVENT_ID
 from enc.inventory.query import MAX_LIMIT, Query
-from enc.model import Kind, Market, State
+from enc.model import Kind, Market, State, whole_milliseconds
 from enc.web.documents import BAD_PARAMETER
 from enc.web.problems import ProblemError
 
@@ -94,8 +93,8 @@ def _moment(text: str) -> datetime:
     if not _MOMENT.fullmatch(text):
         raise ValueError("is not a time with a zone, as in 2026-01-31T12:00:00Z")
     try:
-        return parse_iso(text)
-    except ValueError:
+        return whole_milliseconds(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
         raise ValueError("is no time that there is") from None
 
 

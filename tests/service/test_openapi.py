@@ -164,7 +164,7 @@ def test_the_description_is_openapi_3_1(service: Flask) -> None:
 
 
 def test_the_description_has_every_path_that_answers_in_json_and_no_other(service: Flask) -> None:
-    own = {"/v1/openapi.json", "/v1/enc/<certname>", "/v1/enc/<anything:certname>"}
+    own = {"/v1/", "/v1/openapi.json", "/v1/enc/<certname>", "/v1/enc/<anything:certname>"}
     rules = {
         str(rule)
         for rule in service.url_map.iter_rules()

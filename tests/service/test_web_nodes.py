@@ -332,7 +332,7 @@ class TestRoles:
         assert "fleet:web" in problem(client.get("/v1/roles"), 503)["detail"]
 
 
-@pytest.mark.parametrize("path", ["/v1/nodes", "/v1/nodes/i-0a", "/v1/roles", "/", "/readyz"])
+@pytest.mark.parametrize("path", ["/v1/nodes", "/v1/nodes/i-0a", "/v1/roles", "/v1", "/readyz"])
 def test_asking_changes_nothing_and_tells_nobody_to_keep_it(
     client: FlaskClient, fleet: list[Node], redis: Redis, path: str
 ) -> None:
