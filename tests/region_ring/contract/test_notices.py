@@ -57,7 +57,7 @@ def test_an_interruption_says_which_machine_where_and_what(queue: Queue) -> None
     (notice,) = queue.notices.take()
 
     assert (notice.instance_id, notice.region, notice.kind) == (first, REGION, Warned.INTERRUPTION)
-    assert (notice.action, notice.state) == ("terminate", "")
+    assert notice.action == "terminate"
     assert notice.at.utcoffset() is not None
 
 
