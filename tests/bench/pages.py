@@ -113,7 +113,7 @@ def _ask(service: Service, path: str) -> tuple[float, str]:
     spent = (time.perf_counter() - began) * 1000
     connection.close()
     if response.status != http.client.OK:
-        raise RuntimeError(f"{path} was answered with {response.status}")
+        raise RuntimeError(f"{path} was answered with {response.status}: {text[-900:]}")
     return spent, text
 
 

@@ -15,6 +15,13 @@ from tests.servers import RedisServer, Service
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+# What reaches beyond the window, unless it does so within something that scrolls by itself.
+_OVER = """() => document.documentElement.scrollWidth <= window.innerWidth ? []
+  : [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
+    .filter((one) => !one.parentElement.closest(".scroll, pre"))
+    .map((one) => `${one.outerHTML.slice(0, 150)}: ${one.getBoundingClientRect().right}`)
+    .slice(-5)"""
 # Chromium writes each answer that is no success to the console: that one is asked for.
 _STATUS = re.compile(r"Failed to load resource: the server responded with a status of \d+")
 
@@ -66,8 +73,8 @@ class Reader:
 
     def fits(self) -> None:
         """The page is no wider than the window: only tables scroll sideways, by themselves."""
-        width = self.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= self.page.evaluate("window.innerWidth")
+        over: list[str] = self.page.evaluate(_OVER)
+        assert not over, "\n".join(over)
 
     def shoot(self, name: str, *, whole: bool = True) -> None:
         self.page.screenshot(path=self._shots / f"{name}.png", full_page=whole)

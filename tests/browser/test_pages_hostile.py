@@ -84,14 +84,14 @@ def test_is_shown_and_never_run(
 ) -> None:  # fmt: skip
     who = reader(stage, **look)
     who.open(path)
-    for folded in who.page.locator("summary").all():
-        folded.click()
+    who.has_access()
+    who.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     who.is_content()
     assert who.page.locator("img, iframe, object, main script").count() == 0
     assert who.page.locator("main svg[onload], main [onerror]").count() == 0
     assert not set("\x1b\x00\u202e\u200b") & set(who.page.content())
-    if path not in ("/nodes", "/history"):
+    # A list on a phone leaves out what the page of the one has.
+    if path not in ("/nodes", "/history") and (path, look) != ("/launches", PHONE):
         assert "<script>alert(1)</script>" in who.page.locator("main").inner_text()
-    who.has_access()
     who.fits()
     who.shoot(f"hostile-{request.node.callspec.id.replace('/', '_')}", whole=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -44,7 +45,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"moment": words.moment, "age": words.age, "written": words.written}
-    made.globals |= {"url_for": url_for, "FOLDED": words.FOLDED, "counted": words.counted}
+    made.globals |= {"url_for": url_for, "to": to, "FOLDED": words.FOLDED, "counted": words.counted}
     return made
 
 
@@ -73,6 +74,11 @@ class Desk:
             site=self.site, path=request.path, **values
         )
         return Response(text, status, HEADERS, content_type="text/html; charset=utf-8")
+
+
+def to(what: str, name: str) -> str:
+    """The address of one node, role or launch: url_for would take a third of a long list's time."""
+    return f"{request.script_root}/{what}/{quote(name, safe='/:@')}"
 
 
 def given() -> MultiDict[str, str]:
