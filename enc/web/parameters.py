@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from werkzeug.datastructures import MultiDict
 
 from enc.inventory.events import EVENT_ID
-from enc.inventory.query import MAX_LIMIT, Query
+from enc.inventory.query import MAX_LIMIT
 from enc.model import Kind, Market, State, whole_milliseconds
 from enc.web.documents import BAD_PARAMETER
 from enc.web.problems import ProblemError
@@ -51,16 +51,6 @@ class Parameters:
         """As the parameter's table has it; its default where it is not given."""
         found = self._read(parameter.name, parameter.parse)
         return parameter.default if found is None else found
-
-    def text(self, name: str, *, most: int = _LONGEST_TEXT) -> str | None:
-        return self._read(name, lambda text: _text(text, most))
-
-    def number(self, name: str, *, most: int, default: int) -> int:
-        found = self._read(name, lambda text: _number(text, most))
-        return default if found is None else found
-
-    def one_of(self, name: str, allowed: Collection[Any]) -> Any:
-        return self._read(name, lambda text: _one_of(text, allowed))
 
     def _read(self, name: str, parse: Callable[[str], T]) -> T | None:
         if name not in self._given:
@@ -185,16 +175,6 @@ def values(given: Parameters, table: Sequence[Parameter]) -> dict[str, Any]:
 def asked(args: MultiDict[str, str], table: Sequence[Parameter]) -> dict[str, Any]:
     """The values of a request that may have these parameters and no others."""
     return values(Parameters(args, [one.name for one in table]), table)
-
-
-def node_query(given: Parameters) -> Query:
-    found = values(given, (*NODE_FILTERS, ORDER))
-    newest = found.pop("order") is Order.NEWEST
-    return Query(**found, newest=newest)
-
-
-def limit(given: Parameters) -> int:
-    return int(given.value(LIMIT))
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
