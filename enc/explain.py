@@ -9,7 +9,7 @@ from typing import Any
 
 from enc.classify import UnclassifiableError
 from enc.durations import for_people
-from enc.model import ArchivedNode, Hold, Kind, Launch, Node, Role, State
+from enc.model import ArchivedNode, Hold, Kind, Launch, Market, Node, Role, State
 from enc.why.given import Given, given
 from enc.why.origin import origin
 from enc.why.outlook import outlook
@@ -122,10 +122,11 @@ def _ended(ended: ArchivedNode, launch: Launch | None, now: datetime) -> Explana
     lived = for_people(max(ended.ended_at - node.launched_at, timedelta(0)))
     when, why = moment(ended.ended_at, now), ended.reason or "no reason was given"
     market = f"{node.market} " if node.market else ""
-    what = f"{market}node of role {node.role} ({node.kind})"
+    article = "an" if node.market is Market.ON_DEMAND else "a"
+    what = f"{article} {market}node of role {node.role} ({node.kind})"
     return Explanation(
         certname=node.certname,
-        headline=f"{node.certname} was a {what} for {lived}.",
+        headline=f"{node.certname} was {what} for {lived}.",
         origin=origin(node, launch, now),
         answer=("Puppet gets no answer (410): its life is over.",),
         given=(),

@@ -173,9 +173,8 @@ local function move_texts(old, new)
   for text in pairs(had) do
     if not has[text] then redis.call('ZREM', 'nodes:texts', text) end
   end
-  for text in pairs(has) do
-    if not had[text] then redis.call('ZADD', 'nodes:texts', 0, text) end
-  end
+  -- All of them, as a store of before these has none.
+  for text in pairs(has) do redis.call('ZADD', 'nodes:texts', 0, text) end
 end
 
 local function count(node, by)

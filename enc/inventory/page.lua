@@ -117,6 +117,8 @@ end
 -- Those that have a text with the prefix, if they are few: name and score, in the order asked for.
 local function few_with_prefix()
   local low, high = '[' .. prefix, '[' .. prefix .. '\255'
+  -- Each node has a text. A store of before has not: then every node is looked at.
+  if redis.call('ZCARD', asked.texts) < redis.call('ZCARD', 'nodes') then return nil end
   if redis.call('ZLEXCOUNT', asked.texts, low, high) > FEW then return nil end
   local list, known = {}, {}
   for _, text in ipairs(redis.call('ZRANGEBYLEX', asked.texts, low, high)) do

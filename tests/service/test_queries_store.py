@@ -278,3 +278,22 @@ def test_a_node_whose_text_is_not_utf_8_is_named(
     redis.hset(f"node:{NAMES[3]}", "held", b"\xff\xfe")
     with pytest.raises(CorruptError, match=f"^node:{NAMES[3]} in Redis"):
         inventory.queries.page(Query(), limit=100)
+
+
+def test_a_search_in_a_store_of_before_its_index_looks_at_every_node(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    wanted = fleet[0]
+    redis.delete("nodes:texts")
+    found = inventory.queries.page(Query(q=wanted.certname), limit=10).nodes
+    assert wanted.certname in {node.certname for node in found}
+
+
+def test_a_change_of_a_node_brings_it_back_into_the_index(
+    inventory: Inventory, fleet: list[Node], redis: Redis
+) -> None:
+    redis.delete("nodes:texts")
+    inventory.nodes.change(fleet[0], event("held"), held="why")
+    assert any(
+        text.endswith(f" {fleet[0].certname}") for text in redis.zrange("nodes:texts", 0, -1)
+    )
