@@ -54,6 +54,10 @@ class TestARole:
         assert made({"classes": {}}, {}).wanted is None
         assert not made({"classes": {}}, {}).is_short
 
+    @pytest.mark.parametrize("field", ["x", "fleet:asleep:spot", "fleet:ready:spot:more"])
+    def test_with_a_count_that_is_none_of_ours_is_shown_without_it(self, field: str) -> None:
+        assert made(counts={**COUNTS, field: 9}).total == 15
+
     def test_without_nodes_is_counted_as_none(self) -> None:
         found = made(counts={})
         assert (found.total, found.fleet_ready, found.coming) == (0, 0, 0)

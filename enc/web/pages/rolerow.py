@@ -112,7 +112,10 @@ def row(name: str, role: Role | None, counts: Mapping[str, int]) -> Row:
     markets: Counter[str] = Counter()
     of_fleet: Counter[State] = Counter()
     for text, count in counts.items():
-        kind, state, market = _parts(text)
+        parts = _parts(text)
+        if parts is None:
+            continue
+        kind, state, market = parts
         states[state] += count
         kinds[kind] += count
         markets[market] += count
@@ -136,9 +139,13 @@ def max_age_of(role: Role | None) -> timedelta | None:
     return words.duration(words.within(role.definition, "fleet", "max_age")) if role else None
 
 
-def _parts(text: str) -> tuple[Kind, State, str]:
-    kind, state, market = text.split(":")
-    return Kind(kind), State(state), market
+def _parts(text: str) -> tuple[Kind, State, str] | None:
+    """None for a field that is none of ours: converge counts it away."""
+    try:
+        kind, state, market = text.split(":")
+        return Kind(kind), State(state), market
+    except ValueError:
+        return None
 
 
 def market_bar(markets: Mapping[str, int], *, width: int) -> Markup:

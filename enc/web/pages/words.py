@@ -39,12 +39,17 @@ def age(since: datetime, now: datetime) -> str:
     return for_people(max(now - since, timedelta(0)))
 
 
+_LONGEST = timedelta(days=3650)
+
+
 def duration(text: Any) -> timedelta | None:
     """What a definition says, as far as it says it: roles are stored by other programs."""
     try:
-        return parse(text) if isinstance(text, str) else None
+        found = parse(text) if isinstance(text, str) else None
     except ValueError:
         return None
+    # Beyond that, times of launch would leave the calendar.
+    return found if found is None or found <= _LONGEST else None
 
 
 def number(value: Any) -> int | None:
