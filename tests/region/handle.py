@@ -103,6 +103,12 @@ class Region:
             self._stop_process(self._process)
             self._process = None
 
+    def cpu_seconds(self) -> float:
+        """What the region's process has computed so far, in user and kernel: proc(5)."""
+        assert self._process is not None, "a region in a thread has no process of its own"
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @staticmethod
     def _stop_process(process: subprocess.Popen[str]) -> None:
         process.terminate()

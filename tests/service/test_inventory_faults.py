@@ -59,7 +59,7 @@ def test_a_redis_that_hangs_is_given_up_within_the_time_out(
         began = time.monotonic()
         with pytest.raises(StoreUnavailableError, match="did not answer in time"):
             act()
-        assert TIMEOUT * 0.9 < time.monotonic() - began < TIMEOUT * 2.5
+        assert TIMEOUT * 0.9 < time.monotonic() - began < TIMEOUT * 5
 
 
 # 6.2 cannot be made to load slowly.
