@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,19 @@ class Queries:
         except CorruptError:
             # Text that is not UTF-8 ends a whole step; one by one we learn whose it is.
             return _everything(self._one_by_one(query))
+
+    def among(self, states: Sequence[State]) -> tuple[dict[str, Node], dict[str, StoreError]]:
+        """Nodes in any of these states, and what is wrong with those that cannot be read.
+
+        One that passes from one of the states to a later one meanwhile is there once, in its newer.
+        """
+        nodes: dict[str, Node] = {}
+        spoilt: dict[str, StoreError] = {}
+        for state in states:
+            found = self.everything(Query(state=state))
+            nodes |= found.nodes
+            spoilt |= found.spoilt
+        return nodes, {name: why for name, why in spoilt.items() if name not in nodes}
 
     def _one_by_one(self, query: Query) -> Iterator[tuple[str, Hash]]:
         [index] = query.index_keys()
