@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from enc.model import Kind, Node
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands in the place of a role or launch at ``key`` of the store that is damaged."""
+
+    key: str
+
+    @property
+    def why(self) -> str:
+        return f"{self.key} in Redis holds what rolecall did not write, see docs/redis.md"
 
 
 def damaged(node: Node) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from enc.classify import UnclassifiableError
+from enc.damage import Unreadable
 from enc.durations import for_people
 from enc.model import ArchivedNode, Hold, Kind, Launch, Market, Node, Role, State
 from enc.why.given import Given, given
@@ -39,8 +40,8 @@ class Explanation:
 
 def explain(
     node: Node | ArchivedNode,
-    role: Role | None,
-    launch: Launch | None,
+    role: Role | Unreadable | None,
+    launch: Launch | Unreadable | None,
     *,
     now: datetime,
     hold: Hold | None = None,
@@ -48,7 +49,8 @@ def explain(
     """Everything that the inventory knows of why a node is here, and gets what it gets.
 
     ``role`` is the node's, None where it is gone; ``launch`` the node's, None where it has none or
-    its record is gone; ``hold`` what stops its role: the pause of all, or the role's own.
+    its record is gone. Each is Unreadable where its record is damaged. ``hold`` is what stops its
+    role: the pause of all, or the role's own.
     Raises nothing for a record or role that is damaged: that is a sentence in ``wrong``.
     """
     if isinstance(node, ArchivedNode):
@@ -88,7 +90,7 @@ def given_shape(one: Given) -> dict[str, Any]:
     }
 
 
-def _given(node: Node, role: Role | None) -> tuple[tuple[Given, ...], str]:
+def _given(node: Node, role: Role | Unreadable | None) -> tuple[tuple[Given, ...], str]:
     try:
         return given(node, role), ""
     except UnclassifiableError as error:
@@ -117,7 +119,7 @@ def _answer(node: Node, what: tuple[Given, ...], unclassifiable: str) -> tuple[s
     return (answered, "Neither role nor node names an environment: the agent's own choice stands.")
 
 
-def _ended(ended: ArchivedNode, launch: Launch | None, now: datetime) -> Explanation:
+def _ended(ended: ArchivedNode, launch: Launch | Unreadable | None, now: datetime) -> Explanation:
     node = ended.node
     lived = for_people(max(ended.ended_at - node.launched_at, timedelta(0)))
     when, why = moment(ended.ended_at, now), ended.reason or "no reason was given"

@@ -95,9 +95,9 @@ class Nodes:
         """
         return self._archive.page(limit, cursor, since=since, role=role)
 
-    def archived_since(self, time: datetime) -> Iterator[ArchivedNode]:
+    def archived_since(self, time: datetime, role: str | None = None) -> Iterator[ArchivedNode]:
         """Latest end first, read in chunks: memory does not grow with their number."""
-        return self._archive.every(since=time)
+        return self._archive.every(since=time, role=role)
 
     def named(self, name: str) -> str | None:
         """The certname of the newest live machine with this DNS name or ``<vpc>:<ip>``."""

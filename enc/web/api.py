@@ -11,10 +11,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from enc.certname import is_certname
-from enc.explain import explain, explanation_shape
+from enc.explain import explanation_shape
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
 from enc.inventory.codec import iso
+from enc.inventory.explaining import explained
 from enc.inventory.ready import check_ready
 from enc.inventory.runs import run_record
 from enc.model import ArchivedNode, Node
@@ -82,12 +83,7 @@ def _explained(inventory: Inventory, name: str) -> Shape | ProblemError:
     found = named(inventory, name)
     if found is None:
         return _unknown(name)
-    node = found.node if isinstance(found, ArchivedNode) else found
-    launch = inventory.launches.get(node.launch) if node.launch else None
-    holds = inventory.holds.all([node.role])
-    hold = holds.get("") or holds.get(node.role)
-    role, now = inventory.roles.get(node.role), redis_now(inventory.redis)
-    return explanation_shape(explain(found, role, launch, now=now, hold=hold))
+    return explanation_shape(explained(inventory, found, redis_now(inventory.redis)))
 
 
 def _role(inventory: Inventory, name: str) -> Shape | ProblemError:

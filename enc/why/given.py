@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from enc.classify import UnclassifiableError, facts, render, role_text
+from enc.damage import Unreadable
 from enc.model import ANSWERED, Node, Role
 from enc.why.words import at
 
@@ -36,12 +37,14 @@ class Given:
     source: str
 
 
-def given(node: Node, role: Role | None) -> tuple[Given, ...]:
+def given(node: Node, role: Role | Unreadable | None) -> tuple[Given, ...]:
     """In the order of the answer. Raises UnclassifiableError where there is none to give."""
     if node.state not in ANSWERED:
         return ()
     if role is None:
         raise UnclassifiableError(f"role {node.role} is gone")
+    if isinstance(role, Unreadable):
+        raise UnclassifiableError(f"role {node.role} cannot be read")
     # Whatever cannot be written down for Puppet is refused here in the same words.
     render(node, role_text(role))
     return tuple(_every(node, role))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from enc.damage import Unreadable
 from enc.model import CONVERGE, Attempt, Kind, Launch, LaunchState, Market, Node
 from enc.why.words import at, moment, some, stop
 
@@ -19,7 +20,7 @@ _KINDS: Mapping[Kind, str] = {
 }
 
 
-def origin(node: Node, launch: Launch | None, now: datetime) -> tuple[str, ...]:
+def origin(node: Node, launch: Launch | Unreadable | None, now: datetime) -> tuple[str, ...]:
     """Sentences; ``launch`` is None where the node has none, or its record is gone."""
     if node.kind is Kind.FOREIGN:
         made = "Not of rolecall's making: 'provisioner assign' made it known on"
@@ -34,11 +35,13 @@ def _place(node: Node) -> str:
     return f" in pool {pool}{image}"
 
 
-def _launched(node: Node, launch: Launch | None, now: datetime) -> tuple[str, ...]:
+def _launched(node: Node, launch: Launch | Unreadable | None, now: datetime) -> tuple[str, ...]:
     if not node.launch:
         return ("It was adopted without a launch: nothing says who asked for it.",)
     if launch is None:
         return (f"Launch {node.launch} made it; who asked for that is no longer known.",)
+    if isinstance(launch, Unreadable):
+        return (f"Launch {node.launch} made it; its record cannot be read.",)
     return (_asked(launch, now), *_role_since(node, launch), *why_market(node, launch))
 
 

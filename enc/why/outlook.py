@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from enc.ages import allowed_age
-from enc.damage import damaged
+from enc.damage import Unreadable, damaged
 from enc.durations import for_people
 from enc.model import Hold, HoldCause, Kind, Node, Role, State
 from enc.why.policy import Policy, policy_of
@@ -29,7 +29,9 @@ _CAUSES: Mapping[HoldCause, str] = {
 }
 
 
-def outlook(node: Node, role: Role | None, hold: Hold | None, now: datetime) -> tuple[str, ...]:
+def outlook(
+    node: Node, role: Role | Unreadable | None, hold: Hold | None, now: datetime
+) -> tuple[str, ...]:
     """Sentences for a node that has not ended; never empty."""
     if node.state is State.RETIRING:
         return _ending(node, now)
@@ -37,9 +39,13 @@ def outlook(node: Node, role: Role | None, hold: Hold | None, now: datetime) -> 
         return ("Nothing by itself: 'provisioner retire' ends what Puppet knows of it.",)
     if damaged(node):
         return ("Converge leaves it alone: its record does not say which machine it is.",)
-    policy, kept = policy_of(role), bool(node.held) or hold is not None
+    read = None if isinstance(role, Unreadable) else role
+    policy, kept = policy_of(read), bool(node.held) or hold is not None
     stopped = (*_held(node), *_stopped(node, hold))
-    ahead = (*_life(node, policy, now, kept=kept), *_by_state(node, role, policy, now, kept=kept))
+    life = _life(node, policy, now, kept=kept)
+    if isinstance(role, Unreadable) and node.state is not State.LOST:
+        return (*stopped, *life, *_unread(node))
+    ahead = (*life, *_by_state(node, read, policy, now, kept=kept))
     nothing = ("Nothing: it stays as it is until somebody changes it.",)
     return (*stopped, *ahead) or nothing
 
@@ -81,6 +87,12 @@ def _life(node: Node, policy: Policy, now: datetime, *, kept: bool) -> tuple[str
     return (f"Its life ends at {when}{drains}.",)
 
 
+def _unread(node: Node) -> tuple[str, ...]:
+    """How long it may live, drain or take stands in its role; EC2's word counts all the same."""
+    until = f"until its role {node.role} can be read"
+    return (f"Converge leaves it as it is {until}, unless EC2 ends it.",)
+
+
 def _by_state(
     node: Node, role: Role | None, policy: Policy, now: datetime, *, kept: bool
 ) -> tuple[str, ...]:
@@ -101,11 +113,11 @@ def _by_state(
 
 def _becoming_ready(node: Node, policy: Policy, now: datetime) -> tuple[str, ...]:
     until = later(max(node.launched_at, node.state_since), policy.ready_timeout)
-    awaited = "EC2 to run it" if node.state is State.PENDING else "a good Puppet report"
+    failed = f"without it by {moment(until, now)} it fails"
     if policy.ready_when_running:
-        awaited = "EC2 to run it: its role is ready when it runs"
-    failed = f"without it by {moment(until, now)} it fails, if others report meanwhile"
-    return (f"It waits for {awaited}; {failed}.",)
+        return (f"It waits for EC2 to run it, as its role is ready when it runs; {failed}.",)
+    awaited = "EC2 to run it" if node.state is State.PENDING else "a good Puppet report"
+    return (f"It waits for {awaited}; {failed}, if others report meanwhile.",)
 
 
 def _replaced(node: Node, role: Role | None, policy: Policy, now: datetime) -> tuple[str, ...]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from enc.damage import damaged
+from enc.damage import Unreadable, damaged
 from enc.model import Kind, Launch, Node, Role, State
 from enc.why.words import at, moment, stop
 
+# Then its launch has been forgotten in good order.
+_KEPT = timedelta(days=400)
 _RUNS = {
-    "failed": "failed: its errors stand in 'provisioner show'",
+    "failed": "failed: its errors stand with its runs ('provisioner show')",
     "cached": "used a cached catalogue: it proves nothing",
     "noop": "was a noop run: it changed nothing and proves nothing",
 }
 
 
 def trouble(
-    node: Node, role: Role | None, launch: Launch | None, unclassifiable: str, now: datetime
+    node: Node,
+    role: Role | Unreadable | None,
+    launch: Launch | Unreadable | None,
+    unclassifiable: str,
+    now: datetime,
 ) -> tuple[str, ...]:
     """Sentences; none where all is well. ``unclassifiable`` is enc.classify's message, or ""."""
     return (
@@ -24,7 +30,7 @@ def trouble(
         *_refused(node, role, unclassifiable),
         *_state(node, now),
         *_last_run(node),
-        *_launch(node, launch),
+        *_launch(node, launch, now),
     )
 
 
@@ -33,13 +39,17 @@ def _record(node: Node) -> tuple[str, ...]:
     return (stop(why[:1].upper() + why[1:]),) if why else ()
 
 
-def _refused(node: Node, role: Role | None, unclassifiable: str) -> tuple[str, ...]:
+def _refused(node: Node, role: Role | Unreadable | None, unclassifiable: str) -> tuple[str, ...]:
     if not unclassifiable:
         return ()
     if role is None:
         another = f"or 'provisioner assign {node.certname} ROLE' gives it another"
         mended = f"'provisioner roles apply' brings it back, {another}"
         return (f"Role {node.role} is gone, so Puppet is refused this node (422); {mended}.",)
+    if isinstance(role, Unreadable):
+        mended = "'provisioner roles apply' writes it anew"
+        refused = f"Role {node.role} cannot be read, so Puppet is refused this node (422)"
+        return (f"{refused}: {role.why}; {mended}.",)
     mended = "mend roles.yaml, and 'provisioner roles apply' it"
     return (f"Puppet is refused this node (422): {unclassifiable}; {mended}.",)
 
@@ -61,8 +71,12 @@ def _last_run(node: Node) -> tuple[str, ...]:
     return (f"Puppet's last run{when} {said}.",)
 
 
-def _launch(node: Node, launch: Launch | None) -> tuple[str, ...]:
+def _launch(node: Node, launch: Launch | Unreadable | None, now: datetime) -> tuple[str, ...]:
+    if isinstance(launch, Unreadable):
+        return (f"The record of launch {node.launch} cannot be read: {launch.why}.",)
     if node.kind is Kind.FOREIGN or not node.launch or launch is not None:
+        return ()
+    if now - node.launched_at > _KEPT:
         return ()
     kept = "launches are kept for 400 days, and a store that was lost forgets them all"
     return (f"The record of launch {node.launch} is gone: {kept}.",)

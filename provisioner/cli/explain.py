@@ -19,7 +19,7 @@ from provisioner.cli.usage import examples
 if TYPE_CHECKING:
     from enc.explain import Explanation
     from enc.inventory import Inventory
-    from enc.model import ArchivedNode, Hold, Node
+    from enc.model import ArchivedNode, Node
 
 # A value may be as long as it likes: it stands last, where it pads no other line.
 _GIVEN = columns("what", "name", "source", "value")
@@ -61,25 +61,15 @@ def explain(node: str, *, form: str) -> None:
 
 
 def _explained(store: Inventory, given: str) -> Explanation:
-    from enc.explain import explain as why
-    from enc.model import ArchivedNode
+    from enc.inventory.explaining import explained
 
-    found = _found(store, given)
-    node = found.node if isinstance(found, ArchivedNode) else found
-    launch = store.launches.get(node.launch) if node.launch else None
-    role = store.roles.get(node.role)
-    return why(found, role, launch, now=now(), hold=_hold(store, node))
+    return explained(store, _found(store, given), now())
 
 
 def _found(store: Inventory, given: str) -> Node | ArchivedNode:
     if find_launch(store, given):
         raise mistyped(f"{given} is a launch: 'provisioner show {given}' has its attempts")
     return find_node(store, given) or find_ended(store, given) or known_node(store, given)
-
-
-def _hold(store: Inventory, node: Node) -> Hold | None:
-    holds = store.holds.all([node.role])
-    return holds.get("") or holds.get(node.role)
 
 
 def _rows(shape: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

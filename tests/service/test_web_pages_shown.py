@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
 from enc.inventory import Inventory
-from enc.model import Hold, State
+from enc.inventory.clock import redis_now
+from enc.model import Hold, Market, State, whole_milliseconds
+from enc.web.pages.history import figures_of
 from tests.builders import event, launch, node, role
 from tests.fakes.clock import START
 from tests.service.pages import (
@@ -329,3 +332,51 @@ class TestTheHistory:
         assert "i-0dead" in page(filled, "/history?since=2h&role=web")
         assert "i-0dead" not in page(filled, "/history?since=30m")
         assert "i-0dead" not in page(filled, "/history?role=db")
+
+
+class TestTheFiguresOfTheHistory:
+    """Of three that ended in role web, an hour apart, and a launch with each; the last is of db."""
+
+    @pytest.fixture
+    def ended(self, inventory: Inventory) -> datetime:
+        now = redis_now(inventory.redis)
+        inventory.roles.apply([role(), role("db")], event(at=now))
+        for number, name in enumerate(("db", "web", "web", "web"), start=1):
+            end = now - timedelta(hours=number)
+            one = launch(f"l-{number:016x}", role=name, market=Market.SPOT, opened_at=end)
+            inventory.launches.open(one, event(at=end))
+            dying = node(f"i-{number:017x}", role=name, state=State.RETIRING, launched_at=end)
+            made = inventory.nodes.create(dying, event(at=end))
+            inventory.nodes.archive(made, event("archived", at=end))
+        return now
+
+    def figures(
+        self, inventory: Inventory, now: datetime, role: str | None = "web", **bounds: int
+    ) -> dict[str, Any]:
+        return figures_of(inventory, now - timedelta(days=1), now, role, **bounds)
+
+    def test_are_of_all_where_all_are_counted(self, inventory: Inventory, ended: datetime) -> None:
+        found = self.figures(inventory, ended)
+        assert (found["total"]["machines"], found["total"]["launches"]) == (3, 3)
+        assert not found["is_cut"]
+        assert not found["launches"].is_cut
+
+    def test_of_a_role_are_not_cut_by_machines_of_others(
+        self, inventory: Inventory, ended: datetime
+    ) -> None:
+        assert self.figures(inventory, ended, counted=4)["total"]["machines"] == 3
+        assert self.figures(inventory, ended, None, counted=4)["total"]["machines"] == 4
+
+    def test_end_their_launches_where_they_end_their_machines(
+        self, inventory: Inventory, ended: datetime
+    ) -> None:
+        found = self.figures(inventory, ended, counted=2)
+        assert found["is_cut"]
+        assert (found["total"]["machines"], found["total"]["launches"]) == (2, 2)
+
+    def test_say_since_when_launches_are_counted(
+        self, inventory: Inventory, ended: datetime
+    ) -> None:
+        launches = self.figures(inventory, ended, most_launches=2)["launches"]
+        assert (launches.seen, launches.is_cut) == (2, True)
+        assert launches.first == whole_milliseconds(ended) - timedelta(hours=3)

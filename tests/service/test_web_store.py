@@ -331,7 +331,6 @@ READ = [
     ("/v1/events", "events", "stream", 503),
     ("/v1/events?after=0", "events", "stream", 503),
     ("/v1/archive", "archived", "zset", 503),
-    (f"/v1/nodes/{NAME}/explain", "role:web", "hash", 422),
     (f"/v1/nodes/{NAME}/explain", f"node:{NAME}", "hash", 422),
 ]
 

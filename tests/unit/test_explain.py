@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from enc.damage import Unreadable
 from enc.explain import Explanation, explanation_shape
 from enc.model import (
     CONVERGE,
@@ -19,6 +21,7 @@ from tests.explaining import (
     DRY,
     LAUNCH,
     NAME,
+    NOW,
     POOL,
     attempt,
     said,
@@ -215,3 +218,26 @@ def test_a_retiring_node_gets_nothing_whatever_its_role() -> None:
         assert found.wrong == ()
         assert said(found.answer, "410")
         assert said(found.next, "next, its certificate is revoked and deleted")
+
+
+def test_a_role_that_cannot_be_read_is_not_said_to_be_gone() -> None:
+    found = why(node(), role=Unreadable("role:web"))
+
+    assert said(found.wrong, "Role web cannot be read, so Puppet is refused this node (422)")
+    assert said(found.wrong, "role:web in Redis holds what rolecall did not write")
+    assert not said(found.wrong, "gone")
+    assert found.given == ()
+
+
+def test_a_launch_that_cannot_be_read_is_not_said_to_be_gone() -> None:
+    found = why(node(launch=LAUNCH), launch=Unreadable(f"launch:{LAUNCH}"))
+
+    assert said(found.origin, f"Launch {LAUNCH} made it; its record cannot be read")
+    assert said(found.wrong, f"The record of launch {LAUNCH} cannot be read")
+    assert not said(found.wrong, "400 days")
+
+
+def test_a_launch_is_missed_until_it_was_to_be_forgotten_and_no_longer() -> None:
+    for days, missed in ((399, True), (401, False)):
+        old = node(launch=LAUNCH, launched_at=NOW - timedelta(days=days))
+        assert said(why(old).wrong, f"The record of launch {LAUNCH} is gone") is missed

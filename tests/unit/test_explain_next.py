@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from enc.ages import allowed_age
+from enc.damage import Unreadable
 from enc.explain import explain, explanation_shape
 from enc.model import (
     ArchivedNode,
@@ -212,3 +213,26 @@ def test_the_launchs_secret_is_nowhere() -> None:
     text = json.dumps(explanation_shape(found))
     assert "s3cret" not in text
     assert "fingerprint" not in text
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.READY, State.DRAINING, State.FAILED])
+def test_nothing_is_foretold_by_a_role_that_cannot_be_read(state: State) -> None:
+    found = why(node(kind=Kind.FLEET, state=state), role=Unreadable("role:web"))
+
+    assert found.next == (
+        "Converge leaves it as it is until its role web can be read, unless EC2 ends it.",
+    )
+
+
+def test_a_life_ends_also_where_the_role_cannot_be_read() -> None:
+    found = why(node(expires_at=NOW + HOUR), role=Unreadable("role:web"))
+
+    assert said(found.next, "Its life ends at")
+
+
+def test_a_role_that_is_ready_when_it_runs_waits_for_no_report_of_others() -> None:
+    runs = why(node(state=State.PENDING), role=fleet(ready_when="running"))
+    reports = why(node(state=State.PENDING), role=fleet())
+
+    assert not said(runs.next, "others report")
+    assert said(reports.next, "if others report meanwhile")

@@ -33,15 +33,12 @@ class Charts:
         self.seen = 0
         self.first: datetime | None = None
 
-    def count(
-        self, machines: Iterable[ArchivedNode], role: str | None = None
-    ) -> Iterator[ArchivedNode]:
-        """The same machines; of another role they are seen and not drawn."""
+    def count(self, machines: Iterable[ArchivedNode]) -> Iterator[ArchivedNode]:
+        """The same machines."""
         for one in machines:
             self.seen += 1
             self.first = one.ended_at if self.first is None else min(self.first, one.ended_at)
-            if role in (None, one.node.role):
-                self._add(one)
+            self._add(one)
             yield one
 
     def _add(self, one: ArchivedNode) -> None:

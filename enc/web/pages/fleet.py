@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, Query, StoreError
-from enc.model import Hold, HoldCause, Market, Role, State
+from enc.inventory.explaining import told_holds
+from enc.model import Market, Role, State
 from enc.web.pages import words
 from enc.web.pages.agesplot import edges_for
 from enc.web.pages.desk import Desk
@@ -18,7 +19,6 @@ from enc.web.pages.rolerow import COMING, Row, max_age_of, row
 from enc.web.parameters import asked
 from enc.web.problems import corrupt
 
-_UNREADABLE = "its record in Redis is damaged, and holds it all the same"
 SHOWN = (State.DRAINING, State.FAILED, State.LOST, State.RETIRING)
 
 
@@ -55,14 +55,6 @@ def rows_of(
 def _why(error: StoreError | None) -> str:
     """Without the error's own words, which quote what somebody put there."""
     return corrupt(error).detail if isinstance(error, CorruptError) else ""
-
-
-def told_holds(inventory: Inventory, roles: Iterable[str]) -> dict[str, Hold]:
-    """By role; "" is the pause of all. What is wrong with a damaged one is said as above."""
-    return {
-        role: replace(hold, why=_UNREADABLE) if hold.cause is HoldCause.UNREADABLE else hold
-        for role, hold in inventory.holds.all(roles).items()
-    }
 
 
 def _ages(inventory: Inventory, roles: Mapping[str, Role], now: datetime) -> dict[str, list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -24,7 +24,7 @@ from enc.web.problems import ProblemError
 SINCE = ("1d", "7d", "30d", "90d", "400d")
 _DEFAULT, _LONGEST = Duration("30d"), timedelta(days=400)
 # To read an ended machine costs a tenth of a millisecond, in a worker that has Puppet to answer.
-COUNTED, _LAUNCHES, _CHUNK = 5_000, 1_000, 200
+COUNTED, LAUNCHES, _CHUNK = 5_000, 1_000, 200
 
 
 def _span(text: str) -> Duration:
@@ -59,7 +59,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
             page = inventory.nodes.archive_page(found["limit"], cursor, since=since, role=role)
         except BadCursorError as error:
             raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
-        figures = {} if cursor else _figures(inventory, since, now, role)
+        figures = {} if cursor else figures_of(inventory, since, now, role)
         names = inventory.roles.names()
         desk.check()
         flat = {name: asked[name] for name in asked if name != "cursor"}
@@ -71,32 +71,60 @@ def install(routes: Blueprint, desk: Desk) -> None:
         )  # fmt: skip
 
 
-def _figures(
-    inventory: Inventory, since: datetime, now: datetime, role: str | None
+def figures_of(
+    inventory: Inventory,
+    since: datetime,
+    now: datetime,
+    role: str | None,
+    *,
+    counted: int = COUNTED,
+    most_launches: int = LAUNCHES,
 ) -> dict[str, Any]:
     """Of the last ones to end, so many that a page does not keep the worker from its work."""
     charts = Charts(since, now)
-    latest = islice(inventory.nodes.archived_since(since), COUNTED)
-    ended = (one for one in charts.count(latest, role) if role in (None, one.node.role))
-    launches = (one for one in _launches(inventory, since) if role in (None, one.role))
-    found = summarize(ended, launches, now=now, since=since)
+    ended = islice(inventory.nodes.archived_since(since, role=role), counted)
+    launches = _Latest(inventory, role, most_launches)
+    # The machines are counted first: launches go back no further than these do.
+    opened = launches.since(lambda: charts.first if charts.seen == counted else since)
+    found = summarize(charts.count(ended), opened, now=now, since=since)
     return {
         "charts": charts,
-        "is_cut": charts.seen == COUNTED,
+        "is_cut": charts.seen == counted,
+        "launches": launches,
         "total": told(found.total),
         "by_role": {name: told(figures) for name, figures in found.roles.items()},
     }
 
 
-def _launches(inventory: Inventory, since: datetime) -> Iterator[Launch]:
-    """The latest, in pages, as far back as machines are counted."""
-    cursor, seen = None, 0
-    while seen < _LAUNCHES:
-        page = inventory.launches.page(_CHUNK, cursor)
-        yield from page.launches
-        cursor, seen = page.cursor, seen + len(page.launches)
-        if cursor is None or (page.launches and page.launches[-1].opened_at < since):
-            return
+class _Latest:
+    """The latest launches, read as they are asked for; ``seen`` of them until ``first``."""
+
+    def __init__(self, inventory: Inventory, role: str | None, most: int) -> None:
+        self._inventory, self._role, self._most = inventory, role, most
+        self.seen = 0
+        self.first: datetime | None = None
+        self.is_cut = False
+
+    def since(self, horizon: Callable[[], datetime | None]) -> Iterator[Launch]:
+        """Down to the time that ``horizon`` gives when the first is asked for."""
+        until = horizon()
+        for launch in self._every():
+            if until is not None and launch.opened_at < until:
+                return
+            if self.seen == self._most:
+                self.is_cut = True
+                return
+            self.seen, self.first = self.seen + 1, launch.opened_at
+            yield launch
+
+    def _every(self) -> Iterator[Launch]:
+        cursor = None
+        while True:
+            page = self._inventory.launches.page(_CHUNK, cursor, role=self._role)
+            yield from page.launches
+            cursor = page.cursor
+            if cursor is None:
+                return
 
 
 def told(figures: Figures) -> dict[str, Any]:

@@ -9,16 +9,15 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from enc.explain import explain
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.codec import parse_iso
-from enc.model import ArchivedNode, Hold, Launch, Node, Role, State
+from enc.inventory.explaining import explained
+from enc.model import ArchivedNode, Node, State
 from enc.reports import Report
 from enc.web.api import named
 from enc.web.documents import UNKNOWN_NODE
 from enc.web.pages import words
 from enc.web.pages.desk import Desk
-from enc.web.pages.fleet import told_holds
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
 
@@ -71,38 +70,14 @@ def _told(inventory: Inventory, found: Node | ArchivedNode, now: datetime) -> di
     node = found.node if isinstance(found, ArchivedNode) else found
     runs = [] if ended else inventory.reports.runs(node.certname)
     until = ended.ended_at if ended else now
-    explanation = explain(
-        found,
-        _role(inventory, node.role),
-        _launch(inventory, node.launch),
-        now=now,
-        hold=_hold(inventory, node.role),
-    )
     return {
         "node": node,
         "ended": ended,
         "lived": words.age(node.launched_at, until),
-        "explanation": explanation,
+        "explanation": explained(inventory, found, now),
         "runs": [_run(report, now) for report in reversed(runs)],
         "life": [moment(entry) for entry in reversed(inventory.events.life(node.certname))],
     }
-
-
-def _role(inventory: Inventory, name: str) -> Role | None:
-    """None, too, where it is damaged: then nobody knows what it says."""
-    try:
-        return inventory.roles.get(name)
-    except CorruptError:
-        return None
-
-
-def _launch(inventory: Inventory, launch: str) -> Launch | None:
-    return inventory.launches.readable([launch])[0].get(launch) if launch else None
-
-
-def _hold(inventory: Inventory, role: str) -> Hold | None:
-    holds = told_holds(inventory, [role])
-    return holds.get("") or holds.get(role)
 
 
 def _run(report: Report, now: datetime) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import yaml
 from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, Query
+from enc.inventory.explaining import told_holds
 from enc.model import Role
 from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
 from enc.web.pages.desk import Desk
-from enc.web.pages.fleet import rows_of, told_holds
+from enc.web.pages.fleet import rows_of
 from enc.web.pages.launches import Told
 from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import asked

@@ -1,0 +1,47 @@
+"""All that an explanation of one node needs, read so that what is damaged is told, not fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from enc.damage import Unreadable
+from enc.explain import Explanation, explain
+from enc.inventory import Inventory
+from enc.inventory.errors import CorruptError
+from enc.model import ArchivedNode, Hold, HoldCause, Node
+
+T = TypeVar("T")
+# Without the error's own words, which quote what somebody put there.
+_DAMAGED = "its record in Redis is damaged, and holds it all the same"
+
+
+def explained(inventory: Inventory, found: Node | ArchivedNode, now: datetime) -> Explanation:
+    """Why it is here, and gets what it gets.
+
+    Raises StoreError's kinds, but nothing for a role, launch or hold that is damaged: that stands
+    in the explanation.
+    """
+    node = found.node if isinstance(found, ArchivedNode) else found
+    launches = inventory.launches
+    launch = _read(lambda: launches.get(node.launch)) if node.launch else None
+    role = _read(lambda: inventory.roles.get(node.role))
+    holds = told_holds(inventory, [node.role])
+    return explain(found, role, launch, now=now, hold=holds.get("") or holds.get(node.role))
+
+
+def told_holds(inventory: Inventory, roles: Iterable[str]) -> dict[str, Hold]:
+    """By role; "" is the pause of all. Of a damaged one it is said that it is."""
+    return {
+        role: replace(hold, why=_DAMAGED) if hold.cause is HoldCause.UNREADABLE else hold
+        for role, hold in inventory.holds.all(roles).items()
+    }
+
+
+def _read(read: Callable[[], T]) -> T | Unreadable:
+    try:
+        return read()
+    except CorruptError as error:
+        return Unreadable(error.key)
