@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SCREENSHOTS ?= $(CURDIR)/dist/screenshots
 # The Python that the service will run on: what it needs differs between versions.
 WHEEL_PYTHON ?= /usr/bin/python3
 
@@ -90,9 +91,9 @@ ring: $(STAMP)
 alone: $(STAMP)
 	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
 
-# Screenshots are kept in the folder that ROLECALL_SCREENSHOTS names.
-browser: $(STAMP) debs  ## the pages in Chromium
-	$(BIN)/pytest -q tests/browser
+browser: $(STAMP) debs  ## the pages in Chromium; screenshots in dist/screenshots
+	mkdir -p $(SCREENSHOTS)
+	ROLECALL_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/pytest -q tests/browser
 
 wheel:  ## dist/: the wheel, and in dist/wheelhouse all that it depends on
 	rm -rf build dist/wheelhouse dist/*.whl

@@ -135,6 +135,17 @@ class TestTheListOfNodes:
 
     @pytest.mark.parametrize(
         ("query", "told"),
+        [("?state=ready", "3 nodes"), ("?state=ready&kind=fleet", ""), ("", "4 nodes")],
+    )
+    def test_are_counted_with_those_of_roles_that_are_gone_or_not_at_all(
+        self, filled: FlaskClient, inventory: Inventory, query: str, told: str
+    ) -> None:
+        inventory.nodes.create(node("i-0c", role="gone", state=State.READY), event())
+        text = words(page(filled, f"/nodes{query}"))
+        assert text.startswith(f"Nodes {told} Search".replace("  ", " ")), text[:80]
+
+    @pytest.mark.parametrize(
+        ("query", "told"),
         [("", "3 nodes"), ("?role=web", "2 nodes"), ("?role=web&state=failed", "1 node "),
          ("?kind=foreign", "1 node "), ("?role=nosuch", "0 nodes")],
     )  # fmt: skip

@@ -68,10 +68,17 @@ def _total(inventory: Inventory, query: Query, roles: list[str]) -> int | None:
     """How many there are, where it is known without reading them."""
     if query.q:
         return None
-    if query == Query(newest=query.newest):
-        return inventory.queries.count(Query())
-    names = roles if query.role is None else [query.role]
-    return sum(fitting(query, counts) for counts in inventory.roles.counts(names).values())
+    if len(query.index_keys()) == 1:
+        return inventory.queries.count(query)
+    counts = inventory.roles.counts(roles if query.role is None else [query.role])
+    if query.role is None and _every(counts) != inventory.queries.count(Query()):
+        # Some are of a role that is gone, whose counts nobody names.
+        return None
+    return sum(fitting(query, one) for one in counts.values())
+
+
+def _every(counts: Mapping[str, Mapping[str, int]]) -> int:
+    return sum(sum(one.values()) for one in counts.values())
 
 
 def fitting(query: Query, counts: Mapping[str, int]) -> int:
