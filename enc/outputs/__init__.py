@@ -66,4 +66,4 @@ def _checks(written: Any) -> Iterator[Check]:
 
 def _port(written: Mapping[str, Any]) -> int | None:
     port = written.get("port")
-    return port if isinstance(port, int) and 0 < port <= _LAST_PORT else None
+    return port if type(port) is int and 0 < port <= _LAST_PORT else None
