@@ -17,7 +17,10 @@ from enc.model import ArchivedNode
 
 @dataclass(frozen=True)
 class ArchivePage:
-    """The last end first. ``cursor`` asks for what follows; None at the end."""
+    """The last end first. ``cursor`` asks for what follows; None at the end.
+
+    A page with a cursor may be short, or empty: as many were looked at as one call may.
+    """
 
     nodes: tuple[ArchivedNode, ...]
     cursor: str | None

@@ -24,7 +24,10 @@ _KEPT = timedelta(days=400)
 
 @dataclass(frozen=True)
 class LaunchPage:
-    """The latest first. ``cursor`` asks for what follows; None at the end."""
+    """The latest first. ``cursor`` asks for what follows; None at the end.
+
+    A page with a cursor may be short, or empty: as many were looked at as one call may.
+    """
 
     launches: tuple[Launch, ...]
     cursor: str | None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from enc.inventory import CorruptError, Inventory, Query, StoreError
+from enc.inventory import CorruptError, Inventory, StoreError
 from enc.model import Hold, HoldCause, Market, Role, State
 from enc.web.pages import words
 from enc.web.pages.agesplot import edges_for
@@ -123,7 +123,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         pause = told_holds(inventory, []).get("")
         told = summary(
             found,
-            nodes=inventory.queries.count(Query()),
+            nodes=inventory.queries.total(),
             launches=len(inventory.launches.opened_ids()),
         )
         desk.check()

@@ -11,12 +11,13 @@ from flask import Blueprint, Response
 
 from enc.durations import Duration, for_people
 from enc.inventory import BadCursorError, Inventory
+from enc.inventory.paging import LOOKED_AT
 from enc.model import Launch
 from enc.summary import Figures, summarize
 from enc.web.documents import BAD_PARAMETER
 from enc.web.pages import words
 from enc.web.pages.charts import Charts
-from enc.web.pages.desk import Desk, given, link
+from enc.web.pages.desk import Desk, given, link, looked
 from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError
@@ -66,6 +67,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         return desk.page(
             "history.html", now=now, since=str(span), spans=SINCE, role=role,
             roles=names if role in (None, *names) else [role, *names], machines=page.nodes,
+            looked=looked(page.nodes, found["limit"], page.cursor, LOOKED_AT),
             cursor=cursor, first=link(".history", flat), **figures,
             following=link(".history", flat, cursor=page.cursor) if page.cursor else None,
         )  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Any
 from flask import Blueprint, Response
 
 from enc.inventory import BadCursorError, Inventory, Page, Query
+from enc.inventory.query import LOOKED_AT
 from enc.model import Kind, Market, State
 from enc.web.documents import BAD_PARAMETER
 from enc.web.operations import NODES
-from enc.web.pages.desk import Desk, given, link
+from enc.web.pages.desk import Desk, given, link, looked
 from enc.web.parameters import NODE_FILTERS, Order
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError
@@ -46,6 +47,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
             "nodes.html", now=now, nodes=page.nodes, total=total, asked=asked,
             choices=_choices(flat, names), is_filtered=bool({*flat} - {"order", "limit"}),
             newest=query.newest, cursor=cursor,
+            looked=looked(page.nodes, found["limit"], page.cursor, LOOKED_AT),
             turned=link(".nodes", flat, order=None if query.newest else "newest"),
             first=link(".nodes", flat),
             following=link(".nodes", flat, cursor=page.cursor) if page.cursor else None,
@@ -69,7 +71,7 @@ def _total(inventory: Inventory, query: Query, roles: list[str]) -> int | None:
     if query.q:
         return None
     if query == Query(newest=query.newest):
-        return inventory.queries.count(Query())
+        return inventory.queries.total()
     names = roles if query.role is None else [query.role]
     return sum(fitting(query, counts) for counts in inventory.roles.counts(names).values())
 

@@ -10,11 +10,12 @@ import yaml
 from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, Query
+from enc.inventory.paging import LOOKED_AT
 from enc.model import Role
 from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
-from enc.web.pages.desk import Desk
+from enc.web.pages.desk import Desk, looked
 from enc.web.pages.fleet import rows_of, told_holds
 from enc.web.pages.launches import Told
 from enc.web.pages.rolerow import market_bar
@@ -48,14 +49,15 @@ def install(routes: Blueprint, desk: Desk) -> None:
 def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
     [row] = rows_of(inventory, {role.name: role}, {}, now)
     holds = told_holds(inventory, [role.name])
-    launches = inventory.launches.page(_LAUNCHES, role=role.name).launches
+    launches = inventory.launches.page(_LAUNCHES, role=role.name)
     page = inventory.queries.page(Query(role=role.name), limit=_NODES)
     return {
         "row": row,
         "pause": holds.get(""),
         "nodes": page.nodes,
         "more": page.cursor is not None,
-        "launches": [Told.of(one) for one in launches],
+        "launches": [Told.of(one) for one in launches.launches],
+        "launches_looked": looked(launches.launches, _LAUNCHES, launches.cursor, LOOKED_AT),
         "plot": ages_plot(row.ages, row.max_age, width=_WIDE, height=_HIGH, large=True),
         "markets": market_bar(row.markets, width=_WIDE // 2),
         "definition": written(role.definition),
