@@ -118,8 +118,12 @@ class Launches:
         *,
         role: str | None = None,
         state: LaunchState | None = None,
+        since: datetime | None = None,
     ) -> LaunchPage:
-        """Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds."""
+        """The latest first, of those that were opened at ``since`` or later.
+
+        Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
+        """
         wanted = {"role": role, "state": state and state.value}
         listing = Listing(
             indexes=[keys.LAUNCHES],
@@ -127,6 +131,7 @@ class Launches:
             mark="launches",
             newest=True,
             fields={name: text for name, text in wanted.items() if text is not None},
+            since=score(since) if since else "",
         )
         found = self._walks.page(listing, launch_from_hash, limit=limit, cursor=cursor)
         return LaunchPage(*found)

@@ -18,6 +18,7 @@ from enc.web.pages.agesplot import ages_plot
 from enc.web.pages.desk import Desk, looked
 from enc.web.pages.fleet import rows_of, told_holds
 from enc.web.pages.launches import Told
+from enc.web.pages.nodes import rows
 from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
@@ -50,11 +51,11 @@ def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
     [row] = rows_of(inventory, {role.name: role}, {}, now)
     holds = told_holds(inventory, [role.name])
     launches = inventory.launches.page(_LAUNCHES, role=role.name)
-    page = inventory.queries.page(Query(role=role.name), limit=_NODES)
+    page = inventory.queries.marked(Query(role=role.name), limit=_NODES)
     return {
         "row": row,
         "pause": holds.get(""),
-        "nodes": page.nodes,
+        "nodes": rows(page.nodes),
         "more": page.cursor is not None,
         "launches": [Told.of(one) for one in launches.launches],
         "launches_looked": looked(launches.launches, _LAUNCHES, launches.cursor, LOOKED_AT),
