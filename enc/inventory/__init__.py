@@ -31,7 +31,7 @@ from enc.inventory.leases import Lease, Leases
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.nodes import Nodes
-from enc.inventory.query import Page, Queries, Query
+from enc.inventory.query import Damaged, Page, Queries, Query
 from enc.inventory.reports import Reports
 from enc.inventory.roles import Applied, RoleInUseError, Roles
 from enc.inventory.signing import Signing
@@ -47,6 +47,7 @@ __all__ = [
     "BadCursorError",
     "ConflictError",
     "CorruptError",
+    "Damaged",
     "Event",
     "EventPage",
     "Found",

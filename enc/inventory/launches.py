@@ -24,7 +24,10 @@ _KEPT = timedelta(days=400)
 
 @dataclass(frozen=True)
 class LaunchPage:
-    """The latest first. ``cursor`` asks for what follows; None at the end."""
+    """The latest first. ``cursor`` asks for what follows; None at the end.
+
+    A page with a cursor may be short, or empty: as many were looked at as one call may.
+    """
 
     launches: tuple[Launch, ...]
     cursor: str | None
@@ -115,8 +118,12 @@ class Launches:
         *,
         role: str | None = None,
         state: LaunchState | None = None,
+        since: datetime | None = None,
     ) -> LaunchPage:
-        """Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds."""
+        """The latest first, of those that were opened at ``since`` or later.
+
+        Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
+        """
         wanted = {"role": role, "state": state and state.value}
         listing = Listing(
             indexes=[keys.LAUNCHES],
@@ -124,6 +131,7 @@ class Launches:
             mark="launches",
             newest=True,
             fields={name: text for name, text in wanted.items() if text is not None},
+            since=score(since) if since else "",
         )
         found = self._walks.page(listing, launch_from_hash, limit=limit, cursor=cursor)
         return LaunchPage(*found)
