@@ -68,6 +68,13 @@ class _Wanted:
     show_default=True,
     help="With --watch: look at everything at least so often.",
 )
+@click.option(
+    "--rest",
+    type=DurationType("1h"),
+    default="10s",
+    show_default=True,
+    help="With --watch: from one export to the next at least.",
+)
 @click.option("--host-template", default="linux-server", show_default=True, metavar="NAME")
 @click.option("--service-template", default="generic-service", show_default=True, metavar="NAME")
 @click.option("--forget", is_flag=True, help="Drop hosts that the store knows nothing of.")
@@ -79,6 +86,7 @@ def nagios(
     deadline: timedelta,
     watch: bool,
     interval: timedelta,
+    rest: timedelta,
     host_template: str,
     service_template: str,
     forget: bool,
@@ -103,7 +111,7 @@ def nagios(
         forget=forget,
     )
     if watch:
-        _watch(wanted, interval)
+        _watch(wanted, rest, interval)
         return
     with if_interrupted(_INTERRUPTED):
         came = _once(_export(wanted))
@@ -160,7 +168,7 @@ def _once(export: Export) -> Came:
         raise CommandError(f"{error}; {_stood(export.place)}") from error
 
 
-def _watch(wanted: _Wanted, interval: timedelta) -> None:
+def _watch(wanted: _Wanted, rest: timedelta, interval: timedelta) -> None:
     from provisioner import wiring
     from provisioner.adapters.clock import SystemClock
     from provisioner.cli.reporters import reporter
@@ -177,7 +185,7 @@ def _watch(wanted: _Wanted, interval: timedelta) -> None:
         clock=SystemClock(),
         notifier=notifier,
         stop=stop,
-        pace=Pace(again=interval),
+        pace=Pace(rest=rest.total_seconds(), again=interval.total_seconds()),
     ).run()
     tell("stopped")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from enc.inventory import StoreError
@@ -21,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """In seconds, but for ``again``."""
+    """In seconds."""
 
     # Between two looks at the newest event: one small question to Redis.
     look: float = 1.0
@@ -32,7 +31,7 @@ class Pace:
     # A failed one is tried again after ``rest``, then after twice as long, up to this.
     longest: float = 60.0
     # Without any event: for what nobody told of, and for the file's own sake.
-    again: timedelta = timedelta(minutes=5)
+    again: float = 300.0
 
 
 @dataclass(kw_only=True)
@@ -94,7 +93,7 @@ class Following:
 
     def _succeed(self, came: Came) -> None:
         now = self.clock.monotonic()
-        self._not_before, self._due = now + self.pace.rest, now + self.pace.again.total_seconds()
+        self._not_before, self._due = now + self.pace.rest, now + self.pace.again
         if self._trouble or came.written or came.reloaded:
             self.say(f"{'all is well again: ' if self._trouble else ''}{self.told(came)}")
         for warning in came.warnings:

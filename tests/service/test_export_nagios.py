@@ -154,9 +154,7 @@ class TestAStoreThatIsNotThere:
             exporter.once()
         assert (exporter.file.read_bytes(), exporter.reloads()) == (before, 1)
 
-    def test_that_is_another_sites_changes_nothing(
-        self, exporter: Exporter, redis: Redis
-    ) -> None:
+    def test_that_is_another_sites_changes_nothing(self, exporter: Exporter, redis: Redis) -> None:
         redis.hset("meta", "site", "other")
         with pytest.raises(StoreError, match="other"):
             exporter.once()
