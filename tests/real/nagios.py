@@ -233,9 +233,7 @@ class Nagios:
         except FileNotFoundError:
             return {}
         found = {}
-        for kind, body in re.findall(
-            r"^(host|service)status \{\n(.*?)^\t\}", text, re.MULTILINE | re.DOTALL
-        ):
+        for kind, body in re.findall(r"(?ms)^(host|service)status \{\n(.*?)^\t\}", text):
             fields = dict(line.strip().partition("=")[::2] for line in body.splitlines())
             name = fields["host_name"]
             name = name if kind == "host" else f"{name}/{fields['service_description']}"

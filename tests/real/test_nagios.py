@@ -1,11 +1,13 @@
-"""A real nagios4 reads what we export: it takes the file, and alerts for who dies and nobody else."""
+"""A real nagios4 reads what we export: it takes the file, and alerts for who dies alone."""
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +221,7 @@ def test_names_that_would_break_a_file_do_not(nagios: Nagios) -> None:
     assert "Total Warnings: 0" in done.stdout
 
 
-def test_what_debian_brings_takes_it_as_it_is_and_finds_the_ports(
-    nagios: Nagios, tmp_path: Path
-) -> None:
+def test_what_debian_brings_takes_it_as_it_is_and_finds_the_ports(nagios: Nagios) -> None:
     checks = [
         {"name": "web", "command": "check_http", "port": nagios.port},
         {"name": "door", "command": "check_tcp", "port": nagios.port},
@@ -231,12 +231,18 @@ def test_what_debian_brings_takes_it_as_it_is_and_finds_the_ports(
         {"web": role("web", definition={"checks": checks})},
     )
     (nagios.objects / "rolecall.cfg").write_text(made.text)
-    main = tmp_path / "debians.cfg"
+    main = nagios.folder / "debians.cfg"
     main.write_text(
         DEBIANS.read_text().replace("cfg_dir=/etc/nagios4/conf.d", f"cfg_dir={nagios.objects}")
     )
     done = verified(main)
     assert done.returncode == 0, done.stdout
-    nagios.machine("127.0.0.2")
-    nagios.start()
-    nagios.wait_for_well("i-0aaaaaaa1/door")
+    server = ThreadingHTTPServer(("127.0.0.2", nagios.port), SimpleHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        nagios.start().wait_for_well("i-0aaaaaaa1/door", "i-0aaaaaaa1/web")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,4 +1,4 @@
-"""An exporter to a folder of its own, over a real Redis, with commands that write down their runs."""
+"""An exporter to a folder of its own, over a real Redis; its commands write down their runs."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ class TestWatching:
                 own.wait_for(ONE, TWO)
             assert own.said.count("cannot be reached") == 1
             assert own.said.count("stays as it was written") == 1
-            assert own.reloads() == 2
+            wait_until("the reload", lambda: own.reloads() == 2)
         finally:
             server.end()
 
