@@ -115,14 +115,17 @@ def test_a_planned_retirement_raises_no_alert(fleet: Fleet) -> None:
     one, *others = fleet.nodes
     with fleet.watched():
         retire = fleet.operator.start("retire", "--yes", "--drain", "20s", one.certname)
-        wait_until(
-            "EC2 to end it",
-            lambda: one.certname not in fleet.operator.machines(),
-            timeout=PATIENCE,
-        )
-        fleet.nagios.machine_dies(one.private_ip)
-        assert one.certname not in fleet.nagios.status()
-        assert retire.end().code == 0
+        try:
+            wait_until(
+                "EC2 to end it",
+                lambda: one.certname not in fleet.operator.machines(),
+                timeout=PATIENCE,
+            )
+            fleet.nagios.machine_dies(one.private_ip)
+            assert one.certname not in fleet.nagios.status()
+        finally:
+            done = retire.end()
+        assert done.code == 0, done
         fleet.nagios.wait_for_checks(others[0].certname, ENOUGH)
     assert fleet.nagios.alerts(one.certname) == []
     assert one.certname not in fleet.nagios.notified
