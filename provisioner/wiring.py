@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,8 +22,9 @@ from provisioner.settings import DEFAULT_ENC_BIND, SettingError, Settings
 if TYPE_CHECKING:
     from provisioner.adapters.http import Caller
     from provisioner.adapters.tls import Tls
-    from provisioner.daemon import Daemon
+    from provisioner.daemon import Daemon, Notifier, Stop
     from provisioner.doctor.diagnosis import Patient
+    from provisioner.exporting.export import Commands, Place
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -201,7 +203,6 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
 def daemon(context: Context, interval: timedelta, metrics: str | None) -> Daemon:
     """The loop, with the service manager told and the metrics served. Raises SettingError."""
     from provisioner.adapters.meters import Meters
-    from provisioner.adapters.service import SignalStop, SystemdNotifier, cut_short
     from provisioner.daemon import Daemon
 
     meters = Meters()
@@ -211,9 +212,32 @@ def daemon(context: Context, interval: timedelta, metrics: str | None) -> Daemon
             meters.serve(host, port)
         except OSError as error:
             raise SettingError(f"--metrics {metrics}: {error.strerror}") from error
+    notifier, stop = service_manager()
+    return Daemon(context, interval, notifier, meters, stop)
+
+
+def nagios_place(folder: Path, patience: timedelta) -> Place:
+    """Where Nagios reads what we write; another export there is waited for so long."""
+    from provisioner.adapters.folder import Folder
+
+    return Folder(folder, "rolecall.cfg", SystemClock(), patience.total_seconds())
+
+
+def site_commands(*, reload: str, verify: str, deadline: timedelta) -> Commands:
+    """What the site lets an export run, by sh."""
+    from provisioner.adapters.shell import quoted, run
+    from provisioner.exporting.export import Commands
+
+    return Commands(run=run, quoted=quoted, reload=reload, verify=verify, deadline=deadline)
+
+
+def service_manager() -> tuple[Notifier, Stop]:
+    """For a command that goes on until SIGTERM or Ctrl-C, which are heard from now on."""
+    from provisioner.adapters.service import SignalStop, SystemdNotifier, cut_short
+
     stop = SignalStop(cut_short)
     stop.install()
-    return Daemon(context, interval, SystemdNotifier(os.environ), meters, stop)
+    return SystemdNotifier(os.environ), stop
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -32,6 +32,7 @@ FAILED_KINDS = frozenset(
         "enc.model.IllegalTransitionError",
         "provisioner.abandon.LaunchAliveError",
         "provisioner.account.WrongAccountError",
+        "provisioner.exporting.errors.ExportError",
         "provisioner.ports.CloudError",
         "provisioner.ports.PuppetError",
         "provisioner.rolesfile.spec.StoredRoleError",

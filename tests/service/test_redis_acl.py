@@ -28,6 +28,7 @@ from tests.fakes.clock import START
 from tests.servers import RedisServer, embedded_redis, system_redis
 from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login, rules, url
 from tests.service.broken import reads, writes
+from tests.service.exporter import Exporter
 from tests.service.invariants import dump
 from tests.service.web import client_of
 from tests.summaries import body
@@ -263,6 +264,16 @@ class TestTheProvisioner:
         self, server: RedisServer, root: Redis, command: tuple[str, ...]
     ) -> None:
         assert_refused(server, root, PROVISIONER, command)
+
+
+class TestAnExporter:
+    def test_needs_no_more_than_the_provisioner_may(
+        self, server: RedisServer, root: Redis, tmp_path: Path
+    ) -> None:
+        exporter = Exporter(as_user(server, PROVISIONER), tmp_path)
+        assert exporter.once().written
+        assert not exporter.once().written
+        assert exporter.inventory.events.page(1).events
 
 
 class TestAReader:

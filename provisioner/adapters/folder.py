@@ -1,0 +1,167 @@
+"""A file in a folder that another program reads: replaced whole, by one at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from stat import S_IMODE
+
+from provisioner.exporting.errors import ExportError
+from provisioner.ports import Clock
+
+_NEW_MODE = 0o644
+_LOOK = 0.1
+
+
+class Folder:
+    """Implements Place. Nagios reads no file whose name begins with a dot.
+
+    ``patience``: how many seconds another export is waited for.
+    """
+
+    def __init__(self, folder: Path, name: str, clock: Clock, patience: float) -> None:
+        self._folder, self._file = folder, folder / name
+        self._new = folder / f".{name}.new"
+        self._lock, self._loaded = folder / f".{name}.lock", folder / f".{name}.loaded"
+        self._clock, self._patience = clock, patience
+
+    @property
+    def name(self) -> str:
+        return str(self._file)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with self._said():
+            handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._take(handle)
+            yield
+        finally:
+            os.close(handle)
+
+    def current(self) -> bytes | None:
+        with self._said():
+            try:
+                return self._file.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    @contextmanager
+    def staged(self, data: bytes) -> Iterator[str]:
+        """A folder that holds the file as it would be, and links to the others."""
+        with tempfile.TemporaryDirectory(prefix="rolecall-") as made:
+            folder = Path(made)
+            with self._said():
+                # Whoever verifies may be another user; the file itself is no secret either.
+                folder.chmod(0o755)
+                for other in self._folder.iterdir():
+                    if not other.name.startswith(".") and other != self._file:
+                        (folder / other.name).symlink_to(other.resolve())
+                (folder / self._file.name).write_bytes(data)
+            yield made
+
+    def put(self, data: bytes) -> None:
+        """Whole, on the disk, with the mode and owner of the one before."""
+        with self._said():
+            self._write(self._new, data, like=self._stat())
+            self._new.replace(self._file)
+            self._sync()
+
+    def loaded(self) -> str:
+        with self._said():
+            try:
+                return self._loaded.read_text(errors="replace").strip()
+            except FileNotFoundError:
+                return ""
+
+    def note_loaded(self, what: str) -> None:
+        """Its time is that of the last export that went well, so it is written each time."""
+        with self._said():
+            self._write(self._new, f"{what}\n".encode())
+            self._new.replace(self._loaded)
+
+    def forget_loaded(self) -> None:
+        with self._said():
+            self._loaded.unlink(missing_ok=True)
+            self._sync()
+
+    def stood(self) -> tuple[datetime, datetime] | None:
+        """When it was written, and when it was last known to be right; None: there is none."""
+        try:
+            written = self._file.stat().st_mtime
+        except OSError:
+            return None
+        known = written
+        with suppress(OSError):
+            known = max(written, self._loaded.stat().st_mtime)
+        return datetime.fromtimestamp(written, UTC), datetime.fromtimestamp(known, UTC)
+
+    def _take(self, handle: int) -> None:
+        until = self._clock.monotonic() + self._patience
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if self._clock.monotonic() >= until:
+                    raise ExportError(self._held(handle)) from None
+                self._clock.sleep(_LOOK)
+            else:
+                break
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+
+    def _held(self, handle: int) -> str:
+        pid = os.pread(handle, 20, 0).decode(errors="replace").strip()
+        return (
+            f"another export to {self._folder} is at work (pid {pid or 'unknown'}) and did not end "
+            f"within {self._patience:.0f} s; nothing was changed"
+        )
+
+    def _stat(self) -> os.stat_result | None:
+        try:
+            return self._file.stat()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, path: Path, data: bytes, like: os.stat_result | None = None) -> None:
+        # What a dead export left goes; nobody's link is followed.
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(handle, S_IMODE(like.st_mode) if like else _NEW_MODE)
+            if like:
+                _keep_owner(lambda owner, group: os.fchown(handle, owner, group), like)
+            os.fsync(handle)
+
+    def _sync(self) -> None:
+        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            where = error.filename or self._folder
+            raise ExportError(
+                f"{where}: {error.strerror}; the export needs to read and write in {self._folder}"
+            ) from error
+
+
+def _keep_owner(chown: Callable[[int, int], None], like: os.stat_result) -> None:
+    """As far as we may: without root, a group of our own at least."""
+    try:
+        chown(like.st_uid, like.st_gid)
+    except PermissionError:
+        with suppress(PermissionError):
+            chown(-1, like.st_gid)
