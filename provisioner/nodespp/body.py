@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from provisioner.nodespp.definition import Remark
@@ -48,12 +48,19 @@ def label(statement: Any) -> tuple[str, str]:
 class Body:
     """Collects what the statements declare, and what of them an ENC cannot say."""
 
-    def __init__(self, known: Mapping[str, Any], heads: Sequence[Token], line: int | None) -> None:
+    def __init__(
+        self,
+        top: Collection[str],
+        constants: Mapping[str, Any],
+        heads: Sequence[Token],
+        line: int | None,
+    ) -> None:
+        """``top`` are variables that the file sets for every node, ``constants`` their values."""
         self.classes: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, Any] = {}
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
-        self._known = dict(known)
+        self._top, self._known = top, dict(constants)
         self._heads, self._at = heads, 0
         self._line = line
 
@@ -114,6 +121,9 @@ class Body:
         if not name:
             raise NotConstantError("several variables on its left")
         value = constant(operands[1], self._known)
+        if name in self._top:
+            both = f"${name} is set at the top as well, and an ENC's would be set twice there"
+            self.problems.append(Remark(line=line, what=both))
         if self.classes:
             late = f"${name} is set after classes were declared: those did not see it, and would"
             self.problems.append(Remark(line=line, what=late))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from provisioner.nodespp.body import Body, label
@@ -28,12 +29,13 @@ def read(dump: str, source: str) -> Manifest:
         statements = _statements(whole)
         nodes = [named(operands[0]) for operator, operands in statements if operator == "node"]
         found, others = _places(source, len(nodes))
-        known = dict(_constants(statements))
+        top = [name for name, _ in _assigned(statements)]
+        constants = dict(_constants(statements))
         return Manifest(
             definitions=tuple(
                 one
                 for node, place in zip(nodes, found, strict=True)
-                for one in _definitions(node, place, known)
+                for one in _definitions(node, place, top, constants)
             ),
             outside=tuple(_outside(whole, others)),
             own_classes=frozenset(_own_classes(statements)),
@@ -60,14 +62,17 @@ def _places(source: str, count: int) -> tuple[Sequence[Place | None], Sequence[T
     return (found, others) if len(found) == count else ([None] * count, ())
 
 
-def _constants(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+def _assigned(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
     """Variables at the top: every node sees them, wherever they stand."""
     for operator, operands in statements:
         if operator == "=" and operation(operands[0])[0] == "var":
-            try:
-                yield str(operation(operands[0])[1][0]), constant(operands[1], {})
-            except NotConstantError:
-                continue
+            yield str(operation(operands[0])[1][0]), operands[1]
+
+
+def _constants(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+    for name, value in _assigned(statements):
+        with suppress(NotConstantError):
+            yield name, constant(value, {})
 
 
 def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
@@ -85,6 +90,10 @@ def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
             continue
         word, what = label(statement)
         line, at = _line_of(word, others, at)
+        if word in ("$role", "$rolecall"):
+            what += (
+                ", which rolecall sets for every node: Puppet refuses to set it twice; rename it"
+            )
         yield Remark(line=line, what=what)
 
 
@@ -97,10 +106,13 @@ def _line_of(word: str, tokens: Sequence[Token], start: int) -> tuple[int | None
 
 
 def _definitions(
-    node: Mapping[str, Any], place: Place | None, known: Mapping[str, Any]
+    node: Mapping[str, Any],
+    place: Place | None,
+    top: Collection[str],
+    constants: Mapping[str, Any],
 ) -> Iterator[Definition]:
     line = place.line if place else None
-    body = Body(known, place.heads if place else (), line)
+    body = Body(top, constants, place.heads if place else (), line)
     if "parent" in node:
         parent = node["parent"]
         shown = parent if isinstance(parent, str) else kind(parent)
