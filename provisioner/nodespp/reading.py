@@ -41,7 +41,10 @@ def read(dump: str, source: str) -> Manifest:
             own_classes=frozenset(_own_classes(statements)),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableDumpError(f"{type(error).__name__}: {str(error)[:200]}") from error
+        raise UnreadableDumpError(
+            "what Puppet's parser printed is not what is known of it "
+            f"({type(error).__name__}); is --puppet another program?"
+        ) from error
 
 
 def _statements(whole: Any) -> list[tuple[str, list[Any]]]:
