@@ -195,6 +195,27 @@ def test_node_statements_without_default_leave_imported_nodes_without_catalogue(
     assert works or "Could not find node statement" in found["error"]
 
 
+def test_a_node_that_the_enc_does_not_know_gets_nothing_though_the_file_names_it(
+    house: House, applied: dict[str, Any]
+) -> None:
+    manifest = house.manifest("unknown", "node 'stranger' { include web }\n" + DEFAULT)
+    [found] = house.compiler.compile(manifest, ["stranger"], enc_url=house.service.url).values()
+
+    assert "Failed to find stranger via exec" in found["error"]
+
+
+def test_what_is_assigned_and_keeps_its_statement_gets_both(
+    house: House, applied: dict[str, Any]
+) -> None:
+    assert house.run("assign", "kept.example.com", "web").returncode == 0
+    kept = "node 'kept.example.com' { if true { include ntp } }\n"
+    manifest = house.manifest("kept", TOP + kept + DEFAULT)
+    name = "kept.example.com"
+    [found] = house.compiler.compile(manifest, [name], enc_url=house.service.url).values()
+
+    assert found["classes"] == ["base", "ntp", "web"]
+
+
 @pytest.mark.parametrize(
     ("fault", "says"),
     [

@@ -55,10 +55,15 @@ def given(operator: Operator, *names: str) -> str:
     return operator.file(source, "nodes.pp")
 
 
-def run(operator: Operator, file: str, *words: str) -> Done:
+def ask(operator: Operator, file: str, *words: str) -> Done:
     puppet = program(operator, PARSER)
     path = ("--modulepath", str(operator.folder))
     return operator.run("import", file, "--puppet", puppet, *path, *words)
+
+
+def run(operator: Operator, file: str, *words: str) -> Done:
+    """Without EC2, whose regions take their time."""
+    return ask(operator, file, "--no-ec2", *words)
 
 
 def rows(done: Done) -> dict[str, dict[str, Any]]:
@@ -91,7 +96,7 @@ def test_the_way_over_loses_nothing(operator: Operator, every: str) -> None:
 
 
 def test_all_that_stops_an_entry_is_told_with_its_line(operator: Operator, every: str) -> None:
-    done = run(operator, every, "--no-ec2")
+    done = run(operator, every)
 
     assert "line 42: a conditional (if)" in done.out
     assert "(lines 56, 57), they differ" in done.out
@@ -135,7 +140,7 @@ def test_a_live_instance_is_shown_and_a_dead_ones_name_is_not_created(operator: 
         SubnetId=operator.world.one_per_zone[0],
     )["Instances"]
     live = made["PrivateDnsName"]
-    found = rows(run(operator, given(operator, live, EC2), "--format", "json"))
+    found = rows(ask(operator, given(operator, live, EC2), "--format", "json"))
 
     assert found[live]["verdict"] == "create"
     assert found[live]["ec2"] == [f"{made['InstanceId']} (running, {operator.place})"]
@@ -145,8 +150,8 @@ def test_a_live_instance_is_shown_and_a_dead_ones_name_is_not_created(operator: 
 def test_ec2_that_denies_makes_nobody_dead(operator: Operator) -> None:
     operator.fault("DescribeInstances", "UnauthorizedOperation", times=-1)
     file = given(operator, EC2, "db1")
-    denied = run(operator, file, "--apply", "--format", "json")
-    without = run(operator, file, "--no-ec2", "--apply", "--format", "json")
+    denied = ask(operator, file, "--apply", "--format", "json")
+    without = run(operator, file, "--apply", "--format", "json")
 
     assert denied.code == 3
     assert "warning: EC2 could not be asked: region" in denied.err
