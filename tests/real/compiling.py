@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.real.reportdriver import MRI
+from tests.real.reportdriver import MODULE_LIB, MRI
 from tests.service.enc_script import COMMAND
 
 DRIVER = Path(__file__).parent / "ruby" / "compile_driver.rb"
@@ -25,18 +25,22 @@ class Compiler:
     modules: Path
 
     def compile(
-        self, manifest: Path, nodes: Iterable[str], *, enc_url: str = ""
+        self, manifest: Path, nodes: Iterable[str], *, enc_url: str = "", terminus: str = "exec"
     ) -> dict[str, dict[str, Any]]:
-        """By certname: ``classes`` and ``resources``, or ``error``; by our ENC with ``enc_url``."""
+        """By certname: ``classes`` and ``resources``, or ``error``.
+
+        With ``enc_url``, by our ENC: the script, or the terminus ``rolecall``, which is faster.
+        """
         request = {
             "folder": str(self.folder),
             "modules": str(self.modules),
             "manifest": str(manifest),
             "nodes": list(nodes),
-            "enc": " ".join(COMMAND) if enc_url else None,
+            "enc": " ".join(COMMAND),
+            "terminus": terminus if enc_url else None,
         }
         done = subprocess.run(
-            [*MRI, str(DRIVER)],
+            [*MRI, "-I", str(MODULE_LIB), str(DRIVER)],
             input=json.dumps(request),
             env={
                 **os.environ,

@@ -155,12 +155,16 @@ def test_after_the_import_each_catalogue_is_what_it_was(
 ) -> None:
     before = house.compiler.compile(house.folder / "healthy" / "nodes.pp", house.names)
     bare = house.manifest("bare", TOP + DEFAULT)
-    after = house.compiler.compile(bare, house.names, enc_url=house.service.url)
+    url = house.service.url
+    after = house.compiler.compile(bare, house.names, enc_url=url, terminus="rolecall")
+    # The script costs a process for each: enough that every kind of entry is among them.
+    script = house.compiler.compile(bare, house.names[::20], enc_url=url)
 
     assert {row["verdict"] for name, row in applied.items() if name in house.names} == {"created"}
     assert not [found for found in before.values() if "error" in found]
     assert len({json.dumps(found) for found in before.values()}) > 10
     assert after == before
+    assert script == {name: before[name] for name in house.names[::20]}
 
 
 def test_a_second_import_finds_everything_unchanged(house: House, applied: dict[str, Any]) -> None:

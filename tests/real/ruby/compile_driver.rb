@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
 # Compiles catalogues with Puppet's own compiler, all in one process, for tests/real/compiling.py.
-# JSON on stdin: `modules` (a folder), `manifest` (a file), `nodes` (certnames), `enc` (a command for
-# external_nodes, or null for none), `folder` (to work in). JSON on stdout: for each node `classes`
-# and `resources`, or `error`.
+# JSON on stdin: `modules` (a folder), `manifest` (a file), `nodes` (certnames), `terminus` ("exec",
+# "rolecall", or null for none), `enc` (a command for external_nodes), `folder` (to work in). JSON on
+# stdout: for each node `classes` and `resources`, or `error`.
 
 require 'json'
 require 'puppet'
@@ -13,10 +13,8 @@ request = JSON.parse($stdin.read)
 folder = request['folder']
 Puppet.initialize_settings(['--confdir', "#{folder}/conf", '--vardir', "#{folder}/var"])
 Puppet::Util::Log.level = :crit
-if request['enc']
-  Puppet[:node_terminus] = 'exec'
-  Puppet[:external_nodes] = request['enc']
-end
+Puppet[:external_nodes] = request['enc']
+Puppet[:node_terminus] = request['terminus'] if request['terminus']
 
 def node_of(name, environment, enc)
   facts = Puppet::Node::Facts.new(name, {})
@@ -43,7 +41,7 @@ static = Puppet::Environments::Static.new(environment)
 answer = {}
 Puppet.override({ environments: static, current_environment: environment }, 'the driver') do
   request['nodes'].each do |name|
-    node = node_of(name, environment, request['enc'])
+    node = node_of(name, environment, request['terminus'])
     answer[name] = shown(Puppet::Parser::Compiler.compile(node), name)
   rescue StandardError => e
     answer[name] = { 'error' => e.message }
