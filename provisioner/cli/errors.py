@@ -21,7 +21,9 @@ ROLES_FILE = "provisioner.rolesfile.problems.RolesFileError"
 MISTYPED_KINDS = frozenset(
     {
         "enc.certname.ImpossibleCertnameError",
+        "provisioner.adapters.puppet_command.PuppetCommandError",
         "provisioner.bootstrap.errors.BootstrapError",
+        "provisioner.nodespp.definition.UnreadableDumpError",
         "provisioner.retire.SparedError",
         "provisioner.settings.SettingError",
     }

@@ -13,7 +13,7 @@ from tests.region_ring.cli import CLI
 HEAVY = {"redis", "pydantic", "rich", "boto3", "botocore", "requests", "yaml"}
 COMMANDS = (
     *("init", "roles", "launch", "ls", "show", "history", "assign", "retire", "sign", "doctor"),
-    *("explain", "export"),
+    *("explain", "export", "import"),
     *("plan", "converge", "run", "burst", "rotate", "pause", "resume", "hold", "unhold"),
 )
 ROLES = ("apply", "diff", "ls", "show")
