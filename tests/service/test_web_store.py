@@ -37,6 +37,8 @@ PATHS = (
     *(f"/v1/enc/{NAME}", "/v1/nodes", f"/v1/nodes/{NAME}", "/v1/roles", "/readyz"),
     *(f"/v1/nodes/{NAME}/explain", "/v1/nodes?kind=extra&q=i&order=newest", "/v1/roles/web"),
     *("/v1/launches", f"/v1/launches/{LAUNCH}", "/v1/events", "/v1/events?after=0", "/v1/archive"),
+    *("/v1/discovery/prometheus", "/v1/discovery/prometheus?role=web&port=9100"),
+    *("/v1/discovery/ansible", "/v1/discovery/ansible?role=web"),
 )
 
 
