@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from enc.certname import is_certname
@@ -23,6 +24,7 @@ GROUPED = ("role", "kind", "market", "state", "zone")
 # What rolecall itself works with, and nobody else.
 _PRIVATE = frozenset({"csr_key", "spec_hash", "rev", "retire_step", "replace_because"})
 FACTS = tuple(f.name for f in fields(Node) if f.name not in _PRIVATE)
+_VALUES = attrgetter(*FACTS)
 # As Ansible's own rule for group names, which it only warns of, but ASCII alone.
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 # What may be connected to: it stands on ssh's command line.
@@ -115,7 +117,7 @@ def _why_not(node: Node, groups: Iterable[str]) -> str:
 
 def _hostvars(node: Node) -> dict[str, Any]:
     address = address_of(node)
-    facts = {name: _fact(getattr(node, name)) for name in FACTS}
+    facts = dict(zip(FACTS, map(_fact, _VALUES(node)), strict=True))
     return {**({"ansible_host": address} if address else {}), "rolecall": facts}
 
 
@@ -125,9 +127,18 @@ def _fact(value: Any) -> Any:
     Ansible evaluates what a script says; ``__ansible_unsafe`` is its own encoding of texts that it
     must not: https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_advanced_syntax.html
     """
-    if value is None or value == "":
+    if not value:
         return None
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    text = str(value)
-    return {"__ansible_unsafe": text} if "{" in text else text
+    return {"__ansible_unsafe": value} if "{" in value else value
+
+
+def static(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a file that Ansible reads by itself (its ``yaml`` plugin, which reads JSON)."""
+    groups: dict[str, Any] = {
+        name: {"hosts": {host: {} for host in group["hosts"]}}
+        for name, group in document.items()
+        if "hosts" in group
+    }
+    return {"all": {"hosts": document["_meta"]["hostvars"], "children": groups}}

@@ -15,6 +15,7 @@ from provisioner.cli.converge import run as run_for_ever
 from provisioner.cli.doctor import doctor
 from provisioner.cli.errors import INTERRUPTED, MISTYPED, NOBODY_READS, explained, tell
 from provisioner.cli.explain import explain
+from provisioner.cli.export import export
 from provisioner.cli.history import history
 from provisioner.cli.launch import launch
 from provisioner.cli.listing import ls, show
@@ -48,7 +49,7 @@ def cli() -> None:
 
 
 for command in (
-    *(init, roles, launch, burst, ls, show, explain, history, assign, sign, retire),
+    *(init, roles, launch, burst, ls, show, explain, history, export, assign, sign, retire),
     *(plan, converge, run_for_ever, rotate, pause, resume, hold, unhold, doctor),
 ):
     cli.add_command(command)
