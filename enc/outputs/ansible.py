@@ -30,6 +30,8 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 # What may be connected to: it stands on ssh's command line.
 _ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,254}")
 _MARK = 8
+# C.LOCALHOST of ansible/constants.py.
+_ITSELF = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +110,12 @@ def _why_not(node: Node, groups: Iterable[str]) -> str:
     address = address_of(node)
     if not is_certname(node.certname):
         return "its name is no certname"
+    if node.certname in _ITSELF:
+        return "Ansible would take it for the machine that it runs on"
     if node.certname in groups:
         return "Ansible would take its name for the group's"
     if address and not _ADDRESS.fullmatch(address):
-        return f"no address: {address[:80]!a}"
+        return f"its address {address[:80]!a} is none"
     return ""
 
 

@@ -40,7 +40,7 @@ def _why_not(node: Node) -> str:
     if _is_address(name):
         return "its name is an address"
     if node.private_ip and not _is_address(node.private_ip):
-        return f"no address: {node.private_ip[:80]!a}"
+        return f"its address {node.private_ip[:80]!a} is none"
     return ""
 
 

@@ -43,7 +43,9 @@ def groups(
     for node in nodes:
         address = address_of(node)
         if address and not _HOST.fullmatch(address):
-            refused.append(Refused(certname=node.certname, why=f"no address: {address[:80]!a}"))
+            refused.append(
+                Refused(certname=node.certname, why=f"its address {address[:80]!a} is none")
+            )
         elif address:
             host = f"[{address}]" if ":" in address else address
             for check, at in ports.get(node.role, _default(port)):

@@ -99,7 +99,7 @@ def _tell(tool: str, found: Told, made: Made, counts: Metrics) -> None:
     if len(left_out) > _NAMED:
         _log.warning("more nodes left out", tool=tool, nodes=len(left_out) - _NAMED)
     for note in made.notes[:_NAMED]:
-        _log.warning("not as asked", tool=tool, why=note)
+        _log.warning("group is called otherwise", tool=tool, why=note)
 
 
 def _of_key(error: StoreError) -> str:

@@ -92,7 +92,7 @@ def test_a_node_that_would_break_the_file_is_named(
 
     assert ended.returncode == 3
     assert "puppet" not in ended.stdout
-    assert f"warning: {BAD} is left out: no address" in ended.stderr
+    assert f"warning: {BAD} is left out: its address" in ended.stderr
     assert "\x1b" not in ended.stderr
 
 

@@ -240,6 +240,19 @@ def test_a_login_is_sent_and_not_shown() -> None:
     assert SECRET not in line
 
 
+def test_an_output_that_is_full_or_closed_is_no_success(filled: Service) -> None:
+    for line in (f"{SCRIPT} --list >/dev/full", f"{SCRIPT} --list >&-"):
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env={"PATH": os.environ["PATH"], "ROLECALL_URL": filled.url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        refused(done)
+
+
 def test_it_uses_nothing_but_the_standard_library() -> None:
     text = SCRIPT.read_text()
     assert text.startswith("#!/usr/bin/python3 -I\n")

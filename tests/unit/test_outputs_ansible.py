@@ -107,7 +107,9 @@ def test_what_cannot_be_an_address_is_refused_by_name(address: str) -> None:
     assert ("i-1" in json.dumps(made.document)) == (not address)
 
 
-@pytest.mark.parametrize("name", ["-x", "a b", "role_web", "../x", "{{x}}"])
+@pytest.mark.parametrize(
+    "name", ["-x", "a b", "role_web", "../x", "{{x}}", "localhost", "127.0.0.1"]
+)
 def test_a_name_that_ansible_would_take_for_something_else_is_refused(name: str) -> None:
     made = inventory([foreign(name), foreign("db1")], [])
 
