@@ -333,6 +333,13 @@ READ = [
     ("/v1/events", "events", "stream", 503),
     ("/v1/events?after=0", "events", "stream", 503),
     ("/v1/archive", "archived", "zset", 503),
+    ("/v1/discovery/prometheus", "nodes:state:running", "zset", 503),
+    ("/v1/discovery/prometheus", "nodes:state:failed", "zset", 503),
+    ("/v1/discovery/prometheus", "roles", "set", 503),
+    ("/v1/discovery/prometheus", "role:web", "hash", 503),
+    ("/v1/discovery/prometheus?role=web", "nodes:role:web", "zset", 503),
+    ("/v1/discovery/ansible", "nodes:state:ready", "zset", 503),
+    ("/v1/discovery/ansible", "roles", "set", 503),
     (f"/v1/nodes/{NAME}/explain", "role:web", "hash", 422),
     (f"/v1/nodes/{NAME}/explain", f"node:{NAME}", "hash", 422),
 ]
