@@ -7,7 +7,18 @@ from collections.abc import Callable
 from flask import Flask
 
 from enc.inventory import Inventory
-from enc.web import api, classification, health, home, metrics, pages, problems, reports, trust
+from enc.web import (
+    api,
+    classification,
+    discovery,
+    health,
+    home,
+    metrics,
+    pages,
+    problems,
+    reports,
+    trust,
+)
 from enc.web.answers import Answers
 
 # A certificate request, and a report: a few kilobytes each.
@@ -27,8 +38,9 @@ def create_app(
     app.register_blueprint(pages.blueprint(inventory, site, counts))
     app.register_blueprint(home.blueprint())
     app.register_blueprint(health.blueprint(inventory, site))
-    app.register_blueprint(metrics.blueprint(counts))
+    app.register_blueprint(metrics.blueprint(counts, inventory, site))
     app.register_blueprint(api.blueprint(inventory, site))
+    app.register_blueprint(discovery.blueprint(inventory, site, counts))
     app.register_blueprint(trust.blueprint(inventory.signing, site, counts))
     app.register_blueprint(reports.blueprint(inventory.reports, site, counts))
     app.register_blueprint(classification.blueprint(Answers(inventory.lookups, site), counts))

@@ -14,6 +14,7 @@ from enc.web.parameters import (
     LIMIT,
     NODE_FILTERS,
     ORDER,
+    PORT,
     ROLE,
     Parameter,
     event_id,
@@ -21,7 +22,7 @@ from enc.web.parameters import (
     one_of,
     text,
 )
-from enc.web.schemas import Schema, page, ref
+from enc.web.schemas import ANSIBLE, Schema, list_of, page, ref
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,4 +116,23 @@ ARCHIVE = Operation(
     answer=page("nodes", "ArchivedNode"),
     parameters=(ROLE, moment("since", "that ended then or later"), *_PAGED),
 )
-OPERATIONS = (NODES, NODE, EXPLAIN, ROLES, ROLE_ALONE, LAUNCHES, LAUNCH, EVENTS, ARCHIVE)
+PROMETHEUS = Operation(
+    path="/v1/discovery/prometheus",
+    summary="Targets for Prometheus' HTTP service discovery: running, failed and ready nodes, "
+    "at the ports of their role's checks",
+    answer=list_of("TargetGroup"),
+    parameters=(ROLE, PORT),
+    problems=(UNKNOWN_ROLE,),
+)
+ANSIBLE_INVENTORY = Operation(
+    path="/v1/discovery/ansible",
+    summary="Ansible's inventory, as an inventory script prints it: running, failed and ready "
+    "nodes",
+    answer=ANSIBLE,
+    parameters=(ROLE,),
+    problems=(UNKNOWN_ROLE,),
+)
+OPERATIONS = (
+    *(NODES, NODE, EXPLAIN, ROLES, ROLE_ALONE, LAUNCHES, LAUNCH, EVENTS, ARCHIVE),
+    *(PROMETHEUS, ANSIBLE_INVENTORY),
+)

@@ -50,8 +50,8 @@ def cli() -> None:
 
 
 for command in (
-    *(init, roles, launch, burst, ls, show, explain, history, assign, sign, retire, import_),
-    *(plan, converge, run_for_ever, rotate, pause, resume, hold, unhold, doctor, export),
+    *(init, roles, launch, burst, ls, show, explain, history, export, import_, assign, sign),
+    *(retire, plan, converge, run_for_ever, rotate, pause, resume, hold, unhold, doctor),
 ):
     cli.add_command(command)
 

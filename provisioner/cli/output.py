@@ -80,7 +80,7 @@ def emit_rows(form: str, records: Iterable[Mapping[str, Any]], listing: Listing)
 def emit_record(form: str, record: Mapping[str, Any]) -> None:
     """Print one record: for people, the fields that hold something, one below the other."""
     if form == "csv":
-        write(_csv([record], list(record)))
+        write(csv_text([record], list(record)))
     elif form in FOR_PROGRAMS:
         emit_value(form, record)
     else:
@@ -171,7 +171,7 @@ def _yaml_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield _yaml([])
 
 
-def _csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
+def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
     return "".join(_csv_lines(rows, fields))
 
 

@@ -22,6 +22,7 @@ PARTS = (
     "cli",
     "ls",
     "pages",
+    "discovery",
     "importing",
 )
 
