@@ -30,6 +30,7 @@ from enc.inventory.launches import Launches, LaunchPage
 from enc.inventory.leases import Lease, Leases
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
+from enc.inventory.names import Names
 from enc.inventory.nodes import Nodes
 from enc.inventory.query import Page, Queries, Query
 from enc.inventory.reports import Reports
@@ -78,6 +79,7 @@ class Inventory:
     meta: MetaStore
     nodes: Nodes
     lookups: LookUps
+    names: Names
     queries: Queries
     roles: Roles
     launches: Launches
@@ -105,6 +107,7 @@ class Inventory:
             meta=MetaStore(redis),
             nodes=nodes,
             lookups=lookups,
+            names=Names(redis),
             queries=queries,
             roles=Roles(redis),
             launches=launches,
