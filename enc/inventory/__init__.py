@@ -30,6 +30,7 @@ from enc.inventory.launches import Launches, LaunchPage
 from enc.inventory.leases import Lease, Leases
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
+from enc.inventory.names import Names
 from enc.inventory.nodes import Nodes
 from enc.inventory.query import Damaged, Page, Queries, Query
 from enc.inventory.reports import Reports
@@ -79,6 +80,7 @@ class Inventory:
     meta: MetaStore
     nodes: Nodes
     lookups: LookUps
+    names: Names
     queries: Queries
     roles: Roles
     launches: Launches
@@ -106,6 +108,7 @@ class Inventory:
             meta=MetaStore(redis),
             nodes=nodes,
             lookups=lookups,
+            names=Names(redis),
             queries=queries,
             roles=Roles(redis),
             launches=launches,
