@@ -233,17 +233,32 @@ def nagios_place(folder: Path, patience: timedelta) -> Place:
 
 def site_commands(*, reload: str, verify: str, deadline: timedelta) -> Commands:
     """What the site lets an export run, by sh."""
-    from provisioner.adapters.shell import quoted, run
+    from provisioner.adapters.shell import Shell, quoted
     from provisioner.exporting.export import Commands
 
-    return Commands(run=run, quoted=quoted, reload=reload, verify=verify, deadline=deadline)
+    shell = Shell()
+    return Commands(
+        run=shell.run,
+        cut=shell.cut,
+        quoted=quoted,
+        reload=reload,
+        verify=verify,
+        deadline=deadline,
+    )
 
 
-def service_manager() -> tuple[Notifier, Stop]:
-    """For a command that goes on until SIGTERM or Ctrl-C, which are heard from now on."""
+def service_manager(leaving: Callable[[], None] = lambda: None) -> tuple[Notifier, Stop]:
+    """For a command that goes on until SIGTERM or Ctrl-C, which are heard from now on.
+
+    ``leaving`` is called where it does not end soon, and is cut short.
+    """
     from provisioner.adapters.service import SignalStop, SystemdNotifier, cut_short
 
-    stop = SignalStop(cut_short)
+    def give_up() -> None:
+        leaving()
+        cut_short()
+
+    stop = SignalStop(give_up)
     stop.install()
     return SystemdNotifier(os.environ), stop
 

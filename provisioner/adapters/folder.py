@@ -61,7 +61,7 @@ class Folder:
                 folder.chmod(0o755)
                 for other in self._folder.iterdir():
                     if not other.name.startswith(".") and other != self._file:
-                        (folder / other.name).symlink_to(other.resolve())
+                        (folder / other.name).symlink_to(other)
                 (folder / self._file.name).write_bytes(data)
             yield made
 

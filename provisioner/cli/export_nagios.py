@@ -175,7 +175,7 @@ def _watch(wanted: _Wanted, rest: timedelta, interval: timedelta) -> None:
     from provisioner.exporting.following import Following, Pace
 
     export, speaker = _export(wanted), reporter()
-    notifier, stop = wiring.service_manager()
+    notifier, stop = wiring.service_manager(export.commands.cut)
     Following(
         export=export.once,
         newest=lambda: "".join(entry for entry, _ in export.inventory.events.page(1).events),
@@ -198,8 +198,9 @@ def _told(folder: Path, came: Came) -> str:
 
 
 def _stood(place: Place) -> str:
-    """Since when it says what it says; it may have been right for longer."""
+    """Since when it says what it says, and until when that was known to be right."""
     if (since := place.stood()) is None:
         return f"there is no {place.name} yet"
-    written, known = (f"{time:%Y-%m-%d %H:%M:%S}" for time in since)
-    return f"{place.name} stays as it was written on {written} UTC, and was last right on {known}"
+    written, known = (f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in since)
+    right = f", and was last right on {known}" if known != written else ""
+    return f"{place.name} stays as it was written on {written}{right}"

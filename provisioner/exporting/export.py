@@ -50,9 +50,13 @@ class Ran:
 
 @dataclass(frozen=True, kw_only=True)
 class Commands:
-    """What a site lets us run; "" is nothing. ``run`` never raises for how it ends."""
+    """What a site lets us run; "" is nothing. ``run`` never raises for how it ends.
+
+    ``cut`` ends what runs just now, from whatever thread.
+    """
 
     run: Callable[[str, timedelta], Ran]
+    cut: Callable[[], None]
     quoted: Callable[[str], str]
     reload: str = ""
     verify: str = ""

@@ -25,6 +25,7 @@ from tests.region.handle import Region, World
 TOOLS = (
     *("puppet", "puppetserver", "puppetdb", "redis-server", "cloud-init"),
     *("ip", "gpg", "nsenter", "setpriv", "prometheus", "promtool", "ansible-inventory"),
+    *("nagios4", "pdns_server", "dig", "unbound"),
 )
 # Open to every user, and short: a path in it becomes a unix socket's, which takes 108 bytes.
 FOLDERS_BELOW = "/tmp"

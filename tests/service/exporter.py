@@ -12,7 +12,7 @@ from enc.model import Node, Role, State
 from enc.outputs.nagios import Style, read_last
 from provisioner.adapters.clock import SystemClock
 from provisioner.adapters.folder import Folder
-from provisioner.adapters.shell import quoted, run
+from provisioner.adapters.shell import Shell, quoted
 from provisioner.exporting.export import Came, Commands, Export
 from tests.builders import event, node
 
@@ -40,7 +40,8 @@ class Exporter:
             site="default",
             place=Folder(self.folder, NAME, SystemClock(), self.patience),
             commands=Commands(
-                run=run,
+                run=Shell().run,
+                cut=lambda: None,
                 quoted=quoted,
                 reload=self.reload.replace("{folder}", str(self.folder)),
                 verify=self.verify,

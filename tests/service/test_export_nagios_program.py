@@ -73,6 +73,14 @@ class Program(Exporter):
         wait_until(word, lambda: self.said.count(word) >= times, timeout=PATIENCE)
 
 
+def is_alive(pid: int) -> bool:
+    """A process that nobody has buried yet is none."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def program(inventory: Inventory, redis_server: RedisServer, tmp_path: Path) -> Program:
     (folder := tmp_path / "rolecall").mkdir()
@@ -163,6 +171,16 @@ class TestWatching:
         assert "stopped" in program.said
         assert program.reloads() == 3
 
+    def test_that_is_told_to_end_ends_a_reload_that_hangs(self, program: Program) -> None:
+        program.reload = "echo $$ >{folder}/.pid; sleep 600"
+        with program.watching() as process:
+            pid = program.folder / ".pid"
+            wait_until("the reload", lambda: pid.exists() and bool(pid.read_text().strip()))
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        shell = int(pid.read_text())
+        wait_until("its end", lambda: not is_alive(shell))
+
     def test_does_not_reload_where_nothing_changed_for_nagios(
         self, program: Program, redis: Redis
     ) -> None:
@@ -196,9 +214,9 @@ class TestWatching:
                 own.wait_for_word("all is well again")
                 own.create(TWO)
                 own.wait_for(ONE, TWO)
+                wait_until("the reload", lambda: own.reloads() == 2)
             assert own.said.count("cannot be reached") == 1
             assert own.said.count("stays as it was written") == 1
-            wait_until("the reload", lambda: own.reloads() == 2)
         finally:
             server.end()
 
