@@ -22,6 +22,11 @@ __all__ = ["MAX_LIMIT", "BadCursorError", "Damaged", "MarkedPage", "Page", "Quer
 LOOKED_AT = 100_000
 
 
+def fold(prefix: str) -> str:
+    """What somebody typed as ``q``: certnames and DNS names are written in small letters."""
+    return prefix.strip().lower()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Query:
     """Which nodes: all that are given must hold. ``q`` is a prefix of certname, name or address.
