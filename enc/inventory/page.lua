@@ -19,8 +19,9 @@
 local asked = cjson.decode(ARGV[1])
 local indexes, prefix, newest = asked.indexes, asked.q, asked.newest
 
--- As many texts with the prefix are better looked up one by one than looked for in all nodes.
-local FEW = 3000
+-- As many texts with the prefix are better looked up one by one than looked for in all nodes: so many
+-- anyhow, and more where the nodes to look at are many times as many, each of which is to be read.
+local FEW, MORE, TIMES = 3000, 10000, 8
 
 if redis.call('EXISTS', 'meta') == 0 then return { 'lost' } end
 local size = {}
@@ -83,6 +84,8 @@ end
 
 local function is_asked_for(name, key)
   if #needed == 0 then return true end
+  -- To read nothing of it is the fastest.
+  if #texts == 0 and starts(name) then return true end
   local found = redis.pcall('HMGET', key, unpack(needed))
   -- Reading it whole tells what is wrong.
   if found.err then return true end
@@ -126,7 +129,8 @@ local function few_with_prefix()
   local low, high = '[' .. prefix, '[' .. prefix .. '\255'
   -- Each node has a text. A store of before has not: then every node is looked at.
   if redis.call('ZCARD', asked.texts) < redis.call('ZCARD', 'nodes') then return nil end
-  if redis.call('ZLEXCOUNT', asked.texts, low, high) > FEW then return nil end
+  local count = redis.call('ZLEXCOUNT', asked.texts, low, high)
+  if count > FEW and (count > MORE or count * TIMES > size[index]) then return nil end
   local list, known = {}, {}
   for _, text in ipairs(redis.call('ZRANGEBYLEX', asked.texts, low, high)) do
     local member = string.match(text, '[^ ]+$') or ''
