@@ -20,6 +20,13 @@ __all__ = ["MAX_LIMIT", "BadCursorError", "Damaged", "MarkedPage", "Page", "Quer
 # What one page looks at before it says "go on from here": most are passed over by their indexes
 # alone, half a second of Redis' time.
 LOOKED_AT = 100_000
+# Where each of them must be read to be compared with ``q``.
+LOOKED_AT_BY_TEXT = 20_000
+
+
+def fold(prefix: str) -> str:
+    """What somebody typed as ``q``: certnames and DNS names are written in small letters."""
+    return prefix.strip().lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,11 @@ class Query:
             found.append(keys.nodes_of_market(self.market))
         return found or [keys.NODES]
 
+    @property
+    def looked_at(self) -> int:
+        """How many nodes one page looks at."""
+        return LOOKED_AT_BY_TEXT if self.q else LOOKED_AT
+
     def listing(self) -> Listing:
         return Listing(
             indexes=self.index_keys(),
@@ -56,7 +68,7 @@ class Query:
             newest=self.newest,
             q=self.q or "",
             texts=keys.TEXTS,
-            most=LOOKED_AT,
+            most=self.looked_at,
         )
 
 

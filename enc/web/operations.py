@@ -105,8 +105,8 @@ EVENTS = Operation(
         ),
         text("node", "about this certname"),
         ROLE,
-        text("who", "done by"),
-        text("what", "what happened, as in ready"),
+        text("who", "done by: the whole text, as it stands in the log"),
+        text("what", "what happened, as in ready: the whole text, as it stands in the log"),
         LIMIT,
     ),
 )

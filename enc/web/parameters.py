@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from werkzeug.datastructures import MultiDict
 
 from enc.inventory.events import EVENT_ID
-from enc.inventory.query import MAX_LIMIT
+from enc.inventory.query import MAX_LIMIT, fold
 from enc.model import Kind, Market, State, whole_milliseconds
 from enc.web.documents import BAD_PARAMETER
 from enc.web.problems import ProblemError
@@ -65,6 +65,12 @@ def _text(text: str, most: int) -> str:
     if not 1 <= len(text) <= most:
         raise ValueError(f"is not a text of 1 to {most} characters")
     return text
+
+
+def _prefix(text: str) -> str:
+    if not (folded := fold(_text(text, _LONGEST_TEXT))):
+        raise ValueError("is blank")
+    return folded
 
 
 def _number(text: str, most: int) -> int:
@@ -166,7 +172,12 @@ NODE_FILTERS = (
     one_of("kind", "of this kind", tuple(Kind)),
     one_of("state", "in this state", _LIVE),
     one_of("market", "bought on this market", tuple(Market)),
-    text("q", "whose certname, name or address begins so"),
+    Parameter(
+        name="q",
+        about="whose certname, name or address begins so; capitals and blanks around do not count",
+        schema={"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT, "pattern": r"\S"},
+        parse=_prefix,
+    ),
 )
 ORDER = one_of("order", "which come first, by the time of launch", tuple(Order), Order.OLDEST)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from enc.reports import Report
 
 _STATES = ("pending", "running", "ready", "draining", "failed", "lost", "retiring")
+_KINDS = ("fleet", "extra", "burst", "foreign")
 _LISTED = columns(
     *("certname", "role", "state", "age", "[private_ip]", "[report]", "[reported]"),
     *("[market]", "[instance_type]", "[zone]", "[kind]", "[private_dns]"),
@@ -42,18 +43,26 @@ _EVENTS_SHOWN = 10
 )
 @click.option("--role", help="Only nodes of this role.")
 @click.option("--state", type=click.Choice(_STATES), help="Only nodes in this state.")
+@click.option("--kind", type=click.Choice(_KINDS), help="Only nodes of this kind.")
 @click.option("--market", type=click.Choice(["spot", "on-demand"]), help="Only of this market.")
 @click.option("-q", "prefix", help="Only where certname, name or address begins with this.")
 @output.format_option
 def ls(
-    *, role: str | None, state: str | None, market: str | None, prefix: str | None, form: str
+    *,
+    role: str | None,
+    state: str | None,
+    kind: str | None,
+    market: str | None,
+    prefix: str | None,
+    form: str,
 ) -> None:
     """List nodes, oldest first.
 
     One whose record is damaged is named at the end, and the exit code is 3.
     """
     from enc.inventory import Query
-    from enc.model import Market, State
+    from enc.inventory.query import fold
+    from enc.model import Kind, Market, State
     from provisioner.cli.launches import cut_short
     from provisioner.cli.records import NODE_FIELDS, listed_record, node_record
     from provisioner.context import Spans
@@ -61,12 +70,13 @@ def ls(
     store, today = inventory(), now()
     if role is not None:
         known_role(store, role)
-    asked = (role, state, market, prefix)
+    asked = (role, state, kind, market, prefix)
     query = Query(
         role=role,
         state=State(state) if state else None,
+        kind=Kind(kind) if kind else None,
         market=Market(market) if market else None,
-        q=prefix,
+        q=fold(prefix) if prefix else None,
     )
     found = store.queries.everything(query)
     if form == "table":

@@ -15,9 +15,11 @@ from tempfile import TemporaryDirectory
 from enc.inventory import Inventory, connect
 from tests.bench.table import Row
 from tests.browser import stages
+from tests.builders import event, foreign
 from tests.servers import RedisServer, Service
 
 NODES = 100_000
+FARM = 4_000
 ASKED = 40
 P95_MS, SLOWEST_MS = 300.0, 1000.0
 # What the worker may grow by while it is asked for each of the 100 pages of a thousand nodes.
@@ -27,7 +29,8 @@ FILTERS = {
     "state": ("", "ready", "failed"),
     "market": ("", "on-demand"),
     "kind": ("", "fleet", "foreign"),
-    "q": ("", "ip-10-0-99", "zzz"),
+    # The last one has more nodes than are looked up one by one, and none in the other roles.
+    "q": ("", "ip-10-0-99", "zzz", "farm"),
     "order": ("", "newest"),
 }
 
@@ -37,7 +40,7 @@ def measure() -> list[Row]:
         folder = Path(name)
         redis = RedisServer(folder / "redis").start()
         stack.callback(redis.end)
-        stages.set_up(Inventory.on(connect(redis.url, timeout=60)), NODES)
+        _fill(Inventory.on(connect(redis.url, timeout=60)))
         service = Service(folder / "s", redis.url, env={"WEB_CONCURRENCY": "1"}).start()
         stack.callback(service.end)
         return [
@@ -47,6 +50,12 @@ def measure() -> list[Row]:
             _others(service),
             _memory(service),
         ]
+
+
+def _fill(inventory: Inventory) -> None:
+    now = stages.set_up(inventory, NODES - FARM)
+    farm = [foreign(f"farm{n}.example.com", role="db", launched_at=now) for n in range(FARM)]
+    inventory.nodes.create_many((one, event()) for one in farm)
 
 
 def _often(service: Service, what: str, path: str) -> Row:

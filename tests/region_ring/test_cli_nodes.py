@@ -36,7 +36,9 @@ WORDS = {
     "ls state": "ls --state ready",
     "ls market": "ls --market on-demand",
     "ls together": "ls --role web --state ready --market spot",
+    "ls kind": "ls --kind fleet",
     "ls prefix": "ls -q ip-10-0-0",
+    "ls capitals": "ls -q IP-10-0-0",
     "ls none": "ls --state failed",
     "ls none json": "ls --state failed --format json",
     "ls none csv": "ls --state failed --format csv",
@@ -114,7 +116,9 @@ def test_nodes_are_listed_oldest_first_one_a_line(done: dict[str, Done]) -> None
         ("ls state", [OLD, FOREIGN]),
         ("ls market", [YOUNG]),
         ("ls together", [OLD]),
+        ("ls kind", [YOUNG]),
         ("ls prefix", [OLD]),
+        ("ls capitals", [OLD]),
     ],
 )
 def test_a_filter_leaves_only_what_it_names(

@@ -10,10 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from enc.inventory import CorruptError, Inventory, Query, connect
+from enc.inventory import CorruptError, Inventory, Page, Query, connect
 from enc.inventory.paging import LOOKED_AT
 from enc.inventory.query import LOOKED_AT as NODES_LOOKED_AT
-from enc.inventory.query import Queries
+from enc.inventory.query import LOOKED_AT_BY_TEXT, Queries
 from enc.model import State
 from tests.builders import event, launch, node, role
 from tests.servers import RedisServer
@@ -137,6 +137,25 @@ class TestIndexesThatHardlyMeet:
     ) -> None:
         name = self.lay_out(inventory, redis, NODES_LOOKED_AT - 1)
         assert [one.certname for one in self.ask(inventory).nodes] == [name]
+
+
+class TestASearch:
+    """For what many nodes have, of which none is in the role that is asked for."""
+
+    def ask(self, inventory: Inventory, redis: Redis, matches: int) -> Any:
+        farm = [f"farm{n}" for n in range(matches)]
+        in_index(redis, "nodes:texts", (f"{name} {name}" for name in farm), 0)
+        web = (f"i-{n:017x}" for n in range(LOOKED_AT_BY_TEXT + 5000))
+        in_index(redis, "nodes:role:web", web, 1.0)
+        return inventory.queries.page(Query(role="web", q="farm"), limit=5)
+
+    def test_looks_at_the_fewer_of_the_two(self, inventory: Inventory, redis: Redis) -> None:
+        assert self.ask(inventory, redis, 3100) == Page((), None)
+
+    def test_looks_at_so_many_where_both_are_many(self, inventory: Inventory, redis: Redis) -> None:
+        found = self.ask(inventory, redis, 10_100)
+        assert found.nodes == ()
+        assert found.cursor is not None
 
 
 class TestThePages:

@@ -81,6 +81,9 @@ class TestTheListOfNodes:
             ("?q=10.0.0.2", ["i-0b"]),
             ("?q=0.0.2", []),
             ("?q=db&role=db", ["db1.example.com"]),
+            ("?q=%20DB1.Example%09", ["db1.example.com"]),
+            ("?q=IP-10-0-0-1.", ["i-0a"]),
+            ("?q=d%20b", []),
         ],
     )
     def test_has_those_that_fit_and_no_others(
@@ -142,6 +145,7 @@ class TestParameters:
             ("role=web&role=db", "role"),
             ("role=" + "a" * 256, "role"),
             ("q=", "q"),
+            ("q=%20%09", "q"),
             ("q=" + "a" * 256, "q"),
             ("cursor=", "cursor"),
             ("cursor=x", "cursor"),

@@ -124,6 +124,7 @@ class TestTheListOfNodes:
             ("market=on-demand", [NAME]),
             ("q=ip-10-0-0-1", [NAME]),
             ("q=10.0.0.1", [NAME]),
+            ("q=+I-0AAAA+", [NAME]),
             ("q=i-0&state=failed", ["i-0b"]),
             ("role=db&state=failed", []),
         ],

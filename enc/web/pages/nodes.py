@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from enc.inventory import BadCursorError, Inventory, Query
-from enc.inventory.query import LOOKED_AT, Damaged, MarkedPage
+from enc.inventory.query import Damaged, MarkedPage
 from enc.model import Kind, Market, Node, State
 from enc.web.documents import BAD_PARAMETER
 from enc.web.operations import NODES
@@ -47,7 +47,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
             "nodes.html", now=now, nodes=rows(page.nodes), total=total, asked=asked,
             choices=_choices(flat, names), is_filtered=bool({*flat} - {"order", "limit"}),
             newest=query.newest, cursor=cursor,
-            looked=looked(page.nodes, found["limit"], page.cursor, LOOKED_AT),
+            looked=looked(page.nodes, found["limit"], page.cursor, query.looked_at),
             turned=link(".nodes", flat, order=None if query.newest else "newest"),
             first=link(".nodes", flat),
             following=link(".nodes", flat, cursor=page.cursor) if page.cursor else None,
