@@ -12,14 +12,14 @@ from flask import Blueprint, Response, request
 from enc.inventory import CorruptError, Inventory, StoreError
 from enc.inventory.told import Told, told
 from enc.logs import Log
-from enc.outputs import Refused, ansible, prometheus
+from enc.outputs import SERVING, Refused, ansible, nagios, prometheus
 from enc.web import operations
 from enc.web.documents import UNKNOWN_ROLE
 from enc.web.metrics import Metrics
 from enc.web.operations import Operation
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
-from enc.web.responses import answer
+from enc.web.responses import answer, text_answer
 
 Values = Mapping[str, Any]
 # A tool asks every minute, and each time it is logged who is left out.
@@ -64,9 +64,7 @@ def blueprint(inventory: Inventory, site: str, counts: Metrics) -> Blueprint:
 
 def _prometheus(found: Told, given: Values) -> Made:
     if given["port"] is None:
-        # Without its checks a role has no ports, and its nodes would seem to be gone.
-        for role in sorted({node.role for node in found.nodes} & found.spoilt_roles.keys()):
-            raise found.spoilt_roles[role]
+        _check_checks(found)
     groups, refused = prometheus.groups(found.nodes, found.roles, given["port"])
     return Made(response=answer(groups), refused=refused)
 
@@ -76,9 +74,26 @@ def _ansible(found: Told, _given: Values) -> Made:
     return Made(response=answer(made.document), refused=made.refused, notes=made.notes)
 
 
+def _nagios(found: Told, given: Values) -> Made:
+    _check_checks(found)
+    # A lost machine stays in the file that 'export nagios' keeps. Here nobody knows whether it had
+    # ever been a host.
+    ready = [node for node in found.nodes if node.state in SERVING]
+    asked_for = {name: role for name, role in found.roles.items() if given["role"] in (None, name)}
+    made = nagios.objects(ready, asked_for)
+    return Made(response=text_answer(made.text), refused=made.refused, notes=made.notes)
+
+
+def _check_checks(found: Told) -> None:
+    """Without its checks a role has no ports or services, and its nodes would seem to be gone."""
+    for role in sorted({node.role for node in found.nodes} & found.spoilt_roles.keys()):
+        raise found.spoilt_roles[role]
+
+
 TOOLS: Sequence[Tool] = (
     Tool(name="prometheus", operation=operations.PROMETHEUS, make=_prometheus),
     Tool(name="ansible", operation=operations.ANSIBLE_INVENTORY, make=_ansible),
+    Tool(name="nagios", operation=operations.NAGIOS, make=_nagios),
 )
 
 
@@ -99,7 +114,7 @@ def _tell(tool: str, found: Told, made: Made, counts: Metrics) -> None:
     if len(left_out) > _NAMED:
         _log.warning("more nodes left out", tool=tool, nodes=len(left_out) - _NAMED)
     for note in made.notes[:_NAMED]:
-        _log.warning("group is called otherwise", tool=tool, why=note)
+        _log.warning("told otherwise", tool=tool, why=note)
 
 
 def _of_key(error: StoreError) -> str:

@@ -46,7 +46,7 @@ def _operation(one: Operation) -> dict[str, Any]:
         "summary": one.summary,
         "parameters": [*_places(one), *map(_parameter, one.parameters)],
         "responses": {
-            "200": {"description": "As asked", "content": _content("application/json", one.answer)},
+            "200": {"description": "As asked", "content": _content(one.media_type, one.answer)},
             **dict(_problems((*one.problems, *_ALWAYS))),
         },
     }

@@ -35,6 +35,7 @@ class Operation:
     path: str
     summary: str
     answer: Schema
+    media_type: str = "application/json"
     parameters: tuple[Parameter, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     problems: tuple[Kind, ...] = ()
@@ -132,7 +133,16 @@ ANSIBLE_INVENTORY = Operation(
     parameters=(ROLE,),
     problems=(UNKNOWN_ROLE,),
 )
+NAGIOS = Operation(
+    path="/v1/discovery/nagios",
+    summary="Nagios' object definitions: ready nodes, a group for each role, services by its "
+    "checks. 'provisioner export nagios' keeps a file of them, in which lost machines stay",
+    answer={"type": "string"},
+    media_type="text/plain",
+    parameters=(ROLE,),
+    problems=(UNKNOWN_ROLE,),
+)
 OPERATIONS = (
     *(NODES, NODE, EXPLAIN, ROLES, ROLE_ALONE, LAUNCHES, LAUNCH, EVENTS, ARCHIVE),
-    *(PROMETHEUS, ANSIBLE_INVENTORY),
+    *(PROMETHEUS, ANSIBLE_INVENTORY, NAGIOS),
 )

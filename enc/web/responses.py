@@ -1,4 +1,4 @@
-"""Answers as JSON."""
+"""Answers to programs."""
 
 from __future__ import annotations
 
@@ -16,3 +16,7 @@ def answer(found: Mapping[str, Any] | Sequence[Any]) -> Response:
     # In ASCII: what others wrote must not steer the terminal of somebody who looks with curl.
     text = json.dumps(found) + "\n"
     return Response(text, headers=FRESH, content_type="application/json")
+
+
+def text_answer(found: str) -> Response:
+    return Response(found, headers=FRESH, content_type="text/plain; charset=utf-8")

@@ -22,7 +22,8 @@ from tests.service.relay import Relay
 from tests.service.web import app_on, client_of, problem, slug
 
 PROMETHEUS, ANSIBLE = "/v1/discovery/prometheus", "/v1/discovery/ansible"
-BOTH = (PROMETHEUS, ANSIBLE)
+NAGIOS = "/v1/discovery/nagios"
+EVERY = (PROMETHEUS, ANSIBLE, NAGIOS)
 CHECKS = [{"name": "http", "command": "check_http", "port": 80}]
 GOOD, BAD = "i-0aaaaaaaaaaaaaaa1", "i-0bad0bad0bad0bad"
 
@@ -30,7 +31,7 @@ GOOD, BAD = "i-0aaaaaaaaaaaaaaa1", "i-0bad0bad0bad0bad"
 @pytest.fixture
 def client(inventory: Inventory) -> FlaskClient:
     inventory.roles.apply([role(definition={"checks": CHECKS}), role("db")], event())
-    inventory.nodes.create(node(GOOD, private_ip="10.0.0.4"), event())
+    inventory.nodes.create(node(GOOD, state=State.READY, private_ip="10.0.0.4"), event())
     return app_on(inventory).test_client()
 
 
@@ -82,7 +83,7 @@ def test_a_role_without_nodes_has_none_and_one_that_is_not_there_is_a_404(
 ) -> None:
     assert targets(client, "?role=db&port=1") == []
     assert hosts(client, "?role=db") == set()
-    for path in BOTH:
+    for path in EVERY:
         found = problem(client.get(f"{path}?role=wbe"), 404)
         assert slug(found) == "unknown-role"
 
@@ -140,7 +141,7 @@ BAD_QUERIES = (
 
 
 @pytest.mark.parametrize("query", BAD_QUERIES)
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", EVERY)
 def test_a_parameter_that_is_not_understood_does_not_select_everything(
     client: FlaskClient, path: str, query: str
 ) -> None:
@@ -165,7 +166,7 @@ def spoil(redis: Redis, certname: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "no hash", "no text", "no kind"])
-@pytest.mark.parametrize("path", [*BOTH, f"{PROMETHEUS}?role=web", f"{ANSIBLE}?role=web"])
+@pytest.mark.parametrize("path", [*EVERY, f"{PROMETHEUS}?role=web", f"{ANSIBLE}?role=web"])
 def test_a_damaged_node_is_left_out_named_and_counted(
     inventory: Inventory,
     client: FlaskClient,
@@ -173,7 +174,7 @@ def test_a_damaged_node_is_left_out_named_and_counted(
     path: str,
     how: str,
 ) -> None:
-    inventory.nodes.create(node(BAD, private_ip="10.0.0.6"), event())
+    inventory.nodes.create(node(BAD, state=State.READY, private_ip="10.0.0.6"), event())
     assert BAD in client.get(path).text
     spoil(inventory.redis, BAD, how)
 
@@ -261,7 +262,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     server.end()
 
 
-@pytest.mark.parametrize("path", [*BOTH, f"{PROMETHEUS}?role=web"])
+@pytest.mark.parametrize("path", [*EVERY, f"{PROMETHEUS}?role=web"])
 def test_a_store_that_is_lost_between_two_reads_is_neither_empty_nor_a_part(
     server: RedisServer, path: str
 ) -> None:
@@ -290,7 +291,7 @@ def test_a_store_that_is_lost_between_two_reads_is_neither_empty_nor_a_part(
     assert set(statuses[:-1]) == {503}
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", EVERY)
 def test_an_answer_of_redis_that_is_cut_off_is_no_answer(server: RedisServer, path: str) -> None:
     whole = client_of(server.url).get(path).data
     for left in (0, 50, 500, 5_000, 50_000, 100_000, 200_000):
@@ -300,7 +301,7 @@ def test_an_answer_of_redis_that_is_cut_off_is_no_answer(server: RedisServer, pa
             assert response.data == whole or problem(response, 503), left
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", EVERY)
 def test_a_redis_that_goes_away_and_comes_back_is_told_of(server: RedisServer, path: str) -> None:
     client = client_of(server.url)
     whole = client.get(path).data
@@ -313,7 +314,7 @@ def test_a_redis_that_goes_away_and_comes_back_is_told_of(server: RedisServer, p
 
 def test_another_sites_store_is_asked_nothing(inventory: Inventory, client: FlaskClient) -> None:
     other = app_on(inventory, site="elsewhere").test_client()
-    for path in BOTH:
+    for path in EVERY:
         assert problem(other.get(path), 503)["type"].endswith("other-site")
 
 
@@ -345,7 +346,7 @@ def test_what_is_told_is_ascii_whatever_somebody_wrote(
 ) -> None:
     inventory.nodes.create(node("i-0feed0feed0feed00", held="é\x1b[31m"), event())
 
-    for path in BOTH:
+    for path in (PROMETHEUS, ANSIBLE):
         text = client.get(path).data
         assert text.isascii()
         json.loads(text)
@@ -355,3 +356,25 @@ def test_the_metrics_say_whether_the_store_is_ready(client: FlaskClient, redis: 
     assert "\nrolecall_store_ready 1.0\n" in client.get("/metrics").text
     redis.delete("meta")
     assert "\nrolecall_store_ready 0.0\n" in client.get("/metrics").text
+
+
+def test_nagios_is_told_of_ready_nodes_alone_and_of_their_roles_services(
+    inventory: Inventory, client: FlaskClient
+) -> None:
+    inventory.nodes.create(node("i-0running", state=State.RUNNING), event())
+    inventory.nodes.create(node("i-0failed", state=State.FAILED), event())
+    said = client.get(NAGIOS).text
+
+    assert GOOD in said
+    assert "i-0running" not in said
+    assert "i-0failed" not in said
+    assert "check_http!-p 80" in said
+
+
+def test_nagios_is_not_told_of_hosts_without_the_services_of_a_damaged_role(
+    client: FlaskClient, redis: Redis
+) -> None:
+    redis.hset("role:web", "definition", "{")
+
+    assert "role:web" in problem(client.get(NAGIOS), 503)["detail"]
+    assert GOOD not in client.get(f"{NAGIOS}?role=db").text

@@ -38,7 +38,7 @@ PATHS = (
     *(f"/v1/nodes/{NAME}/explain", "/v1/nodes?kind=extra&q=i&order=newest", "/v1/roles/web"),
     *("/v1/launches", f"/v1/launches/{LAUNCH}", "/v1/events", "/v1/events?after=0", "/v1/archive"),
     *("/v1/discovery/prometheus", "/v1/discovery/prometheus?role=web&port=9100"),
-    *("/v1/discovery/ansible", "/v1/discovery/ansible?role=web"),
+    *("/v1/discovery/ansible", "/v1/discovery/ansible?role=web", "/v1/discovery/nagios"),
 )
 
 
@@ -340,6 +340,8 @@ READ = [
     ("/v1/discovery/prometheus?role=web", "nodes:role:web", "zset", 503),
     ("/v1/discovery/ansible", "nodes:state:ready", "zset", 503),
     ("/v1/discovery/ansible", "roles", "set", 503),
+    ("/v1/discovery/nagios", "nodes:state:ready", "zset", 503),
+    ("/v1/discovery/nagios", "role:web", "hash", 503),
     (f"/v1/nodes/{NAME}/explain", f"node:{NAME}", "hash", 422),
 ]
 
