@@ -96,8 +96,9 @@ class TestKilled:
         program.create(TWO)
         assert program.run("--verify-command", DIE) == -signal.SIGKILL
         assert (program.hosts(), program.reloads()) == ({ONE}, 1)
-        assert program.run() == 0
+        assert program.run("--verify-command", "true") == 0
         assert (program.hosts(), program.reloads()) == ({ONE, TWO}, 2)
+        assert not (program.folder / ".rolecall.cfg.try").exists()
 
     def test_between_the_file_and_the_reload_loses_no_reload(self, program: Program) -> None:
         program.run()
