@@ -23,7 +23,7 @@ try:
 except SettingsError as error:
     sys.exit(f"rolecall: {error}")
 
-bind = _settings.bind
+bind = _settings.binds
 # Whoever may use the socket is in its group: the puppetmaster's user, and the Apache front.
 umask = 0o117
 workers = _settings.workers

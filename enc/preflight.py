@@ -46,6 +46,7 @@ def check(environment: Mapping[str, str]) -> str:
         raise NotReadyError(str(error)) from error
     _check_files(settings.redis_url)
     if "LISTEN_FDS" not in environment:
+        # Not DNS_BIND: systemd may listen there for us, and does not say so before the start.
         _check_port(settings.bind)
     return _check_store(settings)
 
@@ -80,7 +81,7 @@ def _check_store(settings: Settings) -> str:
     store = Inventory.on(connect(settings.redis_url, timeout=SERVICE_TIMEOUT, name="rolecall-enc"))
     try:
         check_ready(store.redis, settings.site)
-        _try_reading(store)
+        _try_reading(store, settings.site)
     except StoreRefusedError as error:
         raise NotReadyError(str(error)) from error
     except (StoreLostError, StoreUnavailableError) as error:
@@ -92,7 +93,7 @@ def _check_store(settings: Settings) -> str:
     return ""
 
 
-def _try_reading(store: Inventory) -> None:
+def _try_reading(store: Inventory, site: str) -> None:
     """One of each kind: a user of Redis may have a right and lack another."""
     store.lookups.look_up(_NOBODY)
     store.roles.names()
@@ -103,6 +104,7 @@ def _try_reading(store: Inventory) -> None:
     store.nodes.archive_page(1)
     store.roles.runs([_NOBODY])
     store.holds.all([_NOBODY])
+    store.names.foreign(site)
 
 
 def main() -> int:

@@ -10,6 +10,8 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from enc.inventory import SERVICE_TIMEOUT, StoreError, connect
+from enc.outputs import zones as dns
+from enc.outputs.zones import Zones
 
 T = TypeVar("T")
 
@@ -33,7 +35,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``bind`` is as gunicorn takes it. ``redis_url`` may hold a password: it is never shown."""
+    """``bind`` is as gunicorn takes it. ``redis_url`` may hold a password: it is never shown.
+
+    At ``dns_bind`` only PowerDNS is answered; "" for no such place.
+    """
 
     redis_url: str = field(default=DEFAULT_REDIS_URL, repr=False)
     site: str = "default"
@@ -41,6 +46,8 @@ class Settings:
     log_level: str = "info"
     workers: int = DEFAULT_WORKERS
     metrics_dir: str = ""
+    zones: Zones = dns.NO_ZONES
+    dns_bind: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -58,7 +65,22 @@ class Settings:
             # gunicorn's own name for it; prometheus-client's for the folder.
             workers=read("WEB_CONCURRENCY", _workers, DEFAULT_WORKERS),
             metrics_dir=read("PROMETHEUS_MULTIPROC_DIR", str, ""),
+            zones=_together(
+                Zones(
+                    forward=read("DNS_ZONES", dns.parse_forward, ()),
+                    reverse=read("DNS_NETWORKS", dns.parse_networks, ()),
+                    servers=read("DNS_NS", dns.parse_servers, ()),
+                    hostmaster=read("DNS_HOSTMASTER", dns.parse_hostmaster, ""),
+                    ttl=read("DNS_TTL", dns.parse_ttl, dns.DEFAULT_TTL),
+                )
+            ),
+            dns_bind=read("DNS_BIND", _dns_bind, ""),
         )
+
+    @property
+    def binds(self) -> list[str]:
+        """Every place to listen at."""
+        return list(dict.fromkeys(bind for bind in (self.bind, self.dns_bind) if bind))
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -99,6 +121,25 @@ def _read(name: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise SettingsError(f"{name} {error}") from None
+
+
+def _together(zones: Zones) -> Zones:
+    try:
+        return dns.together(zones)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _dns_bind(text: str) -> str:
+    try:
+        if not text.startswith("unix:"):
+            return parse_bind(text)
+    except ValueError:
+        pass
+    raise ValueError(
+        "is no loopback address with a port, such as 127.0.0.1:8053 or [::1]:8053: PowerDNS, which "
+        "asks there over TCP, runs on this machine"
+    )
 
 
 def _socket_path(path: str) -> str:

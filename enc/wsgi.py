@@ -29,6 +29,8 @@ def make_app() -> Flask:
         site=settings.site,
         counts=Metrics(settings.metrics_dir),
         timer=perf_counter,
+        zones=settings.zones,
+        dns_bind=settings.dns_bind if settings.dns_bind != settings.bind else "",
     )
 
 

@@ -22,7 +22,13 @@ def assign(context: Context, node: Node, role: str, environment: str | None) -> 
     return context.inventory.nodes.change(node, event, role=role, environment=kept)
 
 
-def make_foreign(context: Context, certname: str, role: str, environment: str | None) -> Node:
+def make_foreign(
+    context: Context,
+    certname: str,
+    role: str,
+    environment: str | None,
+    why: str = "a new foreign node",
+) -> Node:
     """A node that is not of our making: Puppet is answered, EC2 is never asked about it.
 
     Raises ArchivedError for the instance id of a machine that has ended.
@@ -38,5 +44,5 @@ def make_foreign(context: Context, certname: str, role: str, environment: str | 
         ready_at=now,
         environment=environment or "",
     )
-    event = context.event("assigned", node=certname, role=role, why="a new foreign node")
+    event = context.event("assigned", node=certname, role=role, why=why)
     return context.inventory.nodes.create(node, event)

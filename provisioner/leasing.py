@@ -155,6 +155,9 @@ class LeasedCloud(_Leased):
     ) -> tuple[Instance, ...]:
         return self._ask(lambda: self._cloud.instances(region, site, tags))
 
+    def everyone(self, region: str) -> tuple[Instance, ...]:
+        return self._ask(lambda: self._cloud.everyone(region))
+
     def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
         return self._ask(lambda: self._cloud.describe(region, ids))
 

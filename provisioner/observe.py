@@ -23,6 +23,8 @@ from provisioner.sign import pending
 
 # A launch lives a day at most; its template may be left for a little longer.
 _TEMPLATES_OF = timedelta(hours=25)
+# For those who watch: how launches go.
+_RECENTLY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         spoilt_launches=bad_launches | more_bad,
         miscounted=frozenset(miscounted),
         damaged_counts=every.damaged,
+        recent=store.launches.outcomes_since(now - _RECENTLY),
         archived=store.nodes.ended(strangers),
         suspects=suspects,
         holds=store.holds.all(held),

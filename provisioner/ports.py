@@ -265,6 +265,9 @@ class Cloud(Protocol):
         ``tags`` narrows it, as in {"rolecall:launch": "l-…"}.
         """
 
+    def everyone(self, region: str) -> tuple[Instance, ...]:
+        """Every machine of the region, whoever launched it."""
+
     def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
         """By id. What EC2 does not know is left out, which is no proof that it is gone."""
 

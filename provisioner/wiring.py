@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from provisioner.daemon import Daemon, Notifier, Stop
     from provisioner.doctor.diagnosis import Patient
     from provisioner.exporting.export import Commands, Place
+    from provisioner.importing import Puppet
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -74,6 +75,13 @@ def open_ca(settings: Settings) -> CA | None:
     from provisioner.adapters.puppet_ca import PuppetCA
 
     return PuppetCA(Caller("Puppet's CA", settings.puppet_ca_url, _tls(settings)))
+
+
+def open_puppet(command: str) -> Puppet:
+    """Puppet's own command; "" looks for it. Nothing is run yet."""
+    from provisioner.adapters.puppet_command import PuppetCommand
+
+    return PuppetCommand(command)
 
 
 def open_puppetdb(settings: Settings) -> PuppetDB | None:

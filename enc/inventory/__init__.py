@@ -30,8 +30,9 @@ from enc.inventory.launches import Launches, LaunchPage
 from enc.inventory.leases import Lease, Leases
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
+from enc.inventory.names import Names
 from enc.inventory.nodes import Nodes
-from enc.inventory.query import Page, Queries, Query
+from enc.inventory.query import Damaged, Page, Queries, Query
 from enc.inventory.reports import Reports
 from enc.inventory.roles import Applied, RoleInUseError, Roles
 from enc.inventory.signing import Signing
@@ -47,6 +48,7 @@ __all__ = [
     "BadCursorError",
     "ConflictError",
     "CorruptError",
+    "Damaged",
     "Event",
     "EventPage",
     "Found",
@@ -78,6 +80,7 @@ class Inventory:
     meta: MetaStore
     nodes: Nodes
     lookups: LookUps
+    names: Names
     queries: Queries
     roles: Roles
     launches: Launches
@@ -105,6 +108,7 @@ class Inventory:
             meta=MetaStore(redis),
             nodes=nodes,
             lookups=lookups,
+            names=Names(redis),
             queries=queries,
             roles=Roles(redis),
             launches=launches,

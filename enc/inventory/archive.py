@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,13 +11,17 @@ from redis import Redis
 from enc.inventory import keys
 from enc.inventory.batch import GoneError, good
 from enc.inventory.codec import archived_from_hash, score
+from enc.inventory.errors import CorruptError
 from enc.inventory.paging import Listing, Walks
 from enc.model import ArchivedNode
 
 
 @dataclass(frozen=True)
 class ArchivePage:
-    """The last end first. ``cursor`` asks for what follows; None at the end."""
+    """The last end first. ``cursor`` asks for what follows; None at the end.
+
+    A page with a cursor may be short, or empty: as many were looked at as one call may.
+    """
 
     nodes: tuple[ArchivedNode, ...]
     cursor: str | None
@@ -43,13 +47,26 @@ class Archive:
         )
 
     def every(
-        self, *, since: datetime | None = None, role: str | None = None
+        self,
+        *,
+        since: datetime | None = None,
+        role: str | None = None,
+        spoilt: Callable[[CorruptError], object] | None = None,
     ) -> Iterator[ArchivedNode]:
-        """The last end first, read in chunks: memory does not grow with their number."""
+        """The last end first, read in chunks: memory does not grow with their number.
+
+        ``spoilt`` is told of the damaged, which are passed over; without it they are an error.
+        """
         for place, fields in self._walks.hashes(_listing(since, role)):
             # One that was forgotten meanwhile, its 400 days over, is no damage.
-            if not isinstance(fields, GoneError):
+            if isinstance(fields, GoneError):
+                continue
+            try:
                 yield archived_from_hash(place.name, good(fields))
+            except CorruptError as error:
+                if spoilt is None:
+                    raise
+                spoilt(error)
 
 
 def _listing(since: datetime | None, role: str | None) -> Listing:

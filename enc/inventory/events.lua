@@ -1,7 +1,8 @@
--- A step back through the log. ARGV[1] is JSON: before (the stream id behind which to go on, "+" at
--- the end); look (how many events to look at); want (how many to find at most); fields (field -> the
--- text that it must have). Answers {"ok", id, {id, {field, text, ...}}, ...}, where the id is that of the
--- last event looked at, and empty when there are no more; {"lost"}; or {"wrong", key}.
+-- A step through the log, back or forward. ARGV[1] is JSON: forward (true: from the oldest on); place
+-- (the stream id behind which to go on; "+" at the end, "-" at the beginning); look (how many events
+-- to look at); want (how many to find at most); fields (field -> the text that it must have). Answers
+-- {"ok", id, "more" or "over", {id, {field, text, ...}}, ...}, where the id is that of the last event
+-- looked at, empty where there was none; {"lost"}; or {"wrong", key}.
 
 local asked = cjson.decode(ARGV[1])
 
@@ -18,12 +19,15 @@ local function is_asked_for(event)
   return left == 0
 end
 
-local before = asked.before == '+' and '+' or '(' .. asked.before
-local entries = redis.call('XREVRANGE', 'events', before, '-', 'COUNT', asked.look)
+local is_end = asked.place == '+' or asked.place == '-'
+local place = is_end and asked.place or '(' .. asked.place
+local command, last = 'XREVRANGE', '-'
+if asked.forward then command, last = 'XRANGE', '+' end
+local entries = redis.call(command, 'events', place, last, 'COUNT', asked.look)
 local found, seen = {}, 0
 while seen < #entries and #found < asked.want do
   seen = seen + 1
   if is_asked_for(entries[seen][2]) then found[#found + 1] = entries[seen] end
 end
-if seen == #entries and seen < asked.look then return { 'ok', '', unpack(found) } end
-return { 'ok', entries[seen][1], unpack(found) }
+local is_over = seen == #entries and seen < asked.look
+return { 'ok', seen > 0 and entries[seen][1] or '', is_over and 'over' or 'more', unpack(found) }

@@ -35,6 +35,9 @@ _BEGINNING, _END = "-", "+"
 _NOTHING_BEFORE = re.compile(r"0+-0+")
 EVENT_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
+# A stream id, and what the event says.
+Entry = tuple[str, dict[str, str]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -71,7 +74,7 @@ class EventPage:
     were looked at as one call may.
     """
 
-    events: tuple[tuple[str, dict[str, str]], ...]
+    events: tuple[Entry, ...]
     cursor: str | None
 
 
@@ -80,7 +83,7 @@ class Events:
         self._redis = redis
         self._script = Script(redis, "events.lua")
 
-    def after(self, last: str = _BEGINNING, count: int = 100) -> list[tuple[str, dict[str, str]]]:
+    def after(self, last: str = _BEGINNING, count: int = 100) -> list[Entry]:
         """Up to ``count`` (stream id, fields), oldest first, later than the id ``last``.
 
         Raises BadCursorError for what is no stream id.
@@ -114,45 +117,45 @@ class Events:
             return EventPage((), None)
         fields = {"node": node, "role": role, "who": who, "what": what}
         wanted = {name: text for name, text in fields.items() if text is not None}
-        found: list[tuple[str, dict[str, str]]] = []
-        for _ in range(SCANNED // _LOOK):
-            # One more than wanted tells whether there is a next page.
-            place, more = self._step_back(place, limit + 1 - len(found), wanted)
-            found += more
-            if len(found) > limit:
-                return EventPage(tuple(found[:limit]), found[limit - 1][0])
-            if not place:
-                return EventPage(tuple(found), None)
-        return EventPage(tuple(found), place)
+        # One more than wanted tells whether there is a next page.
+        found, last, is_over = self._walk(place, limit + 1, wanted)
+        if len(found) > limit:
+            return EventPage(tuple(found[:limit]), found[limit - 1][0])
+        return EventPage(tuple(found), None if is_over else last)
 
-    def since(
-        self, last: str, limit: int, wanted: Mapping[str, str]
-    ) -> tuple[list[tuple[str, dict[str, str]]], str]:
+    def since(self, last: str, limit: int, wanted: Mapping[str, str]) -> tuple[list[Entry], str]:
         """Up to ``limit`` events later than the id ``last`` whose fields are so, oldest first.
 
         And the id to go on from: of the last one that was looked at, ``SCANNED`` at most, or
         ``last`` again. Raises BadCursorError.
         """
-        found: list[tuple[str, dict[str, str]]] = []
-        for _ in range(SCANNED // _LOOK):
-            more = self.after(last, _LOOK)
-            for entry, fields in more:
-                last = entry
-                if wanted.items() <= fields.items():
-                    found.append((entry, fields))
-                if len(found) == limit:
-                    return found, last
-            if len(more) < _LOOK:
-                break
+        start = last if last == _BEGINNING else _checked_id(last)
+        found, last, _ = self._walk(start, limit, wanted, forward=True)
         return found, last
 
-    def _step_back(
-        self, place: str, want: int, wanted: Mapping[str, str]
-    ) -> tuple[str, list[tuple[str, dict[str, str]]]]:
-        asked = {"before": place, "look": _LOOK, "want": want, "fields": wanted}
+    def _walk(
+        self, place: str, want: int, wanted: Mapping[str, str], *, forward: bool = False
+    ) -> tuple[list[Entry], str, bool]:
+        """Up to ``want`` entries, the place of the last one looked at, and whether all were."""
+        found: list[Entry] = []
+        for _ in range(SCANNED // _LOOK):
+            left = want - len(found)
+            last, is_over, more = self._step(
+                # Without a filter each that is looked at is one found.
+                {"place": place, "look": _LOOK if wanted else left, "want": left,
+                 "fields": dict(wanted), "forward": forward}
+            )  # fmt: skip
+            found += more
+            place = last or place
+            if is_over or len(found) == want:
+                return found, place, is_over
+        return found, place, False
+
+    def _step(self, asked: Mapping[str, Any]) -> tuple[str, bool, list[Entry]]:
         match self._script.run([], dumps(asked), about=keys.EVENTS):
-            case ["ok", last, *found]:
-                return last, [(i, dict(zip(f[::2], f[1::2], strict=True))) for i, f in found]
+            case ["ok", last, over, *found]:
+                entries = [(i, dict(zip(f[::2], f[1::2], strict=True))) for i, f in found]
+                return last, over == "over", entries
             case ["lost"]:
                 raise StoreLostError
             case ["wrong", key]:

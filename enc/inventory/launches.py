@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,7 +25,10 @@ _KEPT = timedelta(days=400)
 
 @dataclass(frozen=True)
 class LaunchPage:
-    """The latest first. ``cursor`` asks for what follows; None at the end."""
+    """The latest first. ``cursor`` asks for what follows; None at the end.
+
+    A page with a cursor may be short, or empty: as many were looked at as one call may.
+    """
 
     launches: tuple[Launch, ...]
     cursor: str | None
@@ -87,15 +91,24 @@ class Launches:
 
     def regions_since(self, time: datetime) -> set[str]:
         """Where machines were asked for since then."""
+        return {region for [region] in self._fields_since(time, "region") if region}
+
+    def outcomes_since(self, time: datetime) -> Counter[tuple[str, str]]:
+        """How many were opened since then, by role and state."""
+        found = self._fields_since(time, "role", "state")
+        return Counter((role, state) for role, state in found if role and state)
+
+    def _fields_since(self, time: datetime, *fields: str) -> list[list[str | None]]:
+        """Of each launch that was opened since then; damaged ones are passed over."""
         with translated(keys.LAUNCHES):
             names: Any = self._redis.zrange(
                 keys.LAUNCHES, score(time), "+inf", byscore=True, offset=None, num=None
             )
-        commands = [("HGET", keys.launch(name), "region") for name in names]
+        commands = [("HMGET", keys.launch(name), *fields) for name in names]
         found: list[Any] = []
         for start in range(0, len(commands), CHUNK):
             found += answers(self._redis, commands[start : start + CHUNK], keys.LAUNCHES)
-        return {region for region in found if isinstance(region, str) and region}
+        return [texts for texts in found if isinstance(texts, list)]
 
     def latest(self, count: int) -> list[Launch]:
         """The last ones opened, newest first."""
@@ -115,8 +128,12 @@ class Launches:
         *,
         role: str | None = None,
         state: LaunchState | None = None,
+        since: datetime | None = None,
     ) -> LaunchPage:
-        """Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds."""
+        """The latest first, of those that were opened at ``since`` or later.
+
+        Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
+        """
         wanted = {"role": role, "state": state and state.value}
         listing = Listing(
             indexes=[keys.LAUNCHES],
@@ -124,6 +141,7 @@ class Launches:
             mark="launches",
             newest=True,
             fields={name: text for name, text in wanted.items() if text is not None},
+            since=score(since) if since else "",
         )
         found = self._walks.page(listing, launch_from_hash, limit=limit, cursor=cursor)
         return LaunchPage(*found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
 
 from enc.inventory import keys
 from enc.inventory.batch import check_begun
@@ -22,10 +20,9 @@ from enc.inventory.errors import (
     StoreUnavailableError,
     translated,
 )
-from enc.inventory.line import Line, packed
+from enc.inventory.line import LineScript, sha
 from enc.inventory.meta import SCHEMA, SchemaError
 from enc.inventory.ready import REPLICA
-from enc.inventory.scripts import lua
 from enc.model import Node, Role
 
 
@@ -53,9 +50,7 @@ class LookUp:
 
 class LookUps:
     def __init__(self, redis: Redis) -> None:
-        self._redis, self._line = redis, Line(redis)
-        self._script = lua("look_up.lua")
-        self._sha = _sha(self._script)
+        self._redis, self._script = redis, LineScript(redis, "look_up.lua")
 
     def look_up(self, certname: str) -> LookUp:
         """Raises StoreUnavailableError, StoreLostError, SchemaError, or CorruptError (its key)."""
@@ -65,13 +60,13 @@ class LookUps:
         """All that the store says of a certname, as text: the same text means the same."""
         key = keys.node(certname)
         with translated(key):
-            return str(self._ask(keys.META, key, keys.archive(certname)))
+            return self._script.ask(keys.META, key, keys.archive(certname), str(SCHEMA))
 
     def read(self, certname: str, text: str) -> LookUp:
         """What ``ask`` answered. Raises as ``look_up`` does."""
         answer = json.loads(text)
         if answer["found"] not in _FINDINGS:
-            raise _refusal(answer)
+            raise refusal(answer)
         if answer["key"] != keys.node(certname):
             raise StoreUnavailableError("Redis answered another question than was asked")
         if answer["found"] != Found.NODE:
@@ -79,14 +74,6 @@ class LookUps:
         flat = answer["node"]
         node = node_from_hash(certname, dict(zip(flat[::2], flat[1::2], strict=True)))
         return LookUp(Found.NODE, node, answer["sha"], answer["site"])
-
-    def _ask(self, *asked: str) -> Any:
-        command = ("0", *asked, str(SCHEMA))
-        try:
-            return self._line.ask(packed("EVALSHA", self._sha, *command))
-        except NoScriptError:
-            # Redis forgets scripts when it starts, and on SCRIPT FLUSH; this teaches it again.
-            return self._line.ask(packed("EVAL", self._script, *command))
 
     def definition(self, role: str) -> tuple[str, Role] | None:
         """A role with the hash of the very text that it was read from; None when it is gone."""
@@ -97,10 +84,11 @@ class LookUps:
             check_begun(self._redis)
             return None
         text = found.get("definition", "")
-        return _sha(text), role_from_hash(role, found)
+        return sha(text), role_from_hash(role, found)
 
 
-def _refusal(answer: Mapping[str, str]) -> StoreError:
+def refusal(answer: Mapping[str, str]) -> StoreError:
+    """Why a script that began by looking at ``meta`` says nothing else."""
     match answer["found"]:
         case "replica":
             return StoreUnavailableError(REPLICA)
@@ -111,8 +99,3 @@ def _refusal(answer: Mapping[str, str]) -> StoreError:
     return SchemaError(
         f"the store does not have schema {SCHEMA}, which this rolecall reads; upgrade it"
     )
-
-
-def _sha(text: str) -> str:
-    """What Redis' scripts can compute, too: it tells texts apart, it guards nothing."""
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

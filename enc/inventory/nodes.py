@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -95,9 +95,18 @@ class Nodes:
         """
         return self._archive.page(limit, cursor, since=since, role=role)
 
-    def archived_since(self, time: datetime, role: str | None = None) -> Iterator[ArchivedNode]:
-        """Latest end first, read in chunks: memory does not grow with their number."""
-        return self._archive.every(since=time, role=role)
+    def archived_since(
+        self,
+        time: datetime,
+        *,
+        role: str | None = None,
+        spoilt: Callable[[CorruptError], object] | None = None,
+    ) -> Iterator[ArchivedNode]:
+        """Latest end first, read in chunks: memory does not grow with their number.
+
+        ``spoilt`` is told of the damaged, which are passed over; without it they are an error.
+        """
+        return self._archive.every(since=time, role=role, spoilt=spoilt)
 
     def named(self, name: str) -> str | None:
         """The certname of the newest live machine with this DNS name or ``<vpc>:<ip>``."""

@@ -6,12 +6,14 @@
 -- there, Redis' ACL asks for the right to change it); of (what stands before a member's name in the
 -- key of its hash); newest (true: from the highest score down); score and name (the place behind
 -- which to go on, both empty at the beginning); since (the lowest score, empty for any); look (how
--- many members to look at); want (how many to find at most); fields (field -> the text that it must
+-- many members to look at); want (how many to find at most); bare (true: read no hash);
+-- gone (true: find also those without a hash); fields (field -> the text that it must
 -- have); q (a prefix of name, DNS name or address, empty for any), and texts, the sorted set that has
 -- "<text> <name>" for each of these, all of one score.
 -- Answers {"ok", score, name, JSON of {{name, score, {field, text, ...}}, ...}}, where the place is
 -- that of the last member looked at and empty at the end; "wrong" stands in place of the fields of a
--- key that holds no hash, "gone" of one that only the indexes know; {"lost"}; or {"wrong", key}.
+-- key that holds no hash, "gone" of one that only the indexes know, "bare" of one that was not to be
+-- read; {"lost"}; or {"wrong", key}.
 -- One text, because a client that is written in Python takes far longer over many small ones.
 
 local asked = cjson.decode(ARGV[1])
@@ -100,9 +102,14 @@ local function look_at(member, its_score)
   name, score = member, its_score
   local key = asked.of .. name
   if not in_all_others(name) or not is_asked_for(name, key) then return nil end
+  if asked.bare then
+    found[#found + 1] = { name, score, 'bare' }
+    return nil
+  end
   local hash = redis.pcall('HGETALL', key)
   if hash.err and not string.find(hash.err, '^WRONGTYPE') then return hash end
   if hash.err then hash = 'wrong' end
+  if #hash == 0 and not asked.gone then return nil end
   if #hash == 0 then hash = 'gone' end
   found[#found + 1] = { name, score, hash }
 end

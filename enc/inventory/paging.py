@@ -8,13 +8,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
 
 from enc.certname import is_certname
-from enc.inventory.batch import CHUNK, GoneError, Hash, good, hash_of, hashes
+from enc.inventory.batch import CHUNK, GoneError, Hash, check_begun, good, hash_of, readable
 from enc.inventory.errors import (
     BadCursorError,
     CorruptError,
@@ -30,6 +29,8 @@ T = TypeVar("T")
 MAX_LIMIT = 1000
 # What one step looks at where a filter passes over most of it: some milliseconds of Redis' time.
 _LOOK = 1000
+# What one page looks at before it says "go on from here": a tenth of a second of Redis' time.
+LOOKED_AT = 20_000
 _LONGEST_CURSOR = 512
 # As Redis writes the scores that we gave it: epoch seconds, up to 17 digits.
 _SCORE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,17})?")
@@ -53,7 +54,8 @@ class Listing:
 
     ``of`` stands before a member's name in the key of its hash, ``mark`` (lower case letters)
     before this list's cursors. ``fields`` must be so in the hash. ``q`` is a prefix of name, DNS
-    name or address, which ``texts`` holds. ``since`` is the lowest score.
+    name or address, which ``texts`` holds. ``since`` is the lowest score. ``most`` is how many
+    members one page looks at.
     """
 
     indexes: Sequence[str]
@@ -64,6 +66,7 @@ class Listing:
     q: str = ""
     texts: str = ""
     since: str = ""
+    most: int = LOOKED_AT
 
     @property
     def passes_over(self) -> bool:
@@ -84,40 +87,69 @@ class Walks:
         *,
         limit: int,
         cursor: str | None,
+        spoilt: Callable[[str, CorruptError], T] | None = None,
     ) -> tuple[tuple[T, ...], str | None]:
         """What ``read`` makes of up to ``limit`` names and hashes, and the next page's cursor.
 
+        As many members are looked at as the listing says: a page that has a cursor may be short,
+        or empty. ``spoilt`` says what stands for a damaged one; without it that is an error.
         Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
         """
         if limit < 1:
             raise ValueError(f"a page of {limit} is none; ask for 1 or more")
         place = BEGINNING if cursor is None else decode(listing.mark, cursor)
         # One more than wanted tells whether there is a next page.
-        # An entry without its hash is passed over.
-        there = (one for one in self.hashes(listing, place, limit + 1) if not _is_gone(one))
-        found = list(islice(there, limit + 1))
-        items = tuple(read(place.name, good(fields)) for place, fields in found[:limit])
-        last = found[limit - 1][0] if len(found) > limit else None
-        return items, encode(listing.mark, last) if last else None
+        found, place = self._look(listing, place, limit + 1)
+        items = tuple(_read(read, spoilt, at.name, fields) for at, fields in found[:limit])
+        if len(found) > limit:
+            place = found[limit - 1][0]
+        return items, None if place == BEGINNING else encode(listing.mark, place)
 
-    def hashes(
-        self, listing: Listing, place: Place = BEGINNING, want: int = CHUNK
-    ) -> Iterator[tuple[Place, Hash]]:
-        """Every member behind the place, with its hash or GoneError, ``want`` or so a step."""
+    def _look(
+        self, listing: Listing, place: Place, want: int
+    ) -> tuple[list[tuple[Place, Hash]], Place]:
+        """Up to ``want`` members behind the place, and the place of the last one looked at."""
+        found: list[tuple[Place, Hash]] = []
+        left = listing.most
+        look = _LOOK if listing.passes_over else min(want, CHUNK)
+        while left > 0:
+            asked = _asked(listing, place, min(want - len(found), CHUNK), look)
+            place, more = self._step(listing, asked)
+            # What was found gone by another look is passed over as well.
+            found += [one for one in more if not isinstance(one[1], GoneError)]
+            if len(found) == want or place == BEGINNING:
+                break
+            left, look = left - look, _LOOK
+        return found, place
+
+    def hashes(self, listing: Listing) -> Iterator[tuple[Place, Hash]]:
+        """Every member with its hash, or why that cannot be read, a chunk at a time."""
+        place = BEGINNING
         while True:
-            place, found = self._step(listing, place, min(want, CHUNK))
-            for name, score, flat in found:
-                yield Place(score, name), hash_of(listing.of + name, flat)
+            look = _LOOK if listing.passes_over else CHUNK
+            asked = {**_asked(listing, place, CHUNK, look), "gone": True}
+            place, found = self._step(listing, asked)
+            yield from found
             if place == BEGINNING:
                 return
 
-    def _step(self, listing: Listing, place: Place, want: int) -> tuple[Place, Sequence[Any]]:
-        """Up to ``want`` members behind the place, and where the walk goes on."""
+    def _step(
+        self, listing: Listing, asked: Mapping[str, Any]
+    ) -> tuple[Place, list[tuple[Place, Hash]]]:
+        """What ``page.lua`` finds, and where the walk goes on."""
         try:
-            answer = self._script.run([], _asked(listing, place, want), about=listing.indexes[0])
+            place, found = self._answer(asked)
         except CorruptError:
-            self._name_the_bad(listing)
-            raise
+            # Text that is not UTF-8 spoils the whole answer; one by one we learn whose it is.
+            place, found = self._answer({**asked, "bare": True})
+            places = [Place(score, name) for name, score, _ in found]
+            return place, self._one_by_one(listing, places)
+        return place, [
+            (Place(score, name), hash_of(listing.of + name, flat)) for name, score, flat in found
+        ]
+
+    def _answer(self, asked: Mapping[str, Any]) -> tuple[Place, Sequence[Any]]:
+        answer = self._script.run([], dumps(asked), about=asked["indexes"][0])
         match answer:
             case ["ok", str(score), str(name), str(found)]:
                 return Place(score, name), json.loads(found)
@@ -127,35 +159,53 @@ class Walks:
                 raise CorruptError(key, "has a value of the wrong type")
         raise StoreError(f"page.lua answered {answer!r}; is another version there?")
 
-    def _name_the_bad(self, listing: Listing) -> None:
-        """Some text in an answer was not UTF-8: raise the CorruptError that says whose."""
-        with translated(listing.indexes[0]):
-            names: Any = self._redis.zrange(listing.indexes[0], 0, -1)
-        for _ in hashes(self._redis, [listing.of + name for name in names]):
-            pass
+    def _one_by_one(self, listing: Listing, places: Sequence[Place]) -> list[tuple[Place, Hash]]:
+        keys = [listing.of + place.name for place in places]
+        found = list(zip(places, readable(self._redis, "HGETALL", keys), strict=True))
+        if not all(fields for _, fields in found):
+            check_begun(self._redis)
+        # Who has left the index meanwhile is not one that it names and that is gone.
+        return [
+            (place, fields or GoneError(listing.of + place.name))
+            for place, fields in found
+            if fields or self._is_named(listing.indexes[0], place.name)
+        ]
+
+    def _is_named(self, index: str, name: str) -> bool:
+        with translated(index):
+            return self._redis.zscore(index, name) is not None
 
 
-def _is_gone(found: tuple[Place, Hash]) -> bool:
-    return isinstance(found[1], GoneError)
+def _read(
+    read: Callable[[str, Mapping[str, str]], T],
+    spoilt: Callable[[str, CorruptError], T] | None,
+    name: str,
+    fields: Hash,
+) -> T:
+    try:
+        return read(name, good(fields))
+    except CorruptError as error:
+        if spoilt is None:
+            raise
+        return spoilt(name, error)
 
 
-def _asked(listing: Listing, place: Place, want: int) -> str:
-    return dumps(
-        {
-            "indexes": list(listing.indexes),
-            "of": listing.of,
-            "newest": listing.newest,
-            "score": place.score,
-            "name": place.name,
-            "since": listing.since,
-            # Where nothing is passed over each member looked at is one found.
-            "look": _LOOK if listing.passes_over else want,
-            "want": want,
-            "fields": dict(listing.fields),
-            "q": listing.q,
-            "texts": listing.texts,
-        }
-    )
+def _asked(listing: Listing, place: Place, want: int, look: int) -> Mapping[str, Any]:
+    return {
+        "indexes": list(listing.indexes),
+        "of": listing.of,
+        "newest": listing.newest,
+        "score": place.score,
+        "name": place.name,
+        "since": listing.since,
+        "look": look,
+        "want": want,
+        "bare": False,
+        "gone": False,
+        "fields": dict(listing.fields),
+        "q": listing.q,
+        "texts": listing.texts,
+    }
 
 
 def encode(mark: str, place: Place) -> str:

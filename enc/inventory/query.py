@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 
 from enc.inventory import keys
-from enc.inventory.batch import GoneError, Hash, check_begun, good, readable
+from enc.inventory.batch import GoneError, Hash, check_begun, good
 from enc.inventory.codec import count_fields, node_from_hash
 from enc.inventory.errors import BadCursorError, CorruptError, StoreError, translated
 from enc.inventory.paging import MAX_LIMIT, Listing, Walks
 from enc.model import Kind, Market, Node, State
 
-__all__ = ["MAX_LIMIT", "BadCursorError", "Page", "Queries", "Query"]
+__all__ = ["MAX_LIMIT", "BadCursorError", "Damaged", "MarkedPage", "Page", "Queries", "Query"]
+
+# What one page looks at before it says "go on from here": most are passed over by their indexes
+# alone, half a second of Redis' time.
+LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +56,34 @@ class Query:
             newest=self.newest,
             q=self.q or "",
             texts=keys.TEXTS,
+            most=LOOKED_AT,
         )
 
 
 @dataclass(frozen=True)
 class Page:
-    """In the query's order. ``cursor`` asks for what follows; None at the end."""
+    """In the query's order. ``cursor`` asks for what follows; None at the end.
+
+    A page with a cursor may be short, or empty: as many were looked at as one call may.
+    """
 
     nodes: tuple[Node, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A node whose record cannot be read, and why."""
+
+    certname: str
+    why: CorruptError
+
+
+@dataclass(frozen=True)
+class MarkedPage:
+    """As Page, damaged ones in their place."""
+
+    nodes: tuple[Node | Damaged, ...]
     cursor: str | None
 
 
@@ -95,16 +118,15 @@ class Queries:
         found = self._walks.page(query.listing(), node_from_hash, limit=limit, cursor=cursor)
         return Page(*found)
 
-    def count(self, query: Query) -> int:
-        """How many nodes a query has. With ``q`` each of them is read."""
-        listing = query.listing()
-        if listing.q:
-            return sum(1 for _ in self._walks.hashes(listing))
-        with translated(listing.indexes[0]):
-            if len(listing.indexes) == 1:
-                count = int(str(self._redis.zcard(listing.indexes[0])))
-            else:
-                count = len(self._redis.zinter(listing.indexes))
+    def marked(self, query: Query, *, limit: int, cursor: str | None = None) -> MarkedPage:
+        """As ``page``, where what cannot be read is in its place as Damaged."""
+        found = self._walks.page(query.listing(), _node, limit=limit, cursor=cursor, spoilt=Damaged)
+        return MarkedPage(*found)
+
+    def total(self) -> int:
+        """How many nodes there are."""
+        with translated(keys.NODES):
+            count = int(str(self._redis.zcard(keys.NODES)))
         if not count:
             check_begun(self._redis)
         return count
@@ -117,12 +139,8 @@ class Queries:
 
     def everything(self, query: Query = _ALL) -> Everything:
         """All nodes of one role, or of all, also where some are damaged."""
-        try:
-            walk = self._walks.hashes(query.listing())
-            return _everything((place.name, fields) for place, fields in walk)
-        except CorruptError:
-            # Text that is not UTF-8 ends a whole step; one by one we learn whose it is.
-            return _everything(self._one_by_one(query))
+        walk = self._walks.hashes(query.listing())
+        return _everything((place.name, fields) for place, fields in walk)
 
     def among(self, states: Sequence[State]) -> tuple[dict[str, Node], dict[str, StoreError]]:
         """Nodes in any of these states, and what is wrong with those that cannot be read.
@@ -137,16 +155,9 @@ class Queries:
             spoilt |= found.spoilt
         return nodes, {name: why for name, why in spoilt.items() if name not in nodes}
 
-    def _one_by_one(self, query: Query) -> Iterator[tuple[str, Hash]]:
-        [index] = query.index_keys()
-        with translated(index):
-            names: Any = self._redis.zrange(index, 0, -1)
-        found = readable(self._redis, "HGETALL", [keys.node(name) for name in names])
-        for name, fields in zip(names, found, strict=True):
-            if fields:
-                yield name, fields
-            elif self._redis.zscore(index, name) is not None:
-                yield name, GoneError(keys.node(name))
+
+def _node(certname: str, fields: Mapping[str, str]) -> Node | Damaged:
+    return node_from_hash(certname, fields)
 
 
 def _everything(found: Iterable[tuple[str, Hash]]) -> Everything:

@@ -11,9 +11,18 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from enc.inventory import Inventory, StoreError
+from enc.inventory.ready import check_ready
+from enc.trust import Reason
+
 # Seconds. A look-up takes well under a millisecond of our own; half a second is Redis' limit.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _NO_ROUTE = "unmatched"
+_READY = """\
+# HELP rolecall_store_ready 1 while the store can be asked, and holds our inventory
+# TYPE rolecall_store_ready gauge
+rolecall_store_ready {:.1f}
+"""
 
 
 class Metrics:
@@ -63,6 +72,15 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        self._left_out = Counter(
+            "rolecall_discovery_left_out",
+            "Nodes that were left out of an answer, each time: damaged, or not fit for the tool",
+            ["tool"],
+            registry=self._registry,
+        )
+        # An increase is only seen of what was there before.
+        for reason in Reason:
+            self._verdicts.labels(reason.value)
 
         # labels() costs as much as the counting. The sets are small: routes, statuses, outcomes.
         self._count_of = cache(self._requests.labels)
@@ -84,6 +102,10 @@ class Metrics:
 
     def store_failed(self, kind: str) -> None:
         self._store_errors.labels(kind).inc()
+
+    def left_out(self, tool: str, nodes: int) -> None:
+        """Also of none: an increase is only seen of what was there before."""
+        self._left_out.labels(tool).inc(nodes)
 
     def text(self) -> bytes:
         """Prometheus' text format: the sums over all workers, dead ones included."""
@@ -121,11 +143,20 @@ def _route(environ: Mapping[str, Any]) -> str:
     return rule.rule if rule else _NO_ROUTE
 
 
-def blueprint(metrics: Metrics) -> Blueprint:
+def blueprint(metrics: Metrics, inventory: Inventory, site: str) -> Blueprint:
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
     def show() -> Response:
-        return Response(metrics.text(), content_type=CONTENT_TYPE_LATEST)
+        ready = _READY.format(_is_ready(inventory, site))
+        return Response(metrics.text() + ready.encode(), content_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+def _is_ready(inventory: Inventory, site: str) -> bool:
+    try:
+        check_ready(inventory.redis, site)
+    except StoreError:
+        return False
+    return True

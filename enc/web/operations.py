@@ -14,6 +14,7 @@ from enc.web.parameters import (
     LIMIT,
     NODE_FILTERS,
     ORDER,
+    PORT,
     ROLE,
     Parameter,
     event_id,
@@ -21,7 +22,7 @@ from enc.web.parameters import (
     one_of,
     text,
 )
-from enc.web.schemas import Schema, page, ref
+from enc.web.schemas import ANSIBLE, Schema, list_of, page, ref
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +42,13 @@ class Operation:
 
 _NAME = {"name": "a certname, a DNS name, or VPC:ADDRESS"}
 _PAGED = (LIMIT, CURSOR)
+_SHORT = (
+    "A page may be short, even empty, and have a cursor: only so many are looked at in one request"
+)
 
 NODES = Operation(
     path="/v1/nodes",
-    summary="Nodes, by the time of their launch",
+    summary=f"Nodes, by the time of their launch. {_SHORT}",
     answer=page("nodes", "Node"),
     parameters=(*NODE_FILTERS, ORDER, *_PAGED),
 )
@@ -77,7 +81,7 @@ ROLE_ALONE = Operation(
 )
 LAUNCHES = Operation(
     path="/v1/launches",
-    summary="Launches, the latest first, with what EC2 answered to each attempt",
+    summary=f"Launches, the latest first, with what EC2 answered to each attempt. {_SHORT}",
     answer=page("launches", "Launch"),
     parameters=(ROLE, one_of("state", "in this state", tuple(LaunchState)), *_PAGED),
 )
@@ -90,8 +94,7 @@ LAUNCH = Operation(
 )
 EVENTS = Operation(
     path="/v1/events",
-    summary="The audit log: the latest first, or oldest first behind `after`. A page may be short, "
-    "even empty, and have a cursor: only so many events are looked at in one request",
+    summary=f"The audit log: the latest first, or oldest first behind `after`. {_SHORT}",
     answer=page("events", "Event"),
     parameters=(
         event_id("before", "earlier than this id, the latest first: the cursor of such a page"),
@@ -109,8 +112,27 @@ EVENTS = Operation(
 )
 ARCHIVE = Operation(
     path="/v1/archive",
-    summary="Nodes whose life is over, the last end first; kept for 400 days",
+    summary=f"Nodes whose life is over, the last end first; kept for 400 days. {_SHORT}",
     answer=page("nodes", "ArchivedNode"),
     parameters=(ROLE, moment("since", "that ended then or later"), *_PAGED),
 )
-OPERATIONS = (NODES, NODE, EXPLAIN, ROLES, ROLE_ALONE, LAUNCHES, LAUNCH, EVENTS, ARCHIVE)
+PROMETHEUS = Operation(
+    path="/v1/discovery/prometheus",
+    summary="Targets for Prometheus' HTTP service discovery: running, failed and ready nodes, "
+    "at the ports of their role's checks",
+    answer=list_of("TargetGroup"),
+    parameters=(ROLE, PORT),
+    problems=(UNKNOWN_ROLE,),
+)
+ANSIBLE_INVENTORY = Operation(
+    path="/v1/discovery/ansible",
+    summary="Ansible's inventory, as an inventory script prints it: running, failed and ready "
+    "nodes",
+    answer=ANSIBLE,
+    parameters=(ROLE,),
+    problems=(UNKNOWN_ROLE,),
+)
+OPERATIONS = (
+    *(NODES, NODE, EXPLAIN, ROLES, ROLE_ALONE, LAUNCHES, LAUNCH, EVENTS, ARCHIVE),
+    *(PROMETHEUS, ANSIBLE_INVENTORY),
+)

@@ -124,11 +124,14 @@ def one_of(
     return Parameter(name=name, about=about, schema=schema, parse=parse, default=default)
 
 
-def number(name: str, about: str, *, most: int, default: int) -> Parameter:
+def number(name: str, about: str, *, most: int, default: int | None = None) -> Parameter:
+    schema: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": most}
+    if default is not None:
+        schema["default"] = default
     return Parameter(
         name=name,
         about=about,
-        schema={"type": "integer", "minimum": 1, "maximum": most, "default": default},
+        schema=schema,
         parse=partial(_number, most=most),
         default=default,
     )
@@ -157,6 +160,7 @@ CURSOR = Parameter(
     parse=partial(_text, most=LONGEST_CURSOR),
 )
 ROLE = text("role", "of this role")
+PORT = number("port", "of every node this port, in place of those of its role's checks", most=65535)
 NODE_FILTERS = (
     ROLE,
     one_of("kind", "of this kind", tuple(Kind)),

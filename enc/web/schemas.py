@@ -10,6 +10,8 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from enc.model import Attempt, Hold, Launch, Node
+from enc.outputs import prometheus
+from enc.outputs.ansible import FACTS
 from enc.reports import COUNTS, FLAGS, NAMES, SPANS
 from enc.web.shapes import (
     ATTEMPT_FIELDS,
@@ -27,6 +29,29 @@ TIME_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
 NUMBERS: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 TEXTS: Schema = {"type": "array", "items": TEXT}
 ANYTHING: Schema = {}
+# The names of its groups follow from what there is.
+ANSIBLE: Schema = {
+    "type": "object",
+    "properties": {
+        "_meta": {
+            "type": "object",
+            "properties": {
+                "hostvars": {
+                    "type": "object",
+                    "additionalProperties": {"$ref": "#/components/schemas/AnsibleHost"},
+                }
+            },
+            "required": ["hostvars"],
+            "additionalProperties": False,
+        },
+        "all": {"type": "object"},
+    },
+    "required": ["_meta", "all"],
+    "additionalProperties": {
+        "type": "object",
+        "properties": {"hosts": {"type": "array", "items": {"type": "string"}}},
+    },
+}
 _PLAIN: Mapping[Any, Schema] = {
     str: TEXT,
     int: {"type": "integer"},
@@ -98,6 +123,8 @@ def components() -> dict[str, Schema]:
         "Launch": record({**_of(Launch, LAUNCH_FIELDS), "attempts": list_of("Attempt")}),
         "Event": _event(),
         "Explanation": _explanation(),
+        "TargetGroup": _target_group(),
+        "AnsibleHost": _ansible_host(),
         "Problem": _problem(),
     }
 
@@ -161,6 +188,20 @@ def _explanation() -> Schema:
             "wrong": TEXTS,
         }
     )
+
+
+def _target_group() -> Schema:
+    labels = [prometheus.PREFIX + name for name in (*prometheus.NODE_LABELS, prometheus.CHECK)]
+    targets = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1}
+    return record({"targets": targets, "labels": record(dict.fromkeys(labels, TEXT))})
+
+
+def _ansible_host() -> Schema:
+    """``ansible_host`` is left out where no address is known."""
+    unsafe = record({"__ansible_unsafe": TEXT})
+    fact = {"oneOf": [TEXT, unsafe, {"type": "null"}]}
+    facts = record(dict.fromkeys(FACTS, fact))
+    return {**record({"ansible_host": TEXT, "rolecall": facts}), "required": ["rolecall"]}
 
 
 def _problem() -> Schema:

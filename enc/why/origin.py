@@ -23,7 +23,7 @@ _KINDS: Mapping[Kind, str] = {
 def origin(node: Node, launch: Launch | Unreadable | None, now: datetime) -> tuple[str, ...]:
     """Sentences; ``launch`` is None where the node has none, or its record is gone."""
     if node.kind is Kind.FOREIGN:
-        made = "Not of rolecall's making: 'provisioner assign' made it known on"
+        made = "Not of rolecall's making: 'provisioner assign' or 'import' made it known on"
         return (f"{made} {moment(node.launched_at, now)}.", _KINDS[node.kind])
     began = f"The machine was launched on {moment(node.launched_at, now)}{_place(node)}."
     return (began, *_launched(node, launch, now), _KINDS[node.kind])

@@ -106,6 +106,10 @@ class Ec2Cloud:
         # In a filter * and ? stand for anything, in a tag of ours for themselves.
         return tuple(one for one in found if wanted.items() <= one.tags.items())
 
+    def everyone(self, region: str) -> tuple[Instance, ...]:
+        pages = self._calls.pages(region, "DescribeInstances", MaxResults=self._page)
+        return tuple(one for page in pages for one in values.instances_of(region, page))
+
     def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
         def ask(batch: Sequence[str]) -> list[Instance]:
             pages = self._calls.pages(region, "DescribeInstances", InstanceIds=list(batch))

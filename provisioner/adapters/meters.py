@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from provisioner.domain.silence import silent
+
 if TYPE_CHECKING:
     from provisioner.converge import Pass
 
@@ -42,6 +44,23 @@ class Meters:
         self._held = Gauge(
             "rolecall_held", "1 for a role that is stopped", ["role"], registry=self.registry
         )
+        self._silent = Gauge(
+            "rolecall_nodes_silent",
+            "Running and ready nodes of whose Puppet nothing was heard for an hour",
+            ["role"],
+            registry=self.registry,
+        )
+        self._damaged = Gauge(
+            "rolecall_nodes_damaged",
+            "Nodes whose records in the store cannot be read",
+            registry=self.registry,
+        )
+        self._recent = Gauge(
+            "rolecall_launches_recent",
+            "Launches opened within an hour before the last pass",
+            ["role", "state"],
+            registry=self.registry,
+        )
         self._unread = Gauge(
             "rolecall_region_unreadable", "1 for a region", ["region"], registry=self.registry
         )
@@ -67,12 +86,19 @@ class Meters:
         self._passes.labels(why).inc()
 
     def standby(self) -> None:
+        """Another loop is at work, and tells how things are: what we saw last may be over."""
         self._passes.labels("standby").inc()
+        self._forget()
+
+    def _forget(self) -> None:
+        for gauge in (self._nodes, self._size, self._held, self._silent, self._recent):
+            gauge.clear()
+        self._unread.clear()
+        self._damaged.set(0)
 
     def _world(self, came: Pass) -> None:
         world = came.world
-        for gauge in (self._nodes, self._size, self._held, self._unread):
-            gauge.clear()
+        self._forget()
         counts = Tally((n.role, n.kind.value, n.state.value) for n in world.nodes.values())
         for labels, count in counts.items():
             self._nodes.labels(*labels).set(count)
@@ -80,5 +106,10 @@ class Meters:
             if known.spec.fleet.size is not None:
                 self._size.labels(name).set(known.spec.fleet.size)
             self._held.labels(name).set(world.hold(name) is not None)
+        for role, count in silent(world).items():
+            self._silent.labels(role).set(count)
+        for (role, state), count in world.recent.items():
+            self._recent.labels(role, state).set(count)
+        self._damaged.set(len(world.unreadable))
         for region in world.regions.values():
             self._unread.labels(region.name).set(bool(region.error))

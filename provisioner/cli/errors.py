@@ -13,13 +13,17 @@ from provisioner.cli.texts import clean
 DONE, FAILED, MISTYPED, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 # As the shell sees a program that the signal has ended: 128 + SIGPIPE.
 NOBODY_READS = 141
+# Of many damaged records.
+_NAMED = 20
 
 # By name: to import what did not even happen would take longer than most commands do.
 ROLES_FILE = "provisioner.rolesfile.problems.RolesFileError"
 MISTYPED_KINDS = frozenset(
     {
         "enc.certname.ImpossibleCertnameError",
+        "provisioner.adapters.puppet_command.PuppetCommandError",
         "provisioner.bootstrap.errors.BootstrapError",
+        "provisioner.nodespp.definition.UnreadableDumpError",
         "provisioner.retire.SparedError",
         "provisioner.settings.SettingError",
     }
@@ -55,6 +59,18 @@ def unknown(what: str, given: str, known: Iterable[str], *, otherwise: str) -> C
     near = difflib.get_close_matches(given, list(known), n=1)
     tail = f"did you mean {near[0]}?" if near else otherwise
     return mistyped(f"there is no {what} {given!r}; {tail}")
+
+
+def left_out(why: Iterable[Exception], *, some_shown: bool) -> CommandError:
+    """The end of a list that lacks what is damaged: why, of each of the first."""
+    every = [str(one) for one in why]
+    lines = [f"  {one}" for one in every[:_NAMED]]
+    if more := len(every) - len(lines):
+        lines.append(f"  and {more} more")
+    told = "\n".join([f"{len(every)} records are damaged, and not shown:", *lines])
+    if len(every) == 1:
+        told = f"a record is damaged, and not shown: {every[0]}"
+    return CommandError(told, PARTLY if some_shown else FAILED)
 
 
 def tell(text: str) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
-from provisioner.cli.errors import mistyped
+from provisioner.cli.errors import left_out, mistyped
 from provisioner.cli.finding import find_launch, find_node, known_node
 from provisioner.cli.session import inventory, now
 from provisioner.cli.table import columns
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
-    from enc.inventory import Inventory
+    from enc.inventory import Inventory, StoreError
     from enc.model import ArchivedNode, Launch, Node
     from enc.summary import Figures, Summary
 
@@ -71,7 +72,8 @@ def history(
 ) -> None:
     """What happened to NODE, alive or gone; without NODE, the machines that ended, latest first.
 
-    What has ended is kept for 400 days. --summary counts every machine that lived since then, and
+    What has ended is kept for 400 days. A damaged record is named at the end, and the exit code is
+    3. --summary counts every machine that lived since then, and
     of its hours those since then: spot's share, launches that asked spot first and got on-demand
     machines (fallbacks), spot machines that EC2 took back (interruptions), and how long machines
     took from launch to ready.
@@ -84,12 +86,14 @@ def history(
     begin = today - since if since is not None else None
     if node is not None:
         _show_life(store, node, form, begin, count or (_SHOWN if begin is None else None))
-    elif summary:
-        _show_summary(form, summarized(store, begin, today, role))
+        return
+    past = Past(store, begin, role)
+    if summary:
+        _show_summary(form, summarized(past, today))
     else:
-        most = count or (_SHOWN if begin is None else None)
-        ended = islice(_ended(store, begin, role), most)
-        _show_machines(store, form, ended, role, living=living, since=begin is not None)
+        _show_machines(form, past, count or (_SHOWN if begin is None else None), living=living)
+    if past.spoilt:
+        raise left_out(past.spoilt, some_shown=True)
 
 
 def _show_life(
@@ -110,60 +114,66 @@ def _show_life(
     output.emit_rows(form, events, output.Listing(_LIFE, EVENT_FIELDS))
 
 
-def _show_machines(
-    store: Inventory,
-    form: str,
-    ended: Iterator[ArchivedNode],
-    role: str | None,
-    *,
-    living: bool,
-    since: bool,
-) -> None:
-    from provisioner.cli.records import MACHINE_FIELDS, archived_record, living_record
+@dataclass(frozen=True)
+class Past:
+    """The machines of a role, or of all, since a time, or ever.
+
+    ``spoilt`` grows with what is read: why each damaged record was passed over.
+    """
+
+    store: Inventory
+    begin: datetime | None
+    role: str | None
+    spoilt: list[StoreError] = field(default_factory=list)
+
+    def ended(self, most: int | None = None) -> Iterator[ArchivedNode]:
+        """Latest first."""
+        found = self.store.nodes.archived_since(self.begin or _EVER, spoilt=self.spoilt.append)
+        return islice((one for one in found if self.role in (None, one.node.role)), most)
+
+    def machines(self, most: int | None = None) -> Iterator[Node | ArchivedNode]:
+        """The ended, and then those that live.
+
+        Who lives is read first: so one that ends meanwhile is there, and as one that has ended.
+        """
+        from enc.inventory import Query
+
+        found = self.store.queries.everything(Query(role=self.role))
+        self.spoilt.extend(found.spoilt.values())
+        for one in self.ended(most):
+            found.nodes.pop(one.node.certname, None)
+            yield one
+        yield from found.nodes.values()
+
+    def launches(self) -> Iterator[Launch]:
+        """Latest first: those before ``begin`` are not read."""
+        cursor = None
+        while True:
+            page = self.store.launches.page(_PAGE, cursor, role=self.role, since=self.begin)
+            yield from page.launches
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+
+def _show_machines(form: str, past: Past, most: int | None, *, living: bool) -> None:
+    from provisioner.cli.records import MACHINE_FIELDS, machine_record
 
     today = now()
-    rows: Iterator[Mapping[str, Any]] = (archived_record(one) for one in ended)
-    if living:
-        rows = chain(rows, (living_record(one, today) for one in _living(store, role)))
-    of, when = f" of role {role}" if role else "", "in that time" if since else "yet"
-    empty = f"no machine{of} has ended {when}"
+    found = past.machines(most) if living else past.ended(most)
+    rows: Iterable[Mapping[str, Any]] = (machine_record(one, today) for one in found)
+    if form == "table":
+        rows = list(rows)
+    of = f" of role {past.role}" if past.role else ""
+    when = "yet" if past.begin is None else "in that time"
+    empty = "" if past.spoilt else f"no machine{of} has ended {when}"
     output.emit_rows(form, rows, output.Listing(_ENDED, MACHINE_FIELDS, empty))
 
 
-def summarized(
-    store: Inventory, begin: datetime | None, today: datetime, role: str | None
-) -> Summary:
+def summarized(past: Past, today: datetime) -> Summary:
     from enc.summary import summarize
 
-    ended: Iterator[Node | ArchivedNode] = _ended(store, begin, role)
-    machines = chain(ended, _living(store, role))
-    return summarize(machines, _launches(store, begin, role), now=today, since=begin)
-
-
-def _ended(store: Inventory, begin: datetime | None, role: str | None) -> Iterator[ArchivedNode]:
-    """Latest first."""
-    found = store.nodes.archived_since(begin or _EVER)
-    return (one for one in found if role in (None, one.node.role))
-
-
-def _living(store: Inventory, role: str | None) -> Iterator[Node]:
-    from enc.inventory import Query
-
-    return store.queries.every(Query(role=role))
-
-
-def _launches(store: Inventory, begin: datetime | None, role: str | None) -> Iterator[Launch]:
-    """Latest first: those before ``begin`` are not read."""
-    cursor = None
-    while True:
-        page = store.launches.page(_PAGE, cursor, role=role)
-        for one in page.launches:
-            if begin is not None and one.opened_at < begin:
-                return
-            yield one
-        cursor = page.cursor
-        if cursor is None:
-            return
+    return summarize(past.machines(), past.launches(), now=today, since=past.begin)
 
 
 def _show_summary(form: str, found: Summary) -> None:

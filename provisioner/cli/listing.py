@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioner.cli import output
+from provisioner.cli.errors import left_out
 from provisioner.cli.finding import find_ended, find_launch, find_node, known_node, known_role
 from provisioner.cli.session import inventory, now
 from provisioner.cli.table import columns
@@ -47,7 +48,10 @@ _EVENTS_SHOWN = 10
 def ls(
     *, role: str | None, state: str | None, market: str | None, prefix: str | None, form: str
 ) -> None:
-    """List nodes, oldest first."""
+    """List nodes, oldest first.
+
+    One whose record is damaged is named at the end, and the exit code is 3.
+    """
     from enc.inventory import Query
     from enc.model import Market, State
     from provisioner.cli.launches import cut_short
@@ -57,22 +61,25 @@ def ls(
     store, today = inventory(), now()
     if role is not None:
         known_role(store, role)
+    asked = (role, state, market, prefix)
     query = Query(
         role=role,
         state=State(state) if state else None,
         market=Market(market) if market else None,
         q=prefix,
     )
-    found = store.queries.every(query)
+    found = store.queries.everything(query)
     if form == "table":
-        rows = [listed_record(node, today) for node in found]
+        rows = [listed_record(node, today) for node in found.nodes.values()]
     else:
-        rows = [node_record(node) for node in found]
-    empty = _empty(store, narrowed=any((role, state, market, prefix)))
+        rows = [node_record(node) for node in found.nodes.values()]
+    empty = "" if rows or found.spoilt else _empty(store, narrowed=any(asked))
     listed = (*_LISTED, *_NEXT) if any(row["retire_step"] for row in rows) else _LISTED
-    output.emit_rows(form, rows, output.Listing(listed, NODE_FIELDS, "" if rows else empty))
+    output.emit_rows(form, rows, output.Listing(listed, NODE_FIELDS, empty))
     for warning in cut_short(store, today, Spans().dead):
         output.say(warning, err=True)
+    if found.spoilt:
+        raise left_out(found.spoilt.values(), some_shown=bool(rows))
 
 
 def _empty(store: Inventory, *, narrowed: bool) -> str:

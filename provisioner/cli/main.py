@@ -17,6 +17,7 @@ from provisioner.cli.errors import INTERRUPTED, MISTYPED, NOBODY_READS, explaine
 from provisioner.cli.explain import explain
 from provisioner.cli.export import export
 from provisioner.cli.history import history
+from provisioner.cli.import_ import import_
 from provisioner.cli.launch import launch
 from provisioner.cli.listing import ls, show
 from provisioner.cli.output import give_up_stdout
@@ -49,8 +50,8 @@ def cli() -> None:
 
 
 for command in (
-    *(init, roles, launch, burst, ls, show, explain, history, assign, sign, retire),
-    *(plan, converge, run_for_ever, rotate, pause, resume, hold, unhold, doctor, export),
+    *(init, roles, launch, burst, ls, show, explain, history, export, import_, assign, sign),
+    *(retire, plan, converge, run_for_ever, rotate, pause, resume, hold, unhold, doctor),
 ):
     cli.add_command(command)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ import click
 
 from provisioner.cli.errors import CommandError
 from provisioner.cli.table import Column, lay_out, plainly
-from provisioner.cli.texts import cell, clean, readable
+from provisioner.cli.texts import cell, clean, quoted, readable
 
 FORMATS = ("table", "json", "csv", "yaml")
 # Records in one write.
@@ -81,7 +80,7 @@ def emit_rows(form: str, records: Iterable[Mapping[str, Any]], listing: Listing)
 def emit_record(form: str, record: Mapping[str, Any]) -> None:
     """Print one record: for people, the fields that hold something, one below the other."""
     if form == "csv":
-        write(_csv([record], list(record)))
+        write(csv_text([record], list(record)))
     elif form in FOR_PROGRAMS:
         emit_value(form, record)
     else:
@@ -172,21 +171,14 @@ def _yaml_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield _yaml([])
 
 
-def _csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
+def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
     return "".join(_csv_lines(rows, fields))
 
 
 def _csv_lines(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[str]:
-    import csv
-
-    text = io.StringIO()
-    # Lines end as all others here: cut, awk and read take a carriage return for text.
-    writer = csv.writer(text, lineterminator="\n")
+    """Lines end as all others here: cut, awk and read take a carriage return for text."""
     for cells in chain([fields], ([cell(row.get(field)) for field in fields] for row in rows)):
-        writer.writerow(cells)
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
+        yield ",".join(map(quoted, cells)) + "\n"
 
 
 def _table(rows: Sequence[Mapping[str, Any]], shown: Sequence[Column]) -> str:

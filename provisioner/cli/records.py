@@ -52,6 +52,10 @@ def archived_record(ended: ArchivedNode) -> dict[str, Any]:
     }
 
 
+def machine_record(one: Node | ArchivedNode, now: datetime) -> dict[str, Any]:
+    return archived_record(one) if isinstance(one, ArchivedNode) else living_record(one, now)
+
+
 def living_record(node: Node, now: datetime) -> dict[str, Any]:
     """A machine that has not ended beside those that have: its hours so far."""
     lived = {"ended_at": None, "hours": _hours(node, now), "reason": None}

@@ -68,6 +68,7 @@ class World:
     ``unreadable``: certnames whose records are damaged, and how: they are there, and left alone.
     So are ``unreadable_roles``, which are not among ``roles``, and ``spoilt_launches``, which are
     not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
+    ``recent``: how many launches were opened within the last hour, by role and state.
     ``damaged_counts``: per role, how many damaged nodes the store counts as ``kind:state:market``.
     """
 
@@ -92,6 +93,7 @@ class World:
     spoilt_launches: Mapping[str, SpoiltLaunch] = field(default_factory=dict)
     miscounted: frozenset[str] = frozenset()
     damaged_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    recent: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ca_error: str = ""
     spans: Spans = field(default_factory=Spans)
     rules: Rules = field(default_factory=Rules)

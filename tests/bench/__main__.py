@@ -13,6 +13,7 @@ from tests.bench.table import Row, show
 PARTS = (
     "enc_script",
     "service",
+    "dns",
     "policy",
     "report_processor",
     "terminus",
@@ -22,6 +23,8 @@ PARTS = (
     "cli",
     "ls",
     "pages",
+    "discovery",
+    "importing",
 )
 
 

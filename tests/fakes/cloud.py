@@ -189,6 +189,12 @@ class FakeCloud(Script):
             ours = (machine for machine in listed if wanted <= machine.tags.items())
             return self._seen(ours, disturbed=bool(self.disrupted))
 
+    def everyone(self, region: str) -> tuple[Instance, ...]:
+        with self.call("everyone", (region,)):
+            self._reachable(region)
+            listed = self.machines.listed(region, self.clock.now())
+            return self._seen(listed, disturbed=bool(self.disrupted))
+
     def describe(self, region: str, ids: Sequence[str]) -> Mapping[str, Instance]:
         with self.call("describe", (region, tuple(ids))):
             known = (self.machines.known(region, i, self.clock.now()) for i in ids)

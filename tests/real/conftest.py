@@ -24,7 +24,8 @@ from tests.region.handle import Region, World
 # What the ring drives; tests/real/debs.sh installs it.
 TOOLS = (
     *("puppet", "puppetserver", "puppetdb", "redis-server", "cloud-init"),
-    *("ip", "gpg", "nsenter", "setpriv", "nagios4"),
+    *("ip", "gpg", "nsenter", "setpriv", "prometheus", "promtool", "ansible-inventory"),
+    *("nagios4", "pdns_server", "dig", "unbound"),
 )
 # Open to every user, and short: a path in it becomes a unix socket's, which takes 108 bytes.
 FOLDERS_BELOW = "/tmp"

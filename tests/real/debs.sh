@@ -6,7 +6,8 @@ set -eu
 PACKAGES="redis-server puppet-agent puppetserver puppetdb puppet-terminus-puppetdb postgresql
 cloud-init curl iproute2 gpg gpg-agent shellcheck python3-venv apache2-bin apache2-utils systemd dbus
 puppet-module-puppetlabs-stdlib puppet-module-puppetlabs-inifile puppet-lint ruby-rspec-puppet
-chromium fonts-dejavu-core nagios4-core monitoring-plugins-basic"
+chromium fonts-dejavu-core nagios4-core monitoring-plugins-basic prometheus ansible-core
+pdns-server pdns-backend-remote bind9-dnsutils dnsperf unbound"
 # Node.js of another making brings its own, which Debian's would break.
 command -v npm >/dev/null || PACKAGES="$PACKAGES npm"
 POLICY=/usr/sbin/policy-rc.d

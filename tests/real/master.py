@@ -52,6 +52,7 @@ rolecall::puppetserver::instance { 'two':
   port => 8151,
 }
 """
+DNS = {"zones": ["fleet.example"], "servers": ["ns1.fleet.example=10.0.0.53"]}
 CLASSES = [line.removeprefix("include ") for line in MANIFEST.splitlines() if "include" in line]
 ABSENT = """\
 class { ['rolecall', 'rolecall::redis', 'rolecall::service', 'rolecall::provisioner']:
@@ -138,6 +139,7 @@ def prepare(host: PuppetHost, region: Region, port: int) -> None:
         yaml.safe_dump(
             {
                 "rolecall::site": SITE,
+                "rolecall::service::dns": DNS,
                 "rolecall::puppetserver::behind_balancer": True,
                 "rolecall::balancer::backends": ["127.0.0.1:8150", "127.0.0.1:8151"],
                 "rolecall::balancer::puppetservers": ["puppet2.example"],

@@ -20,7 +20,7 @@ from tests.service.revoker import Revoker
 
 NAME = "i-0aaaaaaaaaaaaaaa1"
 ENC, AUTOSIGN, REPORTS = f"/v1/enc/{NAME}", f"/v1/autosign/{NAME}", "/v1/reports"
-PUPPETSERVER = "puppet2.example"
+PUPPETSERVER, TOOL = "puppet2.example", "prometheus.example"
 JSON = "Content-Type: application/json"
 LOOKS = ("/", "/v1/nodes", f"/v1/nodes/{NAME}", "/v1/roles", "/metrics", "/healthz", "/readyz")
 GROUP = "--group www-data"
@@ -54,7 +54,7 @@ def setting() -> Iterator[Setting]:
         seen = stack.enter_context(Backend("seen", folder / "seen.sock"))
         authority = Revoker(folder, "ca")
         values = {
-            login: own(folder, login, socket=str(folder / socket), login=how)
+            login: own(folder, login, socket=str(folder / socket), login=how, tools=[TOOL])
             for login, (socket, how) in _logins(folder).items()
         }
         texts = configurations(folder, values, **_parameters(authority))
@@ -79,7 +79,7 @@ def _logins(folder: Path) -> dict[str, tuple[str, object]]:
 
 
 def _parameters(authority: Revoker) -> dict[str, object]:
-    shown = authority.issue("puppet.example", "puppet.example")
+    shown = authority.issue("puppet.example", "puppet.example", "localhost")
     return {
         "backends": [],
         "puppetservers": ["puppet3.example", PUPPETSERVER],
@@ -91,7 +91,7 @@ def _parameters(authority: Revoker) -> dict[str, object]:
 
 
 def _people(authority: Revoker, folder: Path) -> dict[str, Identity]:
-    names = [NAME, PUPPETSERVER, "ann", *NEARLY]
+    names = [NAME, PUPPETSERVER, TOOL, "ann", *NEARLY]
     (folder / "other").mkdir()
     stranger = Authority(folder / "other", "ca").issue(PUPPETSERVER)
     return {name: authority.issue(name) for name in names} | {"stranger": stranger}
@@ -259,6 +259,67 @@ class TestPeople:
 
 
 WITHOUT = ("Accept: */*", basic("wrong"), "Authorization: Basic YW5u", "Authorization: Bearer x")
+
+
+TOLD = ("/v1/discovery/prometheus?port=9100", "/v1/discovery/ansible", "/metrics")
+
+
+class TestATool:
+    @pytest.mark.parametrize("login", ["nobody", "htpasswd", "certificates"])
+    @pytest.mark.parametrize("path", TOLD)
+    def test_reads_what_there_is_for_tools(self, setting: Setting, login: str, path: str) -> None:
+        assert setting.ask(login, f"GET {path}", who=TOOL).status == 200
+        assert setting.ask(login, f"POST {path}", who=TOOL).status == 405
+
+    @pytest.mark.parametrize("login", ["nobody", "htpasswd", "certificates"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *(ENC, "/", "/v1/nodes", "/v1/events", "/healthz", "/v1/", "/metrics/", "/metrics/x"),
+            *(
+                "/v1/discovery/../nodes",
+                "/v1/discovery/%2e%2e/nodes",
+                "/v1/discovery/",
+                "//v1/nodes",
+            ),
+            *("/v1/discovery/x/../../nodes", "/v1/discovery%2f..%2fnodes", "/metrics/../v1/nodes"),
+        ],
+    )
+    def test_reads_nothing_else(self, setting: Setting, login: str, path: str) -> None:
+        answer = setting.ask(login, f"GET {path}", who=TOOL)
+
+        assert answer.status in {400, 401, 403, 404}
+        assert "nodes" not in answer.text
+
+    def test_is_ansible_too(self, setting: Setting) -> None:
+        front, tool = setting.fronts["nobody"], setting.people[TOOL]
+        script = Path(__file__).parents[2] / "puppet/rolecall/files/rolecall-inventory"
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "ROLECALL_URL": f"https://localhost:{front.enc_port}",
+            "ROLECALL_CA": str(front.trusted.file),
+            "ROLECALL_CERT": str(tool.cert),
+            "ROLECALL_KEY": str(tool.key),
+        }
+        done = subprocess.run([script, "--list"], env=env, capture_output=True, check=False)
+        stranger = {**env, "ROLECALL_CERT": "", "ROLECALL_KEY": ""}
+        refused = subprocess.run([script, "--list"], env=stranger, capture_output=True, check=False)
+
+        assert (done.returncode, NAME.encode() in done.stdout) == (0, True), done.stderr
+        assert (refused.returncode, refused.stdout) == (1, b"")
+        assert b"403" in refused.stderr
+
+    @pytest.mark.parametrize("path", TOLD)
+    def test_is_named_whole(self, setting: Setting, path: str) -> None:
+        asked = ("", NAME, PUPPETSERVER, "ann", *NEARLY)
+
+        assert {setting.ask("nobody", f"GET {path}", who=who).status for who in asked} == {403}
+
+    @pytest.mark.parametrize("path", TOLD)
+    def test_people_read_it_as_well(self, setting: Setting, path: str) -> None:
+        assert setting.ask("htpasswd", f"GET {path}", basic("secret")).status == 200
+        assert setting.ask("htpasswd", f"GET {path}").status == 401
+        assert setting.ask("certificates", f"GET {path}", who="ann").status == 200
 
 
 class TestTheServiceIsNotTold:

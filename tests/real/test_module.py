@@ -235,6 +235,16 @@ class TestPuppetservers:
             assert f"http://127.0.0.1:{port}" in logs
 
 
+def test_powerdns_has_a_port_of_its_own_where_nothing_else_is_answered(ours: Master) -> None:
+    def ask(path: str) -> str:
+        answered = ["curl", "--silent", "--write-out", " %{http_code}"]
+        return ours.host.run([*answered, f"http://127.0.0.1:8053{path}"]).stdout
+
+    assert '"zone": "fleet.example."' in ask("/dns/getAllDomains")
+    assert ask("/dns/lookup/nobody.fleet.example./ANY").split() == ['{"result":', "false}", "200"]
+    assert ask("/v1/nodes").endswith("404")
+
+
 class TestBadInput:
     def test_a_port_that_is_taken_is_named_with_who_has_it(self, ours: Master) -> None:
         three = "rolecall::puppetserver::instance { 'three': port => 6390, ensure => %s }"

@@ -13,7 +13,7 @@ from tests.region_ring.cli import CLI
 HEAVY = {"redis", "pydantic", "rich", "boto3", "botocore", "requests", "yaml"}
 COMMANDS = (
     *("init", "roles", "launch", "ls", "show", "history", "assign", "retire", "sign", "doctor"),
-    *("explain", "export"),
+    *("explain", "export", "import"),
     *("plan", "converge", "run", "burst", "rotate", "pause", "resume", "hold", "unhold"),
 )
 ROLES = ("apply", "diff", "ls", "show")
@@ -43,7 +43,13 @@ def test_help_names_every_command_whole() -> None:
     assert "..." not in listed
 
 
-@pytest.mark.parametrize("words", ["launch", "retire", "roles apply", "burst", "plan", "rotate"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("launch", "retire", "roles apply", "burst", "plan", "rotate"),
+        *("export ansible", "export hosts", "export csv"),
+    ],
+)
 def test_help_of_what_acts_has_examples(words: str) -> None:
     done = run(*CLI, *words.split(), "-h")
 

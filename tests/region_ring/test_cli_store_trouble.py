@@ -25,6 +25,7 @@ EVERY = (
     *("ls", f"show {ALIVE}", "history", "roles ls", "launch web", f"assign {ALIVE} batch"),
     *(f"retire {ALIVE} --yes", "roles apply roles.yaml"),
     *(f"explain {ALIVE}", "history --summary", "history --living --format csv"),
+    *("export ansible", "export hosts", "export csv"),
 )
 
 

@@ -61,7 +61,7 @@ def reads(store: Inventory) -> list[Callable[[], object]]:
         lambda: store.lookups.definition("web"),
         lambda: store.queries.page(Query(), limit=5),
         lambda: store.queries.page(Query(kind=NODE.kind, q="x", newest=True), limit=5),
-        lambda: store.queries.count(Query(role="web", state=State.READY)),
+        store.queries.total,
         lambda: list(store.queries.every(Query())),
         lambda: store.roles.get("web"),
         store.roles.all,

@@ -13,10 +13,12 @@ import pytest
 from redis import Redis
 
 from enc.inventory import Inventory
+from enc.model import LaunchState
 from provisioner.adapters.meters import Meters
 from provisioner.adapters.service import SignalStop, SystemdNotifier
 from provisioner.daemon import Daemon
 from provisioner.ports import Trouble
+from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT
 from tests.servers import free_port, wait_until
@@ -139,6 +141,44 @@ def test_the_passes_are_counted(farm: Farm) -> None:
     assert read("rolecall_fleet_size", {"role": "web"}) == 3
     named = {"role": "web", "kind": "fleet", "state": "pending"}
     assert read("rolecall_nodes", named) == 3
+
+
+def test_silent_nodes_recent_launches_and_damaged_records_are_counted(farm: Farm) -> None:
+    names = farm.grown(3)
+    farm.store.redis.hset(f"node:{names[0]}", "kind", "none")
+    meters = Meters()
+    read = meters.registry.get_sample_value
+    run(farm, 1, meters)
+    assert read("rolecall_nodes_silent", {"role": "web"}) is None
+    assert read("rolecall_launches_recent", {"role": "web", "state": "complete"}) == 1
+    assert read("rolecall_nodes_damaged") == 1
+
+    farm.wait(timedelta(minutes=61))
+    run(farm, 1, meters)
+    assert read("rolecall_nodes_silent", {"role": "web"}) == 2
+    assert read("rolecall_launches_recent", {"role": "web", "state": "complete"}) is None
+
+
+def test_a_failed_launch_is_counted_by_its_role(farm: Farm) -> None:
+    farm.apply()
+    launch_id = farm.dead_launch(2)
+    farm.store.launches.close(launch_id, LaunchState.FAILED, event("closed", at=farm.clock.now()))
+    meters = Meters()
+    run(farm, 1, meters)
+    read = meters.registry.get_sample_value
+    assert read("rolecall_launches_recent", {"role": "web", "state": "failed"}) == 1
+
+
+def test_who_stands_by_tells_nothing_that_may_be_over(farm: Farm) -> None:
+    farm.grown(3)
+    meters = Meters()
+    read = meters.registry.get_sample_value
+    run(farm, 1, meters)
+    assert read("rolecall_fleet_size", {"role": "web"}) == 3
+    farm.store.leases.take("bob@ops", "1", timedelta(seconds=60))
+    run(farm, 1, meters)
+    assert read("rolecall_fleet_size", {"role": "web"}) is None
+    assert read("rolecall_converge_last_pass_timestamp_seconds") > 0
 
 
 def test_the_counts_are_served(farm: Farm) -> None:

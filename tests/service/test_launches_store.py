@@ -184,3 +184,18 @@ def test_a_wrong_type_is_named_and_nothing_is_half_written(
     with pytest.raises(CorruptError, match=f"^{key} in Redis has a value of the wrong type"):
         inventory.launches.open(launch(), event())
     assert dump(redis) == before
+
+
+def test_launches_of_late_are_counted_by_role_and_state(inventory: Inventory) -> None:
+    hour = timedelta(hours=1)
+    for number, (opened, name) in enumerate([(-2, "web"), (0, "web"), (0, "web"), (0, "db")]):
+        one = launch(f"l-{number:016x}", role=name, opened_at=START + opened * hour)
+        inventory.launches.open(one, event())
+    inventory.launches.close("l-0000000000000001", LaunchState.FAILED, event())
+    inventory.launches.close("l-0000000000000000", LaunchState.FAILED, event())
+    inventory.redis.delete("launch:l-0000000000000003")
+
+    assert inventory.launches.outcomes_since(START - hour) == {
+        ("web", "failed"): 1,
+        ("web", "open"): 1,
+    }

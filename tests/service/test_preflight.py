@@ -111,6 +111,16 @@ class TestLetsItStart:
 
         assert done == (0, "")
 
+    def test_where_somebody_listens_for_powerdns_as_systemd_may_for_us(
+        self, server: RedisServer, root: Redis
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            bind = f"127.0.0.1:{taken.getsockname()[1]}"
+            zones = {"DNS_ZONES": "fleet.example", "DNS_NS": "ns1.example.com", "DNS_BIND": bind}
+            done = preflight(REDIS_URL=url(server, SERVICE), **zones)
+
+        assert done == (0, "")
+
 
 class TestStopsIt:
     def test_where_redis_refuses_the_password(self, server: RedisServer, root: Redis) -> None:

@@ -37,6 +37,8 @@ PATHS = (
     *(f"/v1/enc/{NAME}", "/v1/nodes", f"/v1/nodes/{NAME}", "/v1/roles", "/readyz"),
     *(f"/v1/nodes/{NAME}/explain", "/v1/nodes?kind=extra&q=i&order=newest", "/v1/roles/web"),
     *("/v1/launches", f"/v1/launches/{LAUNCH}", "/v1/events", "/v1/events?after=0", "/v1/archive"),
+    *("/v1/discovery/prometheus", "/v1/discovery/prometheus?role=web&port=9100"),
+    *("/v1/discovery/ansible", "/v1/discovery/ansible?role=web"),
 )
 
 
@@ -331,6 +333,13 @@ READ = [
     ("/v1/events", "events", "stream", 503),
     ("/v1/events?after=0", "events", "stream", 503),
     ("/v1/archive", "archived", "zset", 503),
+    ("/v1/discovery/prometheus", "nodes:state:running", "zset", 503),
+    ("/v1/discovery/prometheus", "nodes:state:failed", "zset", 503),
+    ("/v1/discovery/prometheus", "roles", "set", 503),
+    ("/v1/discovery/prometheus", "role:web", "hash", 503),
+    ("/v1/discovery/prometheus?role=web", "nodes:role:web", "zset", 503),
+    ("/v1/discovery/ansible", "nodes:state:ready", "zset", 503),
+    ("/v1/discovery/ansible", "roles", "set", 503),
     (f"/v1/nodes/{NAME}/explain", f"node:{NAME}", "hash", 422),
 ]
 

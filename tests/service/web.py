@@ -14,13 +14,15 @@ from enc.web.app import create_app
 from enc.web.metrics import Metrics
 
 
-def app_on(inventory: Inventory, *, site: str = "default") -> Flask:
-    return create_app(inventory, site=site, counts=Metrics(), timer=perf_counter)
+def app_on(inventory: Inventory, *, site: str = "default", **more: Any) -> Flask:
+    return create_app(
+        inventory, **{"site": site, "counts": Metrics(), "timer": perf_counter} | more
+    )
 
 
-def client_of(url: str) -> FlaskClient:
+def client_of(url: str, **more: Any) -> FlaskClient:
     """With the time-outs that the service has in production."""
-    return app_on(Inventory.on(connect(url, timeout=SERVICE_TIMEOUT))).test_client()
+    return app_on(Inventory.on(connect(url, timeout=SERVICE_TIMEOUT)), **more).test_client()
 
 
 def problem(response: TestResponse, status: int) -> dict[str, Any]:

@@ -135,9 +135,7 @@ def test_another_role_than_it_was_launched_as_is_told() -> None:
 
 def test_adopted_foreign_and_forgotten_origins_are_told_apart() -> None:
     assert said(why(node()).origin, "adopted without a launch")
-    assert said(
-        why(foreign()).origin, "'provisioner assign' made it known on 2026-01-01 12:00:00 UTC"
-    )
+    assert said(why(foreign()).origin, "'import' made it known on 2026-01-01 12:00:00 UTC")
     assert said(why(node(launch=LAUNCH)).wrong, f"The record of launch {LAUNCH} is gone")
     assert not said(why(node(launch=LAUNCH), launch=launch()).wrong, "is gone")
     assert not said(why(foreign()).wrong, "is gone")

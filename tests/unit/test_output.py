@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import io
 from contextlib import redirect_stderr
@@ -22,7 +23,7 @@ from provisioner.cli.outcome import Told
 from provisioner.cli.records import NODE_FIELDS, age, launch_record, node_record
 from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter
 from provisioner.cli.table import columns, lay_out
-from provisioner.cli.texts import cell, clean, readable, some
+from provisioner.cli.texts import cell, clean, quoted, readable, some
 from provisioner.cli.usage import usage
 from provisioner.launch import Order, Outcome
 from provisioner.ports import CloudError, Trouble
@@ -97,6 +98,37 @@ def test_a_text_is_one_line_that_no_terminal_obeys(given: object, shown: str) ->
 def test_a_formula_becomes_text_in_csv(formula: str) -> None:
     assert cell(formula) == f"'{formula}"
     assert cell(f"a{formula}") == f"a{formula}"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a;=1", "a;'=1"),
+        ("a; =1;@x", "a; '=1;'@x"),
+        ('a;"=1', "a;\"'=1"),
+        ("=1;+2", "'=1;'+2"),
+        (";\uff1d1", ";'\uff1d1"),
+        ("a;b=1", "a;b=1"),
+        ("a; b; c-1", "a; b; c-1"),
+    ],
+)
+def test_a_formula_behind_what_some_take_for_the_end_of_a_cell_becomes_text(
+    given: str, shown: str
+) -> None:
+    assert cell(given) == shown
+
+
+@pytest.mark.parametrize("text", ["a;b", "a,b", 'a"b', "a\tb", "a\nb", ";", "a; b, c"])
+def test_a_cell_that_somebody_would_split_is_quoted(text: str) -> None:
+    assert quoted(text) == '"' + text.replace('"', '""') + '"'
+    for delimiter in ",;\t":
+        lines = csv.reader(io.StringIO(quoted(text)), delimiter=delimiter)
+        assert list(lines) == [[text]]
+
+
+@pytest.mark.parametrize("text", ["", "a", "a b", "i-0123", "2026-01-01T12:00:00.000Z", "a:b"])
+def test_a_cell_that_nobody_would_split_is_not_quoted(text: str) -> None:
+    assert quoted(text) == text
 
 
 def test_people_need_no_milliseconds() -> None:

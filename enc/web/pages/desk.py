@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,11 @@ def given() -> MultiDict[str, str]:
     return MultiDict(
         [(name, text) for name, text in request.args.items(multi=True) if text.strip()]
     )
+
+
+def looked(found: Sequence[object], limit: int, cursor: str | None, most: int) -> int:
+    """How many were looked at for a page that is short and not the last; 0 for any other."""
+    return most if cursor and len(found) < limit else 0
 
 
 def link(endpoint: str, asked: Mapping[str, Any], **changes: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from enc.inventory import CorruptError, Inventory, Query, StoreError
+from enc.inventory import CorruptError, Inventory, StoreError
 from enc.inventory.explaining import told_holds
 from enc.model import Market, Role, State
 from enc.web.pages import words
@@ -115,7 +115,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         pause = told_holds(inventory, []).get("")
         told = summary(
             found,
-            nodes=inventory.queries.count(Query()),
+            nodes=inventory.queries.total(),
             launches=len(inventory.launches.opened_ids()),
         )
         desk.check()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import takewhile
 from typing import Any
 
 from flask import Blueprint, Response
 
 from enc.durations import Duration, for_people
 from enc.inventory import BadCursorError, Inventory
-from enc.model import Launch
+from enc.inventory.paging import LOOKED_AT
+from enc.model import ArchivedNode, Launch
 from enc.summary import Figures, summarize
 from enc.web.documents import BAD_PARAMETER
 from enc.web.pages import words
 from enc.web.pages.charts import Charts
-from enc.web.pages.desk import Desk, given, link
+from enc.web.pages.desk import Desk, given, link, looked
+from enc.web.pages.latest import CHUNK, Latest
 from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError
@@ -24,7 +26,7 @@ from enc.web.problems import ProblemError
 SINCE = ("1d", "7d", "30d", "90d", "400d")
 _DEFAULT, _LONGEST = Duration("30d"), timedelta(days=400)
 # To read an ended machine costs a tenth of a millisecond, in a worker that has Puppet to answer.
-COUNTED, LAUNCHES, _CHUNK = 5_000, 1_000, 200
+COUNTED, LAUNCHES = 5_000, 1_000
 
 
 def _span(text: str) -> Duration:
@@ -66,6 +68,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         return desk.page(
             "history.html", now=now, since=str(span), spans=SINCE, role=role,
             roles=names if role in (None, *names) else [role, *names], machines=page.nodes,
+            looked=looked(page.nodes, found["limit"], page.cursor, LOOKED_AT),
             cursor=cursor, first=link(".history", flat), **figures,
             following=link(".history", flat, cursor=page.cursor) if page.cursor else None,
         )  # fmt: skip
@@ -78,53 +81,44 @@ def figures_of(
     role: str | None,
     *,
     counted: int = COUNTED,
-    most_launches: int = LAUNCHES,
+    most: int = LAUNCHES,
 ) -> dict[str, Any]:
     """Of the last ones to end, so many that a page does not keep the worker from its work."""
     charts = Charts(since, now)
-    ended = islice(inventory.nodes.archived_since(since, role=role), counted)
-    launches = _Latest(inventory, role, most_launches)
-    # The machines are counted first: launches go back no further than these do.
-    opened = launches.since(lambda: charts.first if charts.seen == counted else since)
-    found = summarize(charts.count(ended), opened, now=now, since=since)
+    ended, launches = _ended(inventory, since, role, counted), _launches(inventory, role, most)
+
+    def is_counted(launch: Launch) -> bool:
+        """Launches go back no further than the machines, which are counted first."""
+        until = charts.first if ended.is_cut else since
+        return until is None or launch.opened_at >= until
+
+    opened = takewhile(is_counted, launches.every())
+    found = summarize(charts.count(ended.every()), opened, now=now, since=since)
     return {
         "charts": charts,
-        "is_cut": charts.seen == counted,
+        "is_cut": ended.is_cut,
         "launches": launches,
         "total": told(found.total),
         "by_role": {name: told(figures) for name, figures in found.roles.items()},
     }
 
 
-class _Latest:
-    """The latest launches, read as they are asked for; ``seen`` of them until ``first``."""
+def _ended(
+    inventory: Inventory, since: datetime, role: str | None, most: int
+) -> Latest[ArchivedNode]:
+    def read(cursor: str | None) -> tuple[Sequence[ArchivedNode], str | None]:
+        page = inventory.nodes.archive_page(CHUNK, cursor, since=since, role=role)
+        return page.nodes, page.cursor
 
-    def __init__(self, inventory: Inventory, role: str | None, most: int) -> None:
-        self._inventory, self._role, self._most = inventory, role, most
-        self.seen = 0
-        self.first: datetime | None = None
-        self.is_cut = False
+    return Latest(read, most)
 
-    def since(self, horizon: Callable[[], datetime | None]) -> Iterator[Launch]:
-        """Down to the time that ``horizon`` gives when the first is asked for."""
-        until = horizon()
-        for launch in self._every():
-            if until is not None and launch.opened_at < until:
-                return
-            if self.seen == self._most:
-                self.is_cut = True
-                return
-            self.seen, self.first = self.seen + 1, launch.opened_at
-            yield launch
 
-    def _every(self) -> Iterator[Launch]:
-        cursor = None
-        while True:
-            page = self._inventory.launches.page(_CHUNK, cursor, role=self._role)
-            yield from page.launches
-            cursor = page.cursor
-            if cursor is None:
-                return
+def _launches(inventory: Inventory, role: str | None, most: int) -> Latest[Launch]:
+    def read(cursor: str | None) -> tuple[Sequence[Launch], str | None]:
+        page = inventory.launches.page(CHUNK, cursor, role=role)
+        return page.launches, page.cursor
+
+    return Latest(read, most)
 
 
 def told(figures: Figures) -> dict[str, Any]:

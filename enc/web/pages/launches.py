@@ -12,11 +12,12 @@ from flask import Blueprint, Response, request
 from markupsafe import Markup
 
 from enc.inventory import BadCursorError, CorruptError, Inventory
+from enc.inventory.paging import LOOKED_AT
 from enc.model import Attempt, Launch, LaunchState, Market
 from enc.web.documents import BAD_PARAMETER, UNKNOWN_LAUNCH
 from enc.web.operations import LAUNCHES
 from enc.web.pages import plots, words
-from enc.web.pages.desk import Desk, given, link
+from enc.web.pages.desk import Desk, given, link, looked
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError, corrupt
 
@@ -70,6 +71,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
         return desk.page(
             "launches.html", now=now, launches=[Told.of(one) for one in page.launches],
             roles=names if role in (None, *names) else [role, *names], states=tuple(LaunchState),
+            looked=looked(page.launches, found["limit"], page.cursor, LOOKED_AT),
             role=role, state=state, cursor=cursor, first=link(".launches", flat),
             following=link(".launches", flat, cursor=page.cursor) if page.cursor else None,
         )  # fmt: skip

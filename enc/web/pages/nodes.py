@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response
 
-from enc.inventory import BadCursorError, Inventory, Page, Query
-from enc.model import Kind, Market, State
+from enc.inventory import BadCursorError, Inventory, Query
+from enc.inventory.query import LOOKED_AT, Damaged, MarkedPage
+from enc.model import Kind, Market, Node, State
 from enc.web.documents import BAD_PARAMETER
 from enc.web.operations import NODES
-from enc.web.pages.desk import Desk, given, link
+from enc.web.pages.desk import Desk, given, link, looked
 from enc.web.parameters import NODE_FILTERS, Order
 from enc.web.parameters import asked as values_of
-from enc.web.problems import ProblemError
+from enc.web.problems import ProblemError, corrupt
 
 _LIVE = tuple(state for state in State if state is not State.ARCHIVED)
 
@@ -43,13 +44,32 @@ def install(routes: Blueprint, desk: Desk) -> None:
         desk.check()
         flat = {name: asked[name] for name in asked if name != "cursor"}
         return desk.page(
-            "nodes.html", now=now, nodes=page.nodes, total=total, asked=asked,
+            "nodes.html", now=now, nodes=rows(page.nodes), total=total, asked=asked,
             choices=_choices(flat, names), is_filtered=bool({*flat} - {"order", "limit"}),
             newest=query.newest, cursor=cursor,
+            looked=looked(page.nodes, found["limit"], page.cursor, LOOKED_AT),
             turned=link(".nodes", flat, order=None if query.newest else "newest"),
             first=link(".nodes", flat),
             following=link(".nodes", flat, cursor=page.cursor) if page.cursor else None,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoilt:
+    """A row of a node that cannot be shown: why."""
+
+    certname: str
+    damaged: str
+
+
+def rows(found: Sequence[Node | Damaged]) -> list[Node | Spoilt]:
+    """What is wrong is said without the error's own words, which quote what somebody put there."""
+    return [
+        Spoilt(certname=one.certname, damaged=corrupt(one.why).detail)
+        if isinstance(one, Damaged)
+        else one
+        for one in found
+    ]
 
 
 def _query(found: Mapping[str, Any]) -> Query:
@@ -57,9 +77,9 @@ def _query(found: Mapping[str, Any]) -> Query:
     return Query(**filters, newest=found["order"] is Order.NEWEST)
 
 
-def _page(inventory: Inventory, query: Query, most: int, cursor: str | None) -> Page:
+def _page(inventory: Inventory, query: Query, most: int, cursor: str | None) -> MarkedPage:
     try:
-        return inventory.queries.page(query, limit=most, cursor=cursor)
+        return inventory.queries.marked(query, limit=most, cursor=cursor)
     except BadCursorError as error:
         raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
 
@@ -68,10 +88,10 @@ def _total(inventory: Inventory, query: Query, roles: list[str]) -> int | None:
     """How many there are, where it is known without reading them."""
     if query.q:
         return None
-    if len(query.index_keys()) == 1:
-        return inventory.queries.count(query)
+    if query == Query(newest=query.newest):
+        return inventory.queries.total()
     counts = inventory.roles.counts(roles if query.role is None else [query.role])
-    if query.role is None and _every(counts) != inventory.queries.count(Query()):
+    if query.role is None and _every(counts) != inventory.queries.total():
         # Some are of a role that is gone, whose counts nobody names.
         return None
     return sum(fitting(query, one) for one in counts.values())

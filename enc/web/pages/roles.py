@@ -11,13 +11,15 @@ from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, Query
 from enc.inventory.explaining import told_holds
+from enc.inventory.paging import LOOKED_AT
 from enc.model import Role
 from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
-from enc.web.pages.desk import Desk
+from enc.web.pages.desk import Desk, looked
 from enc.web.pages.fleet import rows_of
 from enc.web.pages.launches import Told
+from enc.web.pages.nodes import rows
 from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
@@ -49,14 +51,15 @@ def install(routes: Blueprint, desk: Desk) -> None:
 def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
     [row] = rows_of(inventory, {role.name: role}, {}, now)
     holds = told_holds(inventory, [role.name])
-    launches = inventory.launches.page(_LAUNCHES, role=role.name).launches
-    page = inventory.queries.page(Query(role=role.name), limit=_NODES)
+    launches = inventory.launches.page(_LAUNCHES, role=role.name)
+    page = inventory.queries.marked(Query(role=role.name), limit=_NODES)
     return {
         "row": row,
         "pause": holds.get(""),
-        "nodes": page.nodes,
+        "nodes": rows(page.nodes),
         "more": page.cursor is not None,
-        "launches": [Told.of(one) for one in launches],
+        "launches": [Told.of(one) for one in launches.launches],
+        "launches_looked": looked(launches.launches, _LAUNCHES, launches.cursor, LOOKED_AT),
         "plot": ages_plot(row.ages, row.max_age, width=_WIDE, height=_HIGH, large=True),
         "markets": market_bar(row.markets, width=_WIDE // 2),
         "definition": written(role.definition),

@@ -2,7 +2,8 @@
 #
 # On 8140 it speaks Puppet's TLS, tells the puppetservers behind it who each client is, and shares the
 # requests between them; the CA's go to one. On 8141 it is the way to the ENC service: for puppetservers of
-# other machines, which may look up, ask about certificate requests and report, and for people.
+# other machines, which may look up, ask about certificate requests and report, for tools, which may ask
+# which nodes there are, and for people.
 #
 # The Apache of the site, if it has one, is left alone: this one has a unit and a configuration of its own,
 # `rolecall-balancer.service`. A certificate that is revoked is out within `reload_every` seconds and a few:
@@ -20,13 +21,16 @@
 # @param puppet_port
 #   For agents.
 # @param enc_port
-#   For puppetservers of other machines, and for people.
+#   For puppetservers of other machines, for tools, and for people.
 # @param backends
 #   Where the puppetservers listen, on loopback; none: then nothing is at `puppet_port`.
 # @param ca_backend
 #   The one of them that has the CA; left out, the first.
 # @param puppetservers
 #   The names in the certificates of other machines' puppetservers, which may use the ENC service.
+# @param tools
+#   The names in the certificates, of Puppet's CA, of Prometheus, Ansible and the like, which may read `/v1/discovery/` and
+#   `/metrics`; people may as well.
 # @param login
 #   How people are known, who may see pages and API: by `certificates`, names in certificates of Puppet's CA;
 #   by `htpasswd`, a file of Apache's, which `user` can read; or by `config`, directives of the site's for whatever Apache module it
@@ -54,6 +58,7 @@ class rolecall::balancer (
   Integer[1, 65535]              $enc_port,
   Array[Rolecall::Backend]       $backends,
   Array[Rolecall::Certname]      $puppetservers,
+  Array[Rolecall::Certname]      $tools,
   Array[String[1]]               $packages,
   Stdlib::Absolutepath           $program,
   Stdlib::Absolutepath           $modules,

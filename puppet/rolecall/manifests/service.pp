@@ -8,6 +8,15 @@
 #   include rolecall::redis
 #   include rolecall::service
 #
+# @example With names in DNS, for a PowerDNS on this machine
+#   class { 'rolecall::service':
+#     dns => {
+#       'zones'    => ['fleet.example'],
+#       'servers'  => ['ns1.fleet.example=10.0.0.53'],
+#       'networks' => ['10.0.0.0/8'],
+#     },
+#   }
+#
 # @param ensure
 #   `absent` stops the service and takes its units and its settings away.
 # @param group
@@ -18,12 +27,15 @@
 #   How many processes answer, with eight threads each.
 # @param environment
 #   Further environment variables.
+# @param dns
+#   The zones for a PowerDNS on this machine. Left out: there are none.
 class rolecall::service (
   String[1]                                             $group,
   Enum['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] $log_level,
   Integer[1, 64]                                        $workers,
   Rolecall::Variables                                   $environment,
   Rolecall::Ensure                                      $ensure = 'present',
+  Optional[Rolecall::Dns]                               $dns = undef,
 ) {
   include rolecall
 
@@ -31,6 +43,18 @@ class rolecall::service (
     fail('rolecall::ensure is absent, and rolecall::service, which it would take the programs from, is present: let that be absent, too')
   }
   $unit = 'rolecall-enc.service'
+  $dns_port = pick($dns.then |$given| { $given['port'] }, 8053)
+  $dns_variables = $dns ? {
+    undef   => {},
+    default => {
+      'DNS_ZONES'      => $dns['zones'].join(' '),
+      'DNS_NS'         => $dns['servers'].join(' '),
+      'DNS_NETWORKS'   => pick($dns['networks'], []).join(' '),
+      'DNS_HOSTMASTER' => $dns['hostmaster'],
+      'DNS_TTL'        => $dns['ttl'],
+      'DNS_BIND'       => "127.0.0.1:${dns_port}",
+    }.filter |$_name, $value| { $value =~ NotUndef and $value != '' },
+  }
   rolecall::environment { 'service':
     ensure    => $ensure,
     password  => $rolecall::service_password,
@@ -38,7 +62,7 @@ class rolecall::service (
       'ROLECALL_SITE'   => $rolecall::site,
       'LOG_LEVEL'       => $log_level,
       'WEB_CONCURRENCY' => $workers,
-    } + $environment,
+    } + $dns_variables + $environment,
   }
   rolecall::unit { $unit:
     ensure  => $ensure,
@@ -47,6 +71,12 @@ class rolecall::service (
   rolecall::socket { 'enc':
     ensure => $ensure,
     group  => $group,
+  }
+  # Without its settings the service would not know that this one is for PowerDNS alone.
+  rolecall::socket { 'dns':
+    ensure => bool2str($ensure == 'present' and $dns =~ NotUndef, 'present', 'absent'),
+    group  => 'root',
+    port   => $dns_port,
   }
 
   if $ensure == 'present' {

@@ -1,4 +1,4 @@
-# @summary A unix socket of the ENC service, for one group.
+# @summary A socket of the ENC service: a unix socket for one group, or a port of this machine alone.
 #
 # systemd listens at it, so that a look-up waits while the service restarts, and is not refused.
 #
@@ -6,11 +6,14 @@
 #
 # @param group
 #   Who may use it.
+# @param port
+#   On 127.0.0.1, in place of a unix socket.
 # @param ensure
 #   Whether there is one.
 define rolecall::socket (
-  String[1]        $group,
-  Rolecall::Ensure $ensure = 'present',
+  String[1]              $group,
+  Optional[Stdlib::Port] $port = undef,
+  Rolecall::Ensure       $ensure = 'present',
 ) {
   assert_private()
   include rolecall::sockets
@@ -18,7 +21,7 @@ define rolecall::socket (
   $unit = "rolecall-${name}.socket"
   rolecall::unit { $unit:
     ensure  => $ensure,
-    content => epp('rolecall/socket.epp', { 'name' => $name, 'group' => $group }),
+    content => epp('rolecall/socket.epp', { 'name' => $name, 'group' => $group, 'port' => $port }),
   }
 
   if $ensure == 'present' {

@@ -6,7 +6,7 @@ class rolecall::sockets {
   include rolecall::systemd
 
   exec { 'rolecall: make way for sockets':
-    command     => "systemctl stop 'rolecall-enc.*' 'rolecall-front.*'",
+    command     => "systemctl stop 'rolecall-enc.*' 'rolecall-front.*' 'rolecall-dns.*'",
     path        => ['/usr/bin', '/bin'],
     refreshonly => true,
     provider    => posix,

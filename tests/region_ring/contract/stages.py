@@ -98,6 +98,7 @@ ACTIONS = {
     "templates": "DescribeLaunchTemplates",
     "create_fleet": "CreateFleet",
     "instances": "DescribeInstances",
+    "everyone": "DescribeInstances",
     "describe": "DescribeInstances",
     "terminate": "TerminateInstances",
     "tag": "CreateTags",

@@ -33,6 +33,23 @@ def test_a_listing_is_of_one_site(ready: Stage) -> None:
     assert listed(ready) == ()
 
 
+def test_everyone_is_of_every_site_and_of_none(ready: Stage) -> None:
+    others = launched(ready, count=1, tags={"Name": "by-hand"}, token="l-2-1")
+    ours = launched(ready, count=12)
+
+    found = ready.cloud.everyone(REGION)
+    assert {instance.id for instance in found} == {*ours, *others}
+
+
+def test_everyone_that_cannot_be_listed_is_an_error_and_never_nobody(ready: Stage) -> None:
+    launched(ready)
+    ready.fail("everyone", Trouble.DENIED)
+    with pytest.raises(CloudError) as caught:
+        ready.cloud.everyone(REGION)
+
+    assert trouble(caught) is Trouble.DENIED
+
+
 def test_tags_narrow_a_listing(ready: Stage) -> None:
     ours = launched(ready, count=1)
     launched(ready, token="l-2-1", tags={**TAGS, "rolecall:launch": "l-2"})

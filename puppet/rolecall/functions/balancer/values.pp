@@ -12,6 +12,7 @@ function rolecall::balancer::values() >> Hash[String[1], Any] {
     'backends'      => $rolecall::balancer::backends,
     'ca_backend'    => pick_default($rolecall::balancer::ca_backend, $rolecall::balancer::backends[0]),
     'puppetservers' => $rolecall::balancer::puppetservers,
+    'tools'         => $rolecall::balancer::tools,
     'login'         => pick($rolecall::balancer::login, {}),
     'certificate'   => pick($rolecall::balancer::certificate, "${layout['ssldir']}/certs/${own}"),
     'key'           => pick($rolecall::balancer::key, "${layout['ssldir']}/private_keys/${own}"),

@@ -60,6 +60,20 @@ describe 'rolecall::balancer' do
     it { is_expected.to conf.with_content(/SSL_CLIENT_S_DN_CN} in { 'puppet2\.example', 'puppet3\.example' }/) }
   end
 
+  context 'with named tools' do
+    let(:params) { { tools: ['prometheus.example', 'ansible.example'] } }
+
+    it 'lets them read what there is for tools, and people too' do
+      is_expected.to conf.with_content(
+        %r{LocationMatch "\^/\(\?:v1/discovery/\[a-z\]\+\|metrics\)\$">\n    AuthMerging Or\n.*in { 'prometheus\.example', 'ansible\.example' }},
+      )
+    end
+  end
+
+  it 'has no way in for tools of which none is named' do
+    is_expected.not_to conf.with_content(/discovery/)
+  end
+
   context 'with a password file' do
     let(:params) { { login: { 'htpasswd' => '/etc/rolecall/people' } } }
 
@@ -120,7 +134,7 @@ describe 'rolecall::balancer' do
 
   # In Apache's words this would be whoever asks.
   refuses(login: { 'certificates' => ['%{SSL_CLIENT_S_DN_CN}'] })
-  refuses(ensure: 1, puppet_port: 0, enc_port: 65_536, backends: ['10.0.0.1:8150'], ca_backend: 'puppet', puppetservers: ["x'"],
+  refuses(ensure: 1, puppet_port: 0, enc_port: 65_536, backends: ['10.0.0.1:8150'], ca_backend: 'puppet', puppetservers: ["x'"], tools: ["x'"],
           login: { 'password' => 'x' }, certificate: 'x', key: 'x', ca: 'x', crl: 'x', reload_every: 0, packages: 'apache2',
           program: 'apache2', modules: 'modules', user: '')
 end

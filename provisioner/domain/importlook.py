@@ -1,0 +1,70 @@
+"""Which of EC2's machines a name in a node statement may mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from provisioner.ports import Instance
+
+# Names that EC2 gives: by address, by instance id, and those of its first years.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html
+_EC2_NAME = re.compile(
+    r"ip-[0-9]{1,3}(-[0-9]{1,3}){3}(\..*)?"
+    r"|ec2-[0-9]{1,3}(-[0-9]{1,3}){3}\..*\.amazonaws\.com(\.cn)?"
+    r"|i-[0-9a-f]{8,17}(\..*)?"
+    r"|domu-[0-9a-f-]+(\..*)?"
+    r"|.*\.(ec2|compute)\.internal"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What EC2 lists, by each name that somebody may have called a machine.
+
+    ``trouble``: why not all of it could be looked at; ``asked`` is False where nobody wanted to.
+    """
+
+    machines: Mapping[str, tuple[Instance, ...]] = field(default_factory=dict)
+    asked: bool = True
+    trouble: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a name that is not in it has no live machine."""
+        return self.asked and not self.trouble
+
+
+def is_ec2_name(name: str) -> bool:
+    """Whether EC2 itself may have given it."""
+    return _EC2_NAME.fullmatch(name) is not None
+
+
+def names_of(machine: Instance) -> frozenset[str]:
+    """What people may have called it in a node statement."""
+    full = {machine.id, machine.private_dns, machine.public_dns, machine.private_ip}
+    full.add(machine.tags.get("Name", ""))
+    # A file may have the short name, or another domain than EC2 tells.
+    short = {machine.private_dns.partition(".")[0]}
+    return frozenset(name.lower() for name in full | short if name)
+
+
+def looked(machines: Iterable[Instance], names: Iterable[str], *, trouble: str = "") -> Look:
+    """The live machines by those of ``names`` that are theirs."""
+    by_name: dict[str, list[Instance]] = {}
+    for machine in machines:
+        if machine.alive:
+            for name in names_of(machine):
+                by_name.setdefault(name, []).append(machine)
+    found = {name: by_name.get(name) or _by_short_name(name, by_name) for name in names}
+    return Look(machines={n: tuple(m) for n, m in found.items() if m}, trouble=trouble)
+
+
+def _by_short_name(name: str, by_name: Mapping[str, list[Instance]]) -> list[Instance]:
+    """``ip-10-0-0-7.example.com`` where EC2 says ``ip-10-0-0-7.ec2.internal``."""
+    short, _, domain = name.partition(".")
+    # In a domain of EC2's own, another region's machine has the other name.
+    if not is_ec2_name(short) or domain.endswith(("ec2.internal", "compute.internal")):
+        return []
+    return by_name.get(short, [])

@@ -1,0 +1,95 @@
+"""From what a node definition declares to the role that says the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_LONGEST = 63
+_HASH = 6
+# Namespaces in which people keep what a machine is: the name of the role is what stands behind.
+_ROLES = ("role::", "roles::")
+_LAYERS = (*_ROLES, "profile::", "profiles::")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What Puppet is told: classes with their parameters, and top-scope parameters."""
+
+    classes: Mapping[str, Mapping[str, Any]]
+    parameters: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Equal for what Puppet takes for the same; unlike ==, this tells 1 from true and 1.0."""
+        classes = {name.removeprefix("::"): given for name, given in self.classes.items()}
+        return json.dumps([classes, self.parameters], sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRole:
+    """A role of the inventory. ``environment`` "" leaves the choice to the agent."""
+
+    name: str
+    content: Content
+    environment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRole:
+    """A role that nobody has stored yet."""
+
+    name: str
+    content: Content
+    nodes: tuple[str, ...] = ()
+
+
+class Naming:
+    """A role for each content: a stored one, else a new one with a name that no other has.
+
+    The first to want a name gets it; later ones get a part of a digest behind it, which hangs on
+    nothing but what they contain.
+    """
+
+    def __init__(self, stored: Iterable[StoredRole]) -> None:
+        # The one that leaves the environment to the agent, as nodes.pp does, goes before others.
+        known = sorted(stored, key=lambda role: (role.environment != "", role.name))
+        self._taken = {role.name for role in known}
+        self._stored: dict[str, StoredRole] = {}
+        for role in known:
+            self._stored.setdefault(role.content.key, role)
+        self._new: dict[str, NewRole] = {}
+
+    def role_of(self, content: Content) -> StoredRole | NewRole:
+        key = content.key
+        if key in self._stored:
+            return self._stored[key]
+        if key not in self._new:
+            name = self._free(proposed(content.classes), key)
+            self._taken.add(name)
+            self._new[key] = NewRole(name=name, content=content)
+        return self._new[key]
+
+    def _free(self, wanted: str, key: str) -> str:
+        if wanted not in self._taken:
+            return wanted
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        for length in range(_HASH, len(digest)):
+            name = f"{wanted[: _LONGEST - length - 1]}-{digest[:length]}"
+            if name not in self._taken:
+                return name
+        raise ValueError(f"no name is left for a role like {wanted}")
+
+
+def proposed(classes: Iterable[str]) -> str:
+    """By the class that says what a machine is, else by the first one."""
+    names: Sequence[str] = list(classes)
+    chosen = next((name for name in names if name.startswith(_ROLES)), names[0])
+    for layer in _LAYERS:
+        chosen = chosen.removeprefix(layer)
+    words = re.sub(r"[^a-z0-9_]+", "-", chosen.lower()).strip("-_")
+    return (words if words[:1].isalpha() else f"role-{words}")[:_LONGEST].rstrip("-")

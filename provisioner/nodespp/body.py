@@ -1,0 +1,176 @@
+"""What stands in the braces of a node statement, one statement after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from provisioner.nodespp.definition import Remark
+from provisioner.nodespp.lines import Token
+from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
+
+_DECLARING = frozenset({"include", "contain", "require"})
+# They write into a log and leave the catalogue as it is.
+_LOGGING = frozenset({"alert", "crit", "debug", "emerg", "err", "info", "notice", "warning"})
+_CONDITIONAL = frozenset({"if", "unless", "case", "?"})
+_STATEMENTS = {
+    "->": "a relationship (->)",
+    "~>": "a relationship (~>)",
+    "resource-defaults": "defaults of a resource type",
+    "resource-override": "an override of a resource",
+    "collect": "a collector",
+    "exported-query": "a collector",
+    "virtual-query": "a collector",
+    "call-method": "a method call",
+}
+
+
+def label(statement: Any) -> tuple[str, str]:
+    """The word that a statement begins with, "" for one without; and what people call it."""
+    operator, operands = operation(statement)
+    if operator in ("invoke", "call"):
+        _, words = operation(named(operands[0]).get("functor"))
+        word = str(words[0]) if words else ""
+        return word, f"the function {word}()"
+    if operator == "resource":
+        _, words = operation(named(operands[0]).get("type"))
+        word = str(words[0]) if words else ""
+        return word, "a class" if word == "class" else f"a resource ({word})"
+    if operator == "=":
+        name = _variable(operands)
+        return f"${name}" if name else "", f"the variable ${name}" if name else "an assignment"
+    if operator in _CONDITIONAL:
+        return operator, f"a conditional ({operator})"
+    word = operator if operator.isalpha() else ""
+    return word, _STATEMENTS.get(operator, kind(statement))
+
+
+class Body:
+    """Collects what the statements declare, and what of them an ENC cannot say."""
+
+    def __init__(
+        self,
+        top: Collection[str],
+        constants: Mapping[str, Any],
+        heads: Sequence[Token],
+        line: int | None,
+    ) -> None:
+        """``top`` are variables that the file sets for every node, ``constants`` their values."""
+        self.classes: dict[str, dict[str, Any]] = {}
+        self.parameters: dict[str, Any] = {}
+        self.problems: list[Remark] = []
+        self.notes: list[Remark] = []
+        self._top, self._known = top, dict(constants)
+        self._heads, self._at = heads, 0
+        self._line = line
+
+    def take(self, statements: Sequence[Any]) -> None:
+        for statement in statements:
+            operator, operands = operation(statement)
+            word, what = label(statement)
+            line = self._line_of(word)
+            if operator == "nop":
+                continue
+            try:
+                self._one(operator, operands, word, what, line)
+            except NotConstantError as error:
+                self.problems.append(Remark(line=line, what=f"{what} has {error}"))
+
+    def _one(
+        self, operator: str, operands: Sequence[Any], word: str, what: str, line: int | None
+    ) -> None:
+        inner = named(operands[0]) if operands else {}
+        if operator == "invoke" and word in _DECLARING:
+            self._declare(word, inner.get("args", []), line)
+        elif operator == "invoke" and word in _LOGGING:
+            self.notes.append(Remark(line=line, what=f"{what} is left out: it only logs"))
+        elif operator == "resource" and word == "class" and "form" not in inner:
+            self._declare_like_resources(inner.get("bodies", []), line)
+        elif operator == "=":
+            self._assign(operands, line)
+        else:
+            self.problems.append(Remark(line=line, what=f"{what}; an ENC has only classes"))
+
+    def _declare(self, word: str, arguments: Sequence[Any], line: int | None) -> None:
+        for argument in arguments:
+            for name in _names(argument, self._known):
+                self.classes.setdefault(name, {})
+        if word != "include":
+            self.notes.append(
+                Remark(line=line, what=f"{word} becomes include: an ENC has no order of classes")
+            )
+
+    def _declare_like_resources(self, bodies: Sequence[Any], line: int | None) -> None:
+        shared: dict[str, Any] = {}
+        for body in bodies:
+            parts = named(body)
+            given = dict(_parameters(parts.get("ops", []), self._known))
+            if operation(parts.get("title"))[0] == "default":
+                shared = given
+                continue
+            for name in _names(parts.get("title"), self._known):
+                if name in self.classes:
+                    twice = f"class {name} is declared a second time: Puppet refuses that"
+                    self.problems.append(Remark(line=line, what=twice))
+                # Puppet takes undef for a parameter that is not given.
+                whole = {**shared, **given}
+                self.classes[name] = {k: v for k, v in whole.items() if v is not None}
+
+    def _assign(self, operands: Sequence[Any], line: int | None) -> None:
+        name = _variable(operands)
+        if not name:
+            raise NotConstantError("several variables on its left")
+        value = constant(operands[1], self._known)
+        if name in self._top:
+            both = f"${name} is set at the top as well, and an ENC's would be set twice there"
+            self.problems.append(Remark(line=line, what=both))
+        if self.classes:
+            late = f"${name} is set after classes were declared: those did not see it, and would"
+            self.problems.append(Remark(line=line, what=late))
+        self.parameters[name] = self._known[name] = value
+
+    def _line_of(self, word: str) -> int | None:
+        """Statements come in the order of the file; one that cannot be found has the node's."""
+        for at in range(self._at, len(self._heads)) if word else ():
+            if self._heads[at].text == word:
+                self._at = at + 1
+                return self._heads[at].line
+        return self._line
+
+
+def _variable(operands: Sequence[Any]) -> str:
+    """The name on the left of an assignment; "" where several are."""
+    operator, words = operation(operands[0])
+    return str(words[0]) if operator == "var" else ""
+
+
+def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
+    """Class names: a word, a text, ``Class[...]``, or a list of these."""
+    operator, operands = operation(expression)
+    if operator == "array":
+        for item in operands:
+            yield from _names(item, known)
+        return
+    if operator == "access" and operation(operands[0]) == ("qr", ["Class"]):
+        for item in operands[1:]:
+            yield from _names(item, known)
+        return
+    found = constant(expression, known)
+    for name in found if isinstance(found, list) else [found]:
+        if not isinstance(name, str):
+            raise NotConstantError("a name of a class that is no text")
+        yield name.removeprefix("::")
+
+
+def _parameters(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for one in operations:
+        operator, operands = operation(one)
+        if operator == "splat-hash":
+            given = constant(operands[0], known)
+            if not isinstance(given, dict):
+                raise NotConstantError("parameters (*) that are no map")
+            yield from given.items()
+        elif operator == "=>":
+            yield str(operands[0]), constant(operands[1], known)
+        else:
+            raise NotConstantError(f"a parameter with {operator}")

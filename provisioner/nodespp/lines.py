@@ -1,0 +1,140 @@
+"""Where the node statements of a file stand, and the statements in each.
+
+The parser's dump has no lines. This reads just enough of the language to find them: what is a
+comment, a text, a regular expression, a heredoc, and how deep the braces are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""
+    (?P<blank>\s+|\#[^\n]*|/\*.*?\*/)
+  | (?P<heredoc>@\(\s*"?(?P<tag>[^:/\r\n)"]+?)"?\s*(?::[^/\n)]*)?(?:/[^\n)]*)?\))
+  | (?P<single>'(?:[^'\\]|\\.)*')
+  | (?P<double>")
+  | (?P<variable>\$(?:::)?\w+(?:::\w+)*)
+  | (?P<word>(?:::)?\w[\w-]*(?:(?:::|\.)\w[\w-]*)*)
+  | (?P<slash>/)
+  | (?P<arrow>=>)
+  | (?P<sign>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_REGEX = re.compile(r"/(?:[^/\\\n]|\\.)*/")
+_INNER = re.compile(r'\\.|\$\{|"', re.DOTALL)
+_BRACED = re.compile(r"""'(?:[^'\\]|\\.)*'|"|[{}]""", re.DOTALL)
+_OPEN, _CLOSE = frozenset("{[("), frozenset("}])")
+
+
+@dataclass(frozen=True)
+class Token:
+    """``depth`` is how many brackets are open around it."""
+
+    text: str
+    line: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A statement: its line, and the first words and variables directly in its braces."""
+
+    line: int
+    heads: tuple[Token, ...] = ()
+
+
+def places(source: str) -> tuple[list[Place], list[Token]]:
+    """The node statements in their order, and all other words at the top."""
+    found: list[Place] = []
+    others: list[Token] = []
+    tokens = list(_tokens(source))
+    at = 0
+    while at < len(tokens):
+        if _is_node(tokens, at):
+            end = _end(tokens, at)
+            heads = tuple(token for token in tokens[at:end] if token.depth == 1)
+            found.append(Place(tokens[at].line, heads))
+            at = end
+        else:
+            others += [tokens[at]] if tokens[at].depth == 0 else []
+            at += 1
+    return found, others
+
+
+def _is_node(tokens: Sequence[Token], at: int) -> bool:
+    here = tokens[at]
+    following = tokens[at + 1].text if at + 1 < len(tokens) else ""
+    return here.text == "node" and here.depth == 0 and following != "=>"
+
+
+def _end(tokens: Sequence[Token], at: int) -> int:
+    """Behind the brace that closes the statement."""
+    for here in range(at + 1, len(tokens)):
+        if tokens[here].text == "}" and tokens[here].depth == 0:
+            return here + 1
+    return len(tokens)
+
+
+def _tokens(source: str) -> Iterator[Token]:
+    at, line, depth, last = 0, 1, 0, ""
+    heredocs: list[str] = []
+    while found := _TOKEN.match(source, at):
+        kind, text = str(found.lastgroup), found[0]
+        if kind == "tag":
+            kind = "heredoc"
+        end = found.end()
+        if kind == "double":
+            end = _end_of_text(source, end)
+        elif kind == "slash" and _begins_regex(last) and (regex := _REGEX.match(source, at)):
+            end = regex.end()
+        elif kind == "heredoc":
+            heredocs.append(found["tag"].strip())
+        if kind != "blank":
+            depth -= text in _CLOSE
+            yield Token(text, line, max(depth, 0))
+            depth += text in _OPEN
+            last = text
+        elif heredocs and "\n" in text:
+            end = _behind(source, at + text.index("\n") + 1, heredocs)
+            heredocs = []
+        line += source.count("\n", at, end)
+        at = end
+
+
+def _begins_regex(last: str) -> bool:
+    """Behind a value a slash divides; behind anything else, and ``node``, it opens a pattern."""
+    return last == "node" or not (last and (last[-1].isalnum() or last[-1] in "_)]"))
+
+
+def _end_of_text(source: str, at: int) -> int:
+    """Behind the quote that closes a text, with other texts in its ``${...}``."""
+    while found := _INNER.search(source, at):
+        at = found.end()
+        if found[0] == '"':
+            return at
+        if found[0] == "${":
+            at = _end_of_braces(source, at)
+    return len(source)
+
+
+def _end_of_braces(source: str, at: int) -> int:
+    depth = 1
+    while depth and (found := _BRACED.search(source, at)):
+        at = found.end()
+        if found[0] == '"':
+            at = _end_of_text(source, at)
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+    return at if not depth else len(source)
+
+
+def _behind(source: str, at: int, tags: Sequence[str]) -> int:
+    """Behind the ends of heredocs whose texts begin here."""
+    for tag in tags:
+        end = re.compile(rf"^[ \t]*\|?[ \t]*-?[ \t]*{re.escape(tag)}[ \t]*\r?$", re.MULTILINE)
+        found = end.search(source, at)
+        at = found.end() if found else len(source)
+    return at

@@ -1,0 +1,156 @@
+"""From the dump of Puppet's parser to node definitions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from provisioner.nodespp.body import Body, label
+from provisioner.nodespp.definition import (
+    Definition,
+    Manifest,
+    Match,
+    Remark,
+    UnreadableDumpError,
+)
+from provisioner.nodespp.lines import Place, Token, places
+from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
+
+# Of these the file may be full: they change no catalogue by themselves.
+_DEFINING = frozenset({"class", "define", "function", "type-alias", "nop", "plan", "type-mapping"})
+
+
+def read(dump: str, source: str) -> Manifest:
+    """``dump`` is the parser's JSON of ``source``. Raises UnreadableDumpError."""
+    try:
+        whole = json.loads(dump)
+        statements = _statements(whole)
+        nodes = [named(operands[0]) for operator, operands in statements if operator == "node"]
+        found, others = _places(source, len(nodes))
+        top = [name for name, _ in _assigned(statements)]
+        constants = dict(_constants(statements))
+        return Manifest(
+            definitions=tuple(
+                one
+                for node, place in zip(nodes, found, strict=True)
+                for one in _definitions(node, place, top, constants)
+            ),
+            outside=tuple(_outside(whole, others)),
+            own_classes=frozenset(_own_classes(statements)),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableDumpError(
+            "what Puppet's parser printed is not what is known of it "
+            f"({type(error).__name__}); is --puppet another program?"
+        ) from error
+
+
+def _statements(whole: Any) -> list[tuple[str, list[Any]]]:
+    return [operation(one) for one in _whole(whole)]
+
+
+def _whole(whole: Any) -> list[Any]:
+    operator, operands = operation(whole)
+    return operands if operator == "block" else [whole]
+
+
+def _places(source: str, count: int) -> tuple[Sequence[Place | None], Sequence[Token]]:
+    """Better no line than a wrong one: those found count only where they are as many."""
+    try:
+        found, others = places(source)
+    except RecursionError:
+        return [None] * count, ()
+    return (found, others) if len(found) == count else ([None] * count, ())
+
+
+def _assigned(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+    """Variables at the top: every node sees them, wherever they stand."""
+    for operator, operands in statements:
+        if operator == "=" and operation(operands[0])[0] == "var":
+            yield str(operation(operands[0])[1][0]), operands[1]
+
+
+def _constants(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+    for name, value in _assigned(statements):
+        with suppress(NotConstantError):
+            yield name, constant(value, {})
+
+
+def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
+    for operator, operands in statements:
+        if operator == "class":
+            yield str(named(operands[0]).get("name", "")).removeprefix("::")
+
+
+def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
+    """What stands beside the node statements, and is for every node."""
+    at = 0
+    for statement in _whole(whole):
+        operator, _ = operation(statement)
+        if operator == "node" or operator in _DEFINING:
+            continue
+        word, what = label(statement)
+        line, at = _line_of(word, others, at)
+        if word in ("$role", "$rolecall"):
+            what += (
+                ", which rolecall sets for every node: Puppet refuses to set it twice; rename it"
+            )
+        yield Remark(line=line, what=what)
+
+
+def _line_of(word: str, tokens: Sequence[Token], start: int) -> tuple[int | None, int]:
+    """And where to look for the next statement."""
+    for at in range(start, len(tokens)) if word else ():
+        if tokens[at].text == word:
+            return tokens[at].line, at + 1
+    return None, start
+
+
+def _definitions(
+    node: Mapping[str, Any],
+    place: Place | None,
+    top: Collection[str],
+    constants: Mapping[str, Any],
+) -> Iterator[Definition]:
+    line = place.line if place else None
+    body = Body(top, constants, place.heads if place else (), line)
+    if "parent" in node:
+        parent = node["parent"]
+        shown = parent if isinstance(parent, str) else kind(parent)
+        what = f"it inherits {shown}: Puppet has had no inheritance of nodes since 4.0"
+        body.problems.append(Remark(line=line, what=what))
+    statements = [one for one in node.get("body", []) if operation(one)[0] != "nop"]
+    body.take(statements)
+    for match in node["matches"]:
+        name, how = _match(match)
+        problems = body.problems
+        if how is None:
+            why = Remark(line=line, what=f"its name is {name}")
+            problems, how = [why, *problems], Match.NAME
+        yield Definition(
+            name=name,
+            line=line,
+            match=how,
+            classes=body.classes,
+            parameters=body.parameters,
+            problems=tuple(problems),
+            notes=tuple(body.notes),
+            empty=not statements,
+        )
+
+
+def _match(expression: Any) -> tuple[str, Match | None]:
+    """A name as Puppet compares it; None for one that is computed."""
+    operator, operands = operation(expression)
+    if isinstance(expression, str):
+        return expression.lower(), Match.NAME
+    if operator == "default":
+        return "default", Match.DEFAULT
+    if operator == "regexp":
+        return f"/{operands[0]}/", Match.PATTERN
+    try:
+        return str(constant(expression, {})).lower(), Match.NAME
+    except NotConstantError as error:
+        return str(error), None

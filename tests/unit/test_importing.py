@@ -1,0 +1,253 @@
+"""What becomes of each node definition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from enc.model import Kind, Market, State
+from provisioner.domain.importing import Entry, Ground, Verdict, plan
+from provisioner.domain.importlook import Look, is_ec2_name, looked
+from provisioner.domain.importroles import Content, StoredRole
+from provisioner.nodespp.definition import Definition, Manifest, Match, Remark
+from provisioner.ports import Instance, InstanceState
+from tests.builders import foreign, node
+
+PUBLIC = "ec2-1-2-3-4.compute-1.amazonaws.com"
+EC2 = "ip-10-0-0-7.ec2.internal"
+ID = "i-0aaaaaaaaaaaaaaa1"
+WEB = StoredRole(name="web", content=Content(classes={"role::web": {}}, parameters={}))
+
+
+def defined(name: str = "db1.example.com", **fields: Any) -> Definition:
+    given: dict[str, Any] = {"line": 3, "classes": {"role::web": {}}}
+    return Definition(name=name, **{**given, **fields})
+
+
+def ground(**fields: Any) -> Ground:
+    given: dict[str, Any] = {
+        "roles": [WEB],
+        "nodes": {},
+        "namesakes": {},
+        "ended": frozenset(),
+        "look": Look(),
+        "site_tag": ("rolecall:site", "default"),
+        "unfit": lambda content: "",
+    }
+    return Ground(**{**given, **fields})
+
+
+def entry(*definitions: Definition, **fields: Any) -> Entry:
+    [found] = plan(Manifest(definitions=definitions), ground(**fields)).entries
+    return found
+
+
+def machine(name: str = EC2, **fields: Any) -> Instance:
+    given: dict[str, Any] = {
+        "id": ID,
+        "state": InstanceState.RUNNING,
+        "region": "us-east-1",
+        "zone": "us-east-1a",
+        "instance_type": "c5.large",
+        "market": Market.ON_DEMAND,
+        "launched_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "private_dns": name,
+    }
+    return Instance(**{**given, **fields})
+
+
+def test_a_definition_becomes_a_foreign_node_of_the_role_that_declares_the_same() -> None:
+    found = entry(defined())
+
+    assert (found.verdict, found.role, found.role_is_new) == (Verdict.CREATE, "web", False)
+
+
+def test_a_content_that_no_role_has_needs_a_new_one_with_all_its_nodes() -> None:
+    both = (defined("a", classes={"x": {}}), defined("b", classes={"x": {}}))
+    found = plan(Manifest(definitions=both), ground())
+
+    assert [(role.name, role.nodes) for role in found.new_roles] == [("x", ("a", "b"))]
+    assert all(one.role_is_new for one in found.entries)
+
+
+def test_a_role_that_only_a_conflict_would_need_is_not_new() -> None:
+    found = plan(Manifest(definitions=(defined("", classes={"x": {}}),)), ground())
+
+    assert found.new_roles == ()
+
+
+def test_a_live_instance_of_that_name_is_shown_and_the_node_stays_foreign() -> None:
+    look = looked([machine()], [EC2])
+    found = entry(defined(EC2), look=look)
+
+    assert (found.verdict, [one.id for one in found.machines]) == (Verdict.CREATE, [ID])
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        ({"private_dns": EC2}, EC2),
+        ({"private_dns": EC2}, "ip-10-0-0-7"),
+        ({"private_dns": EC2}, "ip-10-0-0-7.example.com"),
+        ({"public_dns": PUBLIC}, PUBLIC),
+        ({"tags": {"Name": "Web1.example.com"}}, "web1.example.com"),
+        ({"private_ip": "10.0.0.7"}, "10.0.0.7"),
+        ({}, ID),
+    ],
+)
+def test_a_machine_is_known_by_every_name_that_people_give_it(
+    how: dict[str, Any], name: str
+) -> None:
+    found = looked([machine(**{"private_dns": "", **how})], [name])
+
+    assert [one.id for one in found.machines[name]] == [ID]
+
+
+def test_another_regions_address_is_another_name() -> None:
+    there = "ip-10-0-0-7.eu-west-1.compute.internal"
+
+    assert looked([machine()], [there]).machines == {}
+
+
+def test_a_terminated_machine_gives_its_name_to_nobody() -> None:
+    dead = machine(state=InstanceState.TERMINATED)
+
+    assert entry(defined(EC2), look=looked([dead], [EC2])).verdict is Verdict.CONFLICT
+
+
+def test_a_name_of_ec2s_that_no_live_instance_has_is_a_dead_machines() -> None:
+    found = entry(defined(EC2))
+
+    assert found.verdict is Verdict.CONFLICT
+    assert "no live instance has it" in found.reason
+    assert entry(defined("db1.example.com")).verdict is Verdict.CREATE
+
+
+def test_what_could_not_be_looked_at_is_never_called_dead() -> None:
+    found = entry(defined(EC2), look=Look(trouble="denied"))
+
+    assert found.verdict is Verdict.CONFLICT
+    assert "could not be asked" in found.reason
+    assert "live" not in found.reason
+    assert entry(defined(), look=Look(trouble="denied")).verdict is Verdict.CREATE
+
+
+def test_without_ec2_nobody_is_dead() -> None:
+    assert entry(defined(EC2), look=Look(asked=False)).verdict is Verdict.CREATE
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"look": looked([machine(tags={"rolecall:site": "default"})], [EC2])},
+        {"namesakes": {EC2: node(ID, private_dns=EC2)}, "look": Look(asked=False)},
+    ],
+)
+def test_a_name_that_a_machine_of_ours_has_now_is_a_dead_ones(how: dict[str, Any]) -> None:
+    found = entry(defined(EC2), **how)
+
+    assert found.verdict is Verdict.CONFLICT
+    assert f"{ID} has that name now" in found.reason
+
+
+def test_another_sites_machine_is_somebody_elses() -> None:
+    look = looked([machine(tags={"rolecall:site": "other"})], [EC2])
+
+    assert entry(defined(EC2), look=look).verdict is Verdict.CREATE
+
+
+def test_what_the_inventory_has_so_is_unchanged_under_whatever_role() -> None:
+    twin = replace(WEB, name="twin")
+    there = {"db1.example.com": foreign(role="twin")}
+    found = entry(defined(), nodes=there, roles=[WEB, twin])
+
+    assert (found.verdict, found.role) == (Verdict.UNCHANGED, "twin")
+
+
+def test_an_unchanged_name_of_a_dead_machine_says_so() -> None:
+    there = {EC2: foreign(EC2)}
+
+    assert "provisioner retire" in entry(defined(EC2), nodes=there).reason
+    assert "retire" not in entry(defined(EC2), nodes=there, look=Look(trouble="x")).reason
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [
+        (foreign(role="other"), "role other, which declares something else"),
+        (foreign(role="gone"), "role gone"),
+        (node("db1.example.com", kind=Kind.FLEET), "rolecall's own (fleet, web)"),
+        (foreign(state=State.RETIRING), "end of its life"),
+    ],
+)
+def test_what_the_inventory_has_otherwise_is_a_conflict(there: Any, says: str) -> None:
+    other = StoredRole(name="other", content=Content(classes={"x": {}}, parameters={}))
+    found = entry(defined(), nodes={"db1.example.com": there}, roles=[WEB, other])
+
+    assert found.verdict is Verdict.CONFLICT
+    assert says in found.reason
+
+
+def test_a_machine_that_has_ended_never_comes_back() -> None:
+    assert entry(defined(ID), ended={ID}).verdict is Verdict.CONFLICT
+    look = looked([machine()], [ID])
+    assert entry(defined(ID), look=look).verdict is Verdict.CREATE
+
+
+def test_the_same_name_twice_is_one_conflict_that_names_both_lines() -> None:
+    same = entry(defined(line=3), defined(line=9))
+    other = entry(defined(line=3), defined(line=9, classes={"x": {}}))
+
+    assert (same.verdict, same.lines) == (Verdict.CONFLICT, (3, 9))
+    assert "(lines 3, 9), they say the same" in same.reason
+    assert "they differ" in other.reason
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict", "says"),
+    [
+        ({"name": ""}, Verdict.CONFLICT, "name is empty"),
+        ({"name": "a b"}, Verdict.NOT_IMPORTABLE, "cannot be a certname"),
+        ({"name": "a..b"}, Verdict.NOT_IMPORTABLE, "cannot be a certname"),
+        ({"classes": {}}, Verdict.NOT_IMPORTABLE, "no classes"),
+        ({"problems": (Remark(line=4, what="an if"),)}, Verdict.NOT_IMPORTABLE, "line 4: an if"),
+        ({"match": Match.PATTERN}, Verdict.NOT_IMPORTABLE, "regular expression"),
+        ({"match": Match.DEFAULT}, Verdict.NOT_IMPORTABLE, "nobody named"),
+        ({"match": Match.DEFAULT, "empty": True}, Verdict.STAYS, "keep it"),
+    ],
+)
+def test_what_the_file_alone_forbids(how: dict[str, Any], verdict: Verdict, says: str) -> None:
+    found = entry(defined(**how))
+
+    assert found.verdict is verdict
+    assert says in found.reason
+
+
+def test_what_no_role_can_have_is_not_importable() -> None:
+    found = entry(defined(), unfit=lambda content: "too large")
+
+    assert (found.verdict, found.reason) == (Verdict.NOT_IMPORTABLE, "too large")
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        (EC2, True),
+        ("ip-10-0-0-7.eu-west-1.compute.internal", True),
+        ("ip-10-0-0-7", True),
+        ("ec2-1-2-3-4.compute-1.amazonaws.com", True),
+        ("ec2-1-2-3-4.eu-west-1.compute.amazonaws.com", True),
+        ("i-0123456789abcdef0.ec2.internal", True),
+        (ID, True),
+        ("domu-12-31-39-0a-0b-0c.compute-1.internal", True),
+        ("ip-pool.example.com", False),
+        ("db1.example.com", False),
+        ("i-am-a-host", False),
+        ("ec2.example.com", False),
+    ],
+)
+def test_names_of_ec2s_making_are_known(name: str, theirs: bool) -> None:
+    assert is_ec2_name(name) is theirs
