@@ -151,6 +151,12 @@ class TestWords:
         assert said in program.said
         assert not program.file.exists()
 
+    def test_a_node_that_is_left_out_is_named_and_3(self, program: Program) -> None:
+        program.create(TWO, private_ip="")
+        assert program.run() == 3
+        assert f"warning: {TWO}" in program.said
+        assert program.hosts() == {ONE}
+
     def test_a_reload_that_fails_is_1_and_shows_what_it_said(self, program: Program) -> None:
         program.reload = "echo no such unit >&2; exit 5"
         assert program.run() == 1
