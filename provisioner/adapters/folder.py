@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ class Folder:
 
     def __init__(self, folder: Path, name: str, clock: Clock, patience: float) -> None:
         self._folder, self._file = folder, folder / name
-        self._new = folder / f".{name}.new"
+        self._new, self._try = folder / f".{name}.new", folder / f".{name}.try"
         self._lock, self._loaded = folder / f".{name}.lock", folder / f".{name}.loaded"
         self._clock, self._patience = clock, patience
 
@@ -53,17 +53,28 @@ class Folder:
 
     @contextmanager
     def staged(self, data: bytes) -> Iterator[str]:
-        """A folder that holds the file as it would be, and links to the others."""
-        with tempfile.TemporaryDirectory(prefix="rolecall-") as made:
-            folder = Path(made)
+        """A folder that holds the file as it would be, and links to the others.
+
+        Always the same one: what an export that died left there goes with the next.
+        """
+        with self._said():
+            self._unstage()
+            self._try.mkdir()
+            # Whoever verifies may be another user; the file itself is no secret either.
+            self._try.chmod(0o755)
+            for other in self._folder.iterdir():
+                if not other.name.startswith(".") and other != self._file:
+                    (self._try / other.name).symlink_to(other)
+            (self._try / self._file.name).write_bytes(data)
+        try:
+            yield str(self._try)
+        finally:
             with self._said():
-                # Whoever verifies may be another user; the file itself is no secret either.
-                folder.chmod(0o755)
-                for other in self._folder.iterdir():
-                    if not other.name.startswith(".") and other != self._file:
-                        (folder / other.name).symlink_to(other)
-                (folder / self._file.name).write_bytes(data)
-            yield made
+                self._unstage()
+
+    def _unstage(self) -> None:
+        if self._try.exists():
+            shutil.rmtree(self._try)
 
     def put(self, data: bytes) -> None:
         """Whole, on the disk, with the mode and owner of the one before."""

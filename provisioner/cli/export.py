@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 def export() -> None:
     """Write the nodes down for other tools: those that are running, failed or ready.
 
+    Nagios is told of those that are ready, until they drain.
+
     Where the store cannot be read whole nothing is written, and the exit code is 1. Where a node
     had to be left out, the others are written, it is named, and the exit code is 3.
     """

@@ -11,7 +11,7 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
-from provisioner.cli.errors import CommandError, mistyped, tell
+from provisioner.cli.errors import PARTLY, CommandError, mistyped, tell
 from provisioner.cli.session import if_interrupted, settings
 from provisioner.cli.usage import examples
 
@@ -100,7 +100,8 @@ def nagios(
     The file is replaced whole and only where it changes; then the reload command is run, again at
     the next export where it failed. When the store cannot be read the file stays as it is.
 
-    Exit codes: 0 done or nothing to do; 1 the store, the folder or a command failed; 2 mistyped.
+    Exit codes: 0 done or nothing to do; 3 done, but for what the warnings name; 1 the store, the
+    folder or a command failed; 2 mistyped.
     """
     wanted = _Wanted(
         folder=_folder(folder),
@@ -118,6 +119,8 @@ def nagios(
     for warning in came.warnings:
         output.say(f"warning: {warning}", err=True)
     output.say(_told(wanted.folder, came))
+    if came.warnings:
+        raise CommandError("what the warnings name is not told as it is now; all else is", PARTLY)
 
 
 def _folder(given: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from enc.inventory import Inventory, StoreError, StoreLostError
+from enc.inventory import Inventory, StoreError, StoreUnavailableError
 from enc.inventory.ready import check_ready
 from enc.model import Node, Role
 from enc.outputs import SERVING
@@ -40,8 +40,8 @@ def read(inventory: Inventory, site: str, last: Last, *, forget: bool = False) -
     nodes, damaged = inventory.nodes.readable(others)
     ended = inventory.nodes.ended([n for n in others if n not in nodes and n not in damaged])
     if check_ready(inventory.redis, site).created_at != meta.created_at:
-        # Lost and begun anew while we read: what we have may be half of each.
-        raise StoreLostError
+        # What we have may be half of each.
+        raise StoreUnavailableError("the store was begun anew while it was read; export again")
     damaged |= {name: why for name, why in spoilt.items() if name in last.hosts}
     unknown = [n for n in others if not (n in nodes or n in damaged or n in ended)]
     kept = {name: str(why) for name, why in damaged.items()}

@@ -171,7 +171,7 @@ class TestAStoreThatIsNotThere:
                 begin(stored, at=START + timedelta(days=1))
                 return found
 
-        with pytest.raises(StoreLostError):
+        with pytest.raises(StoreUnavailableError, match="begun anew"):
             exporter.other(inventory=replace(stored, roles=Losing(redis))).once()
         assert exporter.hosts() == {ONE}
 

@@ -96,8 +96,9 @@ class TestKilled:
         program.create(TWO)
         assert program.run("--verify-command", DIE) == -signal.SIGKILL
         assert (program.hosts(), program.reloads()) == ({ONE}, 1)
-        assert program.run() == 0
+        assert program.run("--verify-command", "true") == 0
         assert (program.hosts(), program.reloads()) == ({ONE, TWO}, 2)
+        assert not (program.folder / ".rolecall.cfg.try").exists()
 
     def test_between_the_file_and_the_reload_loses_no_reload(self, program: Program) -> None:
         program.run()
@@ -149,6 +150,12 @@ class TestWords:
         assert program.run(*words) == 2
         assert said in program.said
         assert not program.file.exists()
+
+    def test_a_node_that_is_left_out_is_named_and_3(self, program: Program) -> None:
+        program.create(TWO, private_ip="")
+        assert program.run() == 3
+        assert f"warning: {TWO}" in program.said
+        assert program.hosts() == {ONE}
 
     def test_a_reload_that_fails_is_1_and_shows_what_it_said(self, program: Program) -> None:
         program.reload = "echo no such unit >&2; exit 5"
