@@ -40,11 +40,13 @@ class Archive:
         *,
         since: datetime | None = None,
         role: str | None = None,
+        spoilt: Callable[[CorruptError], object] | None = None,
     ) -> ArchivePage:
-        listing = _listing(since, role)
-        return ArchivePage(
-            *self._walks.page(listing, archived_from_hash, limit=limit, cursor=cursor)
+        """As ``every`` says of ``spoilt``."""
+        found = self._walks.sound(
+            _listing(since, role), archived_from_hash, limit=limit, cursor=cursor, spoilt=spoilt
         )
+        return ArchivePage(*found)
 
     def every(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,9 +129,11 @@ class Launches:
         role: str | None = None,
         state: LaunchState | None = None,
         since: datetime | None = None,
+        spoilt: Callable[[CorruptError], object] | None = None,
     ) -> LaunchPage:
         """The latest first, of those that were opened at ``since`` or later.
 
+        ``spoilt`` is told of the damaged, which are passed over; without it they are an error.
         Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
         """
         wanted = {"role": role, "state": state and state.value}
@@ -143,7 +145,9 @@ class Launches:
             fields={name: text for name, text in wanted.items() if text is not None},
             since=score(since) if since else "",
         )
-        found = self._walks.page(listing, launch_from_hash, limit=limit, cursor=cursor)
+        found = self._walks.sound(
+            listing, launch_from_hash, limit=limit, cursor=cursor, spoilt=spoilt
+        )
         return LaunchPage(*found)
 
     def open(self, launch: Launch, event: Event) -> None:

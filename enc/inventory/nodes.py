@@ -88,12 +88,14 @@ class Nodes:
         *,
         since: datetime | None = None,
         role: str | None = None,
+        spoilt: Callable[[CorruptError], object] | None = None,
     ) -> ArchivePage:
         """The last ones to end, latest first, of those that ended at ``since`` or later.
 
+        ``spoilt`` is told of the damaged, which are passed over; without it they are an error.
         Raises BadCursorError, and ValueError for a limit below 1.
         """
-        return self._archive.page(limit, cursor, since=since, role=role)
+        return self._archive.page(limit, cursor, since=since, role=role, spoilt=spoilt)
 
     def archived_since(
         self,

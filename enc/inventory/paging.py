@@ -105,6 +105,26 @@ class Walks:
             place = found[limit - 1][0]
         return items, None if place == BEGINNING else encode(listing.mark, place)
 
+    def sound(
+        self,
+        listing: Listing,
+        read: Callable[[str, Mapping[str, str]], T],
+        *,
+        limit: int,
+        cursor: str | None,
+        spoilt: Callable[[CorruptError], object] | None,
+    ) -> tuple[tuple[T, ...], str | None]:
+        """A page without the damaged, of which ``spoilt`` is told; without it they are an error."""
+
+        def told(_: str, error: CorruptError) -> None:
+            if spoilt is not None:
+                spoilt(error)
+
+        items, onward = self.page(
+            listing, read, limit=limit, cursor=cursor, spoilt=told if spoilt else None
+        )
+        return tuple(one for one in items if one is not None), onward
+
     def _look(
         self, listing: Listing, place: Place, want: int
     ) -> tuple[list[tuple[Place, Hash]], Place]:

@@ -149,7 +149,9 @@ class Past:
         """Latest first: those before ``begin`` are not read."""
         cursor = None
         while True:
-            page = self.store.launches.page(_PAGE, cursor, role=self.role, since=self.begin)
+            page = self.store.launches.page(
+                _PAGE, cursor, role=self.role, since=self.begin, spoilt=self.spoilt.append
+            )
             yield from page.launches
             cursor = page.cursor
             if cursor is None:

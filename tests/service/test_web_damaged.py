@@ -7,8 +7,9 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from enc.inventory import CorruptError, Damaged, Inventory, Query
-from tests.builders import event, node
-from tests.service.pages import NAME, certnames, fill, following, page, words
+from enc.inventory.clock import redis_now
+from tests.builders import event, launch, node
+from tests.service.pages import LAUNCH, NAME, certnames, fill, following, page, words
 from tests.service.web import problem
 
 # How a record can be damaged, by a name for it.
@@ -67,3 +68,28 @@ def test_a_marked_page_has_the_damaged_in_its_place(inventory: Inventory, redis:
     assert bad.certname == "i-01"
     with pytest.raises(CorruptError, match=r"^node:i-01 in Redis has kind"):
         raise bad.why
+
+
+@pytest.mark.parametrize("path", ["/launches", "/roles/web", "/history"])
+def test_a_damaged_launch_hides_no_list_and_is_named_above_it(
+    filled: FlaskClient, inventory: Inventory, redis: Redis, path: str
+) -> None:
+    now = redis_now(redis)
+    inventory.launches.open(launch("l-00000000000000bb", opened_at=now), event())
+    redis.hset("launch:l-00000000000000bb", "want", "canary-4f1c")
+    text = page(filled, path)
+    assert "launch:l-00000000000000bb in Redis holds what rolecall did not write" in words(text)
+    assert (LAUNCH if path != "/history" else "i-0dead") in text
+    assert "canary-4f1c" not in text
+    assert "l-00000000000000bb in Redis" in problem(filled.get("/v1/launches"), 503)["detail"]
+
+
+def test_a_damaged_end_hides_no_other(filled: FlaskClient, redis: Redis) -> None:
+    redis.copy("archive:i-0dead", "archive:i-0bad")
+    redis.zadd("archived", {"i-0bad": redis.zscore("archived", "i-0dead") or 0})
+    redis.hset("archive:i-0bad", "launched_at", "canary-4f1c")
+    text = page(filled, "/history")
+    assert "archive:i-0bad in Redis holds what rolecall did not write" in words(text)
+    assert "i-0dead web extra" in words(text)
+    assert "canary-4f1c" not in text
+    assert "archive:i-0bad" in problem(filled.get("/v1/archive"), 503)["detail"]

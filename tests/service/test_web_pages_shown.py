@@ -14,6 +14,7 @@ from redis import Redis
 from enc.inventory import Inventory
 from enc.inventory.clock import redis_now
 from enc.model import Hold, Market, State, whole_milliseconds
+from enc.web.pages.desk import Damage
 from enc.web.pages.history import figures_of
 from tests.builders import event, launch, node, role
 from tests.fakes.clock import START
@@ -365,7 +366,7 @@ class TestTheFiguresOfTheHistory:
     def figures(
         self, inventory: Inventory, now: datetime, role: str | None = "web", **bounds: int
     ) -> dict[str, Any]:
-        return figures_of(inventory, now - timedelta(days=1), now, role, **bounds)
+        return figures_of(inventory, now - timedelta(days=1), now, role, Damage(), **bounds)
 
     def test_are_of_all_where_all_are_counted(self, inventory: Inventory, ended: datetime) -> None:
         found = self.figures(inventory, ended)

@@ -12,10 +12,11 @@ from flask import Response, request, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from werkzeug.datastructures import MultiDict
 
-from enc.inventory import Inventory
+from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
 from enc.inventory.ready import check_ready
 from enc.web.pages import words
+from enc.web.problems import corrupt
 from enc.web.responses import FRESH
 
 # Nothing from another host, no script and no style but our own files, and nobody's frame: what
@@ -74,6 +75,21 @@ class Desk:
             site=self.site, path=request.path, **values
         )
         return Response(text, status, HEADERS, content_type="text/html; charset=utf-8")
+
+
+class Damage:
+    """What a list had to pass over, to be told above it; each key once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    def __call__(self, error: CorruptError) -> None:
+        # Without the error's own words, which quote what somebody put there.
+        self._found[error.key] = corrupt(error).detail
+
+    @property
+    def told(self) -> list[str]:
+        return [self._found[key] for key in sorted(self._found)]
 
 
 def to(what: str, name: str) -> str:

@@ -17,7 +17,7 @@ from enc.summary import Figures, summarize
 from enc.web.documents import BAD_PARAMETER
 from enc.web.pages import words
 from enc.web.pages.charts import Charts
-from enc.web.pages.desk import Desk, given, link, looked
+from enc.web.pages.desk import Damage, Desk, given, link, looked
 from enc.web.pages.latest import CHUNK, Latest
 from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
 from enc.web.parameters import asked as values_of
@@ -55,18 +55,20 @@ def install(routes: Blueprint, desk: Desk) -> None:
         asked = given()
         found = values_of(asked, _TABLE)
         span, role, cursor = found["since"], found["role"], found["cursor"]
-        now, inventory = desk.begin(), desk.inventory
+        now, inventory, damage = desk.begin(), desk.inventory, Damage()
         since = now - span
         try:
-            page = inventory.nodes.archive_page(found["limit"], cursor, since=since, role=role)
+            page = inventory.nodes.archive_page(
+                found["limit"], cursor, since=since, role=role, spoilt=damage
+            )
         except BadCursorError as error:
             raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
-        figures = {} if cursor else figures_of(inventory, since, now, role)
+        figures = {} if cursor else figures_of(inventory, since, now, role, damage)
         names = inventory.roles.names()
         desk.check()
         flat = {name: asked[name] for name in asked if name != "cursor"}
         return desk.page(
-            "history.html", now=now, since=str(span), spans=SINCE, role=role,
+            "history.html", now=now, damage=damage.told, since=str(span), spans=SINCE, role=role,
             roles=names if role in (None, *names) else [role, *names], machines=page.nodes,
             looked=looked(page.nodes, found["limit"], page.cursor, LOOKED_AT),
             cursor=cursor, first=link(".history", flat), **figures,
@@ -79,13 +81,15 @@ def figures_of(
     since: datetime,
     now: datetime,
     role: str | None,
+    damage: Damage,
     *,
     counted: int = COUNTED,
     most: int = LAUNCHES,
 ) -> dict[str, Any]:
     """Of the last ones to end, so many that a page does not keep the worker from its work."""
     charts = Charts(since, now)
-    ended, launches = _ended(inventory, since, role, counted), _launches(inventory, role, most)
+    ended = _ended(inventory, since, role, counted, damage)
+    launches = _launches(inventory, role, most, damage)
 
     def is_counted(launch: Launch) -> bool:
         """Launches go back no further than the machines, which are counted first."""
@@ -104,18 +108,18 @@ def figures_of(
 
 
 def _ended(
-    inventory: Inventory, since: datetime, role: str | None, most: int
+    inventory: Inventory, since: datetime, role: str | None, most: int, damage: Damage
 ) -> Latest[ArchivedNode]:
     def read(cursor: str | None) -> tuple[Sequence[ArchivedNode], str | None]:
-        page = inventory.nodes.archive_page(CHUNK, cursor, since=since, role=role)
+        page = inventory.nodes.archive_page(CHUNK, cursor, since=since, role=role, spoilt=damage)
         return page.nodes, page.cursor
 
     return Latest(read, most)
 
 
-def _launches(inventory: Inventory, role: str | None, most: int) -> Latest[Launch]:
+def _launches(inventory: Inventory, role: str | None, most: int, damage: Damage) -> Latest[Launch]:
     def read(cursor: str | None) -> tuple[Sequence[Launch], str | None]:
-        page = inventory.launches.page(CHUNK, cursor, role=role)
+        page = inventory.launches.page(CHUNK, cursor, role=role, spoilt=damage)
         return page.launches, page.cursor
 
     return Latest(read, most)

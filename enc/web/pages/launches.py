@@ -17,7 +17,7 @@ from enc.model import Attempt, Launch, LaunchState, Market
 from enc.web.documents import BAD_PARAMETER, UNKNOWN_LAUNCH
 from enc.web.operations import LAUNCHES
 from enc.web.pages import plots, words
-from enc.web.pages.desk import Desk, given, link, looked
+from enc.web.pages.desk import Damage, Desk, given, link, looked
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError, corrupt
 
@@ -60,16 +60,19 @@ def install(routes: Blueprint, desk: Desk) -> None:
         asked = given()
         found = values_of(asked, LAUNCHES.parameters)
         role, state, cursor = found["role"], found["state"], found["cursor"]
-        now, inventory = desk.begin(), desk.inventory
+        now, inventory, damage = desk.begin(), desk.inventory, Damage()
         try:
-            page = inventory.launches.page(found["limit"], cursor, role=role, state=state)
+            page = inventory.launches.page(
+                found["limit"], cursor, role=role, state=state, spoilt=damage
+            )
         except BadCursorError as error:
             raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
         names = inventory.roles.names()
         desk.check()
         flat = {name: asked[name] for name in asked if name != "cursor"}
         return desk.page(
-            "launches.html", now=now, launches=[Told.of(one) for one in page.launches],
+            "launches.html", now=now, damage=damage.told,
+            launches=[Told.of(one) for one in page.launches],
             roles=names if role in (None, *names) else [role, *names], states=tuple(LaunchState),
             looked=looked(page.launches, found["limit"], page.cursor, LOOKED_AT),
             role=role, state=state, cursor=cursor, first=link(".launches", flat),

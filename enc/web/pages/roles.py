@@ -16,7 +16,7 @@ from enc.model import Role
 from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.agesplot import ages_plot
-from enc.web.pages.desk import Desk, looked
+from enc.web.pages.desk import Damage, Desk, looked
 from enc.web.pages.fleet import rows_of
 from enc.web.pages.launches import Told
 from enc.web.pages.nodes import rows
@@ -51,7 +51,8 @@ def install(routes: Blueprint, desk: Desk) -> None:
 def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
     [row] = rows_of(inventory, {role.name: role}, {}, now)
     holds = told_holds(inventory, [role.name])
-    launches = inventory.launches.page(_LAUNCHES, role=role.name)
+    damage = Damage()
+    launches = inventory.launches.page(_LAUNCHES, role=role.name, spoilt=damage)
     page = inventory.queries.marked(Query(role=role.name), limit=_NODES)
     return {
         "row": row,
@@ -59,6 +60,7 @@ def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
         "nodes": rows(page.nodes),
         "more": page.cursor is not None,
         "launches": [Told.of(one) for one in launches.launches],
+        "damage": damage.told,
         "launches_looked": looked(launches.launches, _LAUNCHES, launches.cursor, LOOKED_AT),
         "plot": ages_plot(row.ages, row.max_age, width=_WIDE, height=_HIGH, large=True),
         "markets": market_bar(row.markets, width=_WIDE // 2),
