@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run check lint types imports unit service region-ring real test bench debs
-.PHONY: programs quick stores scripts shippers servers ring alone browser wheel module reference
+.PHONY: programs quick stores scripts shippers servers thorough ring alone browser wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -45,13 +45,18 @@ imports: $(STAMP)
 # What is named in none of these is in `quick`: no file is in none of them.
 SCRIPTS := $(wildcard tests/service/test_*_script*.py)
 SHIPPERS := $(wildcard tests/service/test_ship_reports*.py)
-SERVERS := $(wildcard $(addprefix tests/service/test_, \
-	canary.py check_start.py inventory_faults.py inventory_wire.py preflight.py web_*.py))
-STORES := $(filter-out $(SCRIPTS) $(SHIPPERS) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
+# What starts programs, builds, or is random or fuzzed: more than all else takes together.
+THOROUGH := $(wildcard tests/unit/test_*_fuzz.py $(addprefix tests/service/test_, \
+	canary.py check_start.py cli_*.py export_nagios_program.py nodes_random.py openapi.py \
+	preflight.py queries_pages_store.py web_*service.py wheel.py))
+SERVERS := $(filter-out $(THOROUGH),$(wildcard $(addprefix tests/service/test_, \
+	inventory_faults.py inventory_wire.py web_*.py)))
+STORES := $(filter-out $(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
 	*_store.py nodes*.py inventory*.py redis*.py retire*.py)))
 
 quick: $(STAMP)
-	$(BIN)/pytest -q tests/unit tests/service $(addprefix --ignore=,$(SCRIPTS) $(SHIPPERS) $(SERVERS) $(STORES))
+	$(BIN)/pytest -q tests/unit tests/service \
+		$(addprefix --ignore=,$(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS) $(STORES))
 
 stores: $(STAMP)
 	$(BIN)/pytest -q $(STORES)
@@ -62,6 +67,9 @@ scripts: $(STAMP)
 shippers: $(STAMP)
 	$(BIN)/pytest -q $(SHIPPERS)
 
+thorough: $(STAMP)
+	$(BIN)/pytest -q $(THOROUGH)
+
 servers: $(STAMP)
 	$(BIN)/pytest -q $(SERVERS)
 
@@ -71,8 +79,8 @@ unit: $(STAMP)  ## pure decisions and rendering
 service: $(STAMP)  ## the inventory and the service on a real Redis, and the programs
 	$(BIN)/pytest -q tests/service
 
-programs: $(STAMP)  ## what Puppet starts (enc, autosign, ship-reports), by the hundred
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 scripts shippers
+programs: $(STAMP)  ## what Puppet and people start, by the hundred, and what is random or fuzzed
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 thorough scripts shippers
 
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring

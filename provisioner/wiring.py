@@ -247,16 +247,19 @@ def site_commands(*, reload: str, verify: str, deadline: timedelta) -> Commands:
     )
 
 
-def service_manager(leaving: Callable[[], None] = lambda: None) -> tuple[Notifier, Stop]:
+def service_manager(
+    what: str = "a pass", leaving: Callable[[], None] = lambda: None
+) -> tuple[Notifier, Stop]:
     """For a command that goes on until SIGTERM or Ctrl-C, which are heard from now on.
 
-    ``leaving`` is called where it does not end soon, and is cut short.
+    Where it does not end soon it is cut short in the middle of ``what``: then ``leaving`` is
+    called.
     """
     from provisioner.adapters.service import SignalStop, SystemdNotifier, cut_short
 
     def give_up() -> None:
         leaving()
-        cut_short()
+        cut_short(what)
 
     stop = SignalStop(give_up)
     stop.install()

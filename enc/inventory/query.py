@@ -13,6 +13,7 @@ from enc.inventory.batch import GoneError, Hash, check_begun, good
 from enc.inventory.codec import count_fields, node_from_hash
 from enc.inventory.errors import BadCursorError, CorruptError, StoreError, translated
 from enc.inventory.paging import MAX_LIMIT, Listing, Walks
+from enc.inventory.scripts import Script
 from enc.model import Kind, Market, Node, State
 
 __all__ = ["MAX_LIMIT", "BadCursorError", "Damaged", "MarkedPage", "Page", "Queries", "Query"]
@@ -120,6 +121,7 @@ class Queries:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._walks = Walks(redis)
+        self._indexes = Script(redis, "indexes.lua")
 
     def page(self, query: Query, *, limit: int, cursor: str | None = None) -> Page:
         """Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
@@ -149,6 +151,13 @@ class Queries:
             if not isinstance(fields, GoneError):
                 yield node_from_hash(place.name, good(fields))
 
+    def _check_indexes(self) -> None:
+        """One that is gone would look like an empty fleet; every node is in that of its state."""
+        by_state = [keys.nodes_in_state(state) for state in State]
+        total, together = self._indexes.run([keys.NODES, *by_state], about="nodes:state:*")
+        if total != together:
+            raise CorruptError("nodes:state:*", f"name {together} nodes, and {keys.NODES} {total}")
+
     def everything(self, query: Query = _ALL) -> Everything:
         """All nodes of one role, or of all, also where some are damaged."""
         walk = self._walks.hashes(query.listing())
@@ -165,6 +174,7 @@ class Queries:
             found = self.everything(Query(state=state))
             nodes |= found.nodes
             spoilt |= found.spoilt
+        self._check_indexes()
         return nodes, {name: why for name, why in spoilt.items() if name not in nodes}
 
 

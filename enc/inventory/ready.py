@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
@@ -24,3 +26,15 @@ def check_ready(redis: Redis, site: str) -> Meta:
     if meta.site != site:
         raise OtherSiteError(meta.site, site)
     return meta
+
+
+@contextmanager
+def one_inventory(redis: Redis, site: str) -> Iterator[None]:
+    """What is read meanwhile is of one inventory, which was there all the time. Raises as above.
+
+    Of a store that was lost in between, or even begun anew, it would be a part.
+    """
+    meta = check_ready(redis, site)
+    yield
+    if check_ready(redis, site).created_at != meta.created_at:
+        raise StoreUnavailableError("the store was begun anew while it was read; try again")

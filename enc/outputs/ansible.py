@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -82,13 +82,13 @@ def _names(kind: str, values: Iterable[str]) -> dict[str, str]:
 
     Else a play would take one role's machines for another's because a role was added.
     """
-    sharing: dict[str, list[str]] = defaultdict(list)
-    for value in values:
-        sharing[f"{kind}_{plain(value)}"].append(value)
-    found = {}
-    for name, same in sharing.items():
-        for value in same:
-            found[value] = name if len(same) == 1 else f"{name}_{_mark(value)}"
+    found = {value: f"{kind}_{plain(value)}" for value in values}
+    # A marked name may be another's own: that one is marked, too, and so on.
+    while shared := {name for name, count in Counter(found.values()).items() if count > 1}:
+        found = {
+            value: f"{kind}_{plain(value)}_{_mark(value)}" if name in shared else name
+            for value, name in found.items()
+        }
     return found
 
 

@@ -35,18 +35,19 @@ def groups(
 ) -> tuple[list[Group], list[Refused]]:
     """A group for each target: one for each check with a port, or one at ``port`` if given.
 
-    Nodes whose address is not known are left out; refused are those whose address is none.
+    Refused are nodes whose address is not known, or is none.
     """
     found: list[Group] = []
     refused: list[Refused] = []
     ports = {name: list(_ports(role, port)) for name, role in roles.items()}
     for node in nodes:
         address = address_of(node)
-        if address and not _HOST.fullmatch(address):
-            refused.append(
-                Refused(certname=node.certname, why=f"its address {address[:80]!a} is none")
-            )
-        elif address:
+        if not address:
+            refused.append(Refused(certname=node.certname, why="its address is not known"))
+        elif not _HOST.fullmatch(address):
+            why = f"its address {address[:80]!a} is none"
+            refused.append(Refused(certname=node.certname, why=why))
+        else:
             host = f"[{address}]" if ":" in address else address
             for check, at in ports.get(node.role, _default(port)):
                 found.append({"targets": [f"{host}:{at}"], "labels": _labels(node, check)})

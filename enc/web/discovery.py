@@ -14,7 +14,7 @@ from enc.inventory.told import Told, told
 from enc.logs import Log
 from enc.outputs import SERVING, Refused, ansible, nagios, prometheus
 from enc.web import operations
-from enc.web.documents import UNKNOWN_ROLE
+from enc.web.documents import STORE_CORRUPT, UNKNOWN_ROLE
 from enc.web.metrics import Metrics
 from enc.web.operations import Operation
 from enc.web.parameters import asked
@@ -86,8 +86,15 @@ def _nagios(found: Told, given: Values) -> Made:
 
 def _check_checks(found: Told) -> None:
     """Without its checks a role has no ports or services, and its nodes would seem to be gone."""
-    for role in sorted({node.role for node in found.nodes} & found.spoilt_roles.keys()):
-        raise found.spoilt_roles[role]
+    for role in sorted({node.role for node in found.nodes} - found.roles.keys()):
+        if role in found.spoilt_roles:
+            raise found.spoilt_roles[role]
+        raise ProblemError(
+            STORE_CORRUPT,
+            f"role {role[:80]!a} is gone, and nodes have it: without its checks they would seem to "
+            "be gone, too; 'provisioner roles apply' brings it back, 'provisioner assign' gives "
+            "them another",
+        )
 
 
 TOOLS: Sequence[Tool] = (

@@ -74,7 +74,7 @@ class SignalStop:
         timer.start()
 
 
-def cut_short() -> None:
-    """Leave, with what is under way as it stands."""
-    os.write(2, b"provisioner: stopped in the middle of a pass; the next one goes on\n")
+def cut_short(what: str) -> None:
+    """Leave, with what is under way as it stands: "a pass"."""
+    os.write(2, f"provisioner: stopped in the middle of {what}; the next one goes on\n".encode())
     os._exit(0)

@@ -37,7 +37,7 @@ def export() -> None:
     short_help="Ansible's inventory, as a file that it reads.",
     epilog=examples(
         "provisioner export ansible --output inventory.json",
-        "provisioner export ansible | ansible-inventory -i /dev/stdin --graph",
+        "ansible-inventory -i inventory.json --graph",
     ),
 )
 @output_option

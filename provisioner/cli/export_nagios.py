@@ -178,7 +178,7 @@ def _watch(wanted: _Wanted, rest: timedelta, interval: timedelta) -> None:
     from provisioner.exporting.following import Following, Pace
 
     export, speaker = _export(wanted), reporter()
-    notifier, stop = wiring.service_manager(export.commands.cut)
+    notifier, stop = wiring.service_manager("an export", export.commands.cut)
     Following(
         export=export.once,
         newest=lambda: "".join(entry for entry, _ in export.inventory.events.page(1).events),

@@ -42,7 +42,12 @@ def replace(file: Path, text: str) -> None:
     """Who reads it meanwhile has the old text or the new one. Raises OSError.
 
     A link stays, and what it points at is replaced; mode and owner of what was there are kept.
+    What is no file (a pipe, a terminal, /dev/stdout) is written to.
     """
+    if _is_stream(file):
+        with file.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
     target = Path(os.path.realpath(file))
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
@@ -56,6 +61,13 @@ def replace(file: Path, text: str) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _is_stream(file: Path) -> bool:
+    """Also what is a file by way of /dev: somebody else has it open, and goes on with that."""
+    if file.absolute().parts[1:2] in (("dev",), ("proc",)):
+        return True
+    return file.exists() and not file.is_file()
 
 
 def _like(target: Path, new: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from enc.inventory import Inventory, StoreError, StoreUnavailableError
-from enc.inventory.ready import check_ready
+from enc.inventory import Inventory, StoreError
+from enc.inventory.ready import one_inventory
 from enc.model import Node, Role
 from enc.outputs import SERVING
 from enc.outputs.nagios import LEFT, Last
@@ -33,15 +33,12 @@ def read(inventory: Inventory, site: str, last: Last, *, forget: bool = False) -
     With ``forget``, hosts that the store knows nothing of are dropped. Without it they stay: a
     store that was restored from an older copy has its meta, and lacks nodes that live.
     """
-    meta = check_ready(inventory.redis, site)
-    serving, spoilt = inventory.queries.among(tuple(SERVING))
-    roles, bad_roles = inventory.roles.readable()
-    others = [name for name in last.hosts if name not in serving]
-    nodes, damaged = inventory.nodes.readable(others)
-    ended = inventory.nodes.ended([n for n in others if n not in nodes and n not in damaged])
-    if check_ready(inventory.redis, site).created_at != meta.created_at:
-        # What we have may be half of each.
-        raise StoreUnavailableError("the store was begun anew while it was read; export again")
+    with one_inventory(inventory.redis, site):
+        serving, spoilt = inventory.queries.among(tuple(SERVING))
+        roles, bad_roles = inventory.roles.readable()
+        others = [name for name in last.hosts if name not in serving]
+        nodes, damaged = inventory.nodes.readable(others)
+        ended = inventory.nodes.ended([n for n in others if n not in nodes and n not in damaged])
     damaged |= {name: why for name, why in spoilt.items() if name in last.hosts}
     unknown = [n for n in others if not (n in nodes or n in damaged or n in ended)]
     kept = {name: str(why) for name, why in damaged.items()}

@@ -148,7 +148,8 @@ class Host:
     def boot(self) -> Boot:
         """Boot, or boot again: what runs is killed, `/run` is emptied, cloud-init starts over."""
         self.run(["sh", "-c", "kill -KILL -1"], check=False)
-        self.run(["sh", "-c", "umount /run && mount -t tmpfs -o mode=0755 tmpfs /run"])
+        # What was killed may take a while to go, and has files open there until then: -l.
+        self.run(["sh", "-c", "umount -l /run && mount -t tmpfs -o mode=0755 tmpfs /run"])
         self.run(["mkdir", "-p", "/run/cloud-init", "/run/lock", "/run/puppet"])
         self._seed()
         return Boot(tuple(self._stage(name) for name in STAGES))

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,31 @@ def test_a_file_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> Non
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "nowhere/file is as it was: No such file" in ended.stderr
     assert run("hosts", "--output", ".").returncode == 2
+
+
+def test_a_pipe_is_written_to_and_not_replaced(run: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_text)
+        ended = run("hosts", "--output", "pipe")
+    assert (ended.returncode, read.result()) == (0, f"10.0.0.4\t{GOOD}\n")
+    assert pipe.is_fifo()
+
+
+def test_what_stdout_is_redirected_to_is_written_to_and_not_replaced(
+    run: Run, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        before = os.fstat(out.fileno()).st_ino
+        subprocess.run(
+            [sys.executable, "-m", "provisioner.cli", "export", "csv", "--output", "/dev/stdout"],
+            env={"PATH": os.environ["PATH"], "REDIS_URL": redis_server.url},
+            cwd=tmp_path,
+            stdout=out,
+            check=True,
+            timeout=60,
+        )
+    assert GOOD in log.read_text()
+    assert log.stat().st_ino == before

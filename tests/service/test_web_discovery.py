@@ -378,3 +378,30 @@ def test_nagios_is_not_told_of_hosts_without_the_services_of_a_damaged_role(
 
     assert "role:web" in problem(client.get(NAGIOS), 503)["detail"]
     assert GOOD not in client.get(f"{NAGIOS}?role=db").text
+
+
+def test_nodes_of_a_role_that_is_gone_are_not_told_to_be_none(
+    client: FlaskClient, redis: Redis
+) -> None:
+    """As between 'init' of a lost store and 'roles apply'."""
+    redis.delete("roles", "role:web", "role:db")
+
+    for path in (PROMETHEUS, NAGIOS, f"{PROMETHEUS}?role=web"):
+        assert "'provisioner roles apply'" in problem(client.get(path), 503)["detail"]
+    assert targets(client, "?port=1") == ["10.0.0.4:1"]
+    assert hosts(client) == {GOOD}
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_an_index_that_is_gone_is_no_empty_fleet(
+    client: FlaskClient, redis: Redis, path: str
+) -> None:
+    redis.delete("nodes:state:ready")
+
+    assert "nodes:state:*" in problem(client.get(path), 503)["detail"]
+
+
+def test_a_role_is_told_of_without_its_index(client: FlaskClient, redis: Redis) -> None:
+    redis.delete("nodes:role:web")
+
+    assert targets(client, "?role=web") == ["10.0.0.4:80"]

@@ -337,7 +337,6 @@ READ = [
     ("/v1/discovery/prometheus", "nodes:state:failed", "zset", 503),
     ("/v1/discovery/prometheus", "roles", "set", 503),
     ("/v1/discovery/prometheus", "role:web", "hash", 503),
-    ("/v1/discovery/prometheus?role=web", "nodes:role:web", "zset", 503),
     ("/v1/discovery/ansible", "nodes:state:ready", "zset", 503),
     ("/v1/discovery/ansible", "roles", "set", 503),
     ("/v1/discovery/nagios", "nodes:state:ready", "zset", 503),

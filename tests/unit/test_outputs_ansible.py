@@ -56,6 +56,19 @@ def test_two_roles_that_ansible_would_call_alike_are_not_merged() -> None:
     ]
 
 
+def test_a_role_that_is_called_like_another_ones_mark_is_not_merged_with_it() -> None:
+    marked = next(
+        name.removeprefix("role_")
+        for name, group in document(node("i-1", role="a-b"), node("i-2", role="a_b")).items()
+        if group.get("hosts") == ["i-1"] and name.startswith("role_")
+    )
+    roles = ("a-b", "a_b", marked)
+    found = document(*(node(f"i-{n}", role=role) for n, role in enumerate(roles)))
+
+    groups = [group["hosts"] for name, group in found.items() if name.startswith("role_")]
+    assert sorted(groups) == [["i-0"], ["i-1"], ["i-2"]]
+
+
 def test_a_group_has_the_same_name_whether_or_not_the_other_role_has_nodes() -> None:
     both = document(node("i-1", role="web-front"), node("i-2", role="web_front"))
     alone = document(node("i-1", role="web-front"), roles=["web-front", "web_front"])

@@ -74,7 +74,8 @@ def test_labels_say_what_the_node_is() -> None:
     }
 
 
-def test_a_node_without_an_address_is_left_out_and_one_without_an_ip_goes_by_name() -> None:
+def test_a_node_without_an_address_is_refused_and_one_without_an_ip_goes_by_name() -> None:
+    assert [one.certname for one in groups([node()], {}, 1)[1]] == [node().certname]
     assert targets(node(), port=1) == []
     assert targets(node(private_dns="ip-10-0-0-4.ec2.internal"), port=1) == [
         "ip-10-0-0-4.ec2.internal:1"
