@@ -28,9 +28,9 @@ run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
 # Three at once on two cores, as some wait as much as they compute; each collects only its own.
-check: $(STAMP)  ## lint, types, import rules, unit and service rings: under a minute
+check: $(STAMP)  ## lint, types, import rules, what decides and what stores: under a minute
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
-		quick stores servers types lint imports
+		quick stores types lint imports
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -79,8 +79,8 @@ unit: $(STAMP)  ## pure decisions and rendering
 service: $(STAMP)  ## the inventory and the service on a real Redis, and the programs
 	$(BIN)/pytest -q tests/service
 
-programs: $(STAMP)  ## what Puppet and people start, by the hundred, and what is random or fuzzed
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 thorough scripts shippers
+programs: $(STAMP)  ## the web service, what Puppet and people start, what is random or fuzzed
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 thorough servers scripts shippers
 
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring
