@@ -213,7 +213,7 @@ def daemon(context: Context, interval: timedelta, metrics: str | None) -> Daemon
     from provisioner.adapters.meters import Meters
     from provisioner.daemon import Daemon
 
-    meters = Meters()
+    meters = Meters(context.clock)
     if metrics:
         host, port = _host_and_port(metrics)
         try:

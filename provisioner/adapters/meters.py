@@ -11,14 +11,21 @@ from provisioner.domain.silence import silent
 
 if TYPE_CHECKING:
     from provisioner.converge import Pass
+    from provisioner.ports import Clock
 
+# A loop that is cut off is not to speak for long against the one that leads: alerts take the most
+# of what all show, and those with a "for" wait five minutes or more. Nor is one pass that fails to
+# hide what they wait for.
+_KEPT = 180.0
 _BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
 class Meters:
     """Implements Meter; ``serve`` shows the counts over HTTP."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ended = clock.monotonic()
         self.registry = CollectorRegistry()
         self._passes = Counter(
             "rolecall_converge_passes", "Passes by outcome", ["outcome"], registry=self.registry
@@ -80,10 +87,14 @@ class Meters:
         for one in came.done:
             self._actions.labels(one.action.verb, one.came.value).inc()
         self._world(came)
-        self._last.set(came.world.now.timestamp())
+        self._last.set(self._clock.now().timestamp())
+        self._ended = self._clock.monotonic()
 
     def failed(self, why: str) -> None:
+        """What the last pass saw is shown for some minutes more: then it may be over."""
         self._passes.labels(why).inc()
+        if self._clock.monotonic() - self._ended > _KEPT:
+            self._forget()
 
     def standby(self) -> None:
         """Another loop is at work, and tells how things are: what we saw last may be over."""

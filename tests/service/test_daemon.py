@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from enc.inventory import Inventory
-from enc.model import LaunchState
+from enc.inventory import Inventory, connect
+from enc.model import Hold, LaunchState
 from provisioner.adapters.meters import Meters
 from provisioner.adapters.service import SignalStop, SystemdNotifier
 from provisioner.daemon import Daemon
@@ -23,6 +23,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT
 from tests.servers import free_port, wait_until
 from tests.service.farm import Farm
+from tests.workbench import RecordingReporter
 
 
 @dataclass
@@ -60,6 +61,17 @@ class Told:
         self.words.append("stopping")
 
 
+@dataclass
+class Slow(RecordingReporter):
+    """Each thing that is done takes some seconds."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        self.clock.step(5)
+
+
 @pytest.fixture
 def farm(inventory: Inventory, clock: FakeClock) -> Farm:
     return Farm.on(inventory, clock)
@@ -68,7 +80,7 @@ def farm(inventory: Inventory, clock: FakeClock) -> Farm:
 def run(farm: Farm, rests: int, meters: Meters | None = None) -> tuple[Told, Stop]:
     told, stop = Told(), Stop(rests)
     interval = timedelta(seconds=5)
-    Daemon(farm.bench.context, interval, told, meters or Meters(), stop).run()
+    Daemon(farm.bench.context, interval, told, meters or Meters(farm.clock), stop).run()
     return told, stop
 
 
@@ -133,7 +145,7 @@ def test_standing_by_is_told_once(farm: Farm) -> None:
 
 def test_the_passes_are_counted(farm: Farm) -> None:
     farm.apply()
-    meters = Meters()
+    meters = Meters(farm.clock)
     run(farm, 2, meters)
     read = meters.registry.get_sample_value
     assert read("rolecall_converge_passes_total", {"outcome": "done"}) == 2
@@ -146,7 +158,7 @@ def test_the_passes_are_counted(farm: Farm) -> None:
 def test_silent_nodes_recent_launches_and_damaged_records_are_counted(farm: Farm) -> None:
     names = farm.grown(3)
     farm.store.redis.hset(f"node:{names[0]}", "kind", "none")
-    meters = Meters()
+    meters = Meters(farm.clock)
     read = meters.registry.get_sample_value
     run(farm, 1, meters)
     assert read("rolecall_nodes_silent", {"role": "web"}) is None
@@ -163,7 +175,7 @@ def test_a_failed_launch_is_counted_by_its_role(farm: Farm) -> None:
     farm.apply()
     launch_id = farm.dead_launch(2)
     farm.store.launches.close(launch_id, LaunchState.FAILED, event("closed", at=farm.clock.now()))
-    meters = Meters()
+    meters = Meters(farm.clock)
     run(farm, 1, meters)
     read = meters.registry.get_sample_value
     assert read("rolecall_launches_recent", {"role": "web", "state": "failed"}) == 1
@@ -171,7 +183,7 @@ def test_a_failed_launch_is_counted_by_its_role(farm: Farm) -> None:
 
 def test_who_stands_by_tells_nothing_that_may_be_over(farm: Farm) -> None:
     farm.grown(3)
-    meters = Meters()
+    meters = Meters(farm.clock)
     read = meters.registry.get_sample_value
     run(farm, 1, meters)
     assert read("rolecall_fleet_size", {"role": "web"}) == 3
@@ -181,8 +193,53 @@ def test_who_stands_by_tells_nothing_that_may_be_over(farm: Farm) -> None:
     assert read("rolecall_converge_last_pass_timestamp_seconds") > 0
 
 
+def test_a_loop_without_its_store_soon_tells_nothing_that_may_be_over(farm: Farm) -> None:
+    farm.grown(3)
+    hold = Hold(role="web", why="test", since=farm.clock.now(), by="alice@ops")
+    farm.store.holds.put(hold, event("held"))
+    meters, there = Meters(farm.clock), farm.store
+    read = meters.registry.get_sample_value
+    run(farm, 1, meters)
+    last = read("rolecall_converge_last_pass_timestamp_seconds")
+
+    farm.bench.inventory = Inventory.on(connect(f"redis://127.0.0.1:{free_port()}/0", timeout=5))
+    farm.wait(timedelta(minutes=2))
+    run(farm, 1, meters)
+    assert read("rolecall_held", {"role": "web"}) == 1
+    farm.clock.put(-3600)
+    farm.wait(timedelta(minutes=2))
+    run(farm, 1, meters)
+    for gauge in ("rolecall_held", "rolecall_fleet_size"):
+        assert read(gauge, {"role": "web"}) is None
+    ready = {"role": "web", "kind": "fleet", "state": "ready"}
+    assert read("rolecall_nodes", ready) is None
+    assert read("rolecall_converge_last_pass_timestamp_seconds") == last
+    assert read("rolecall_converge_passes_total", {"outcome": "StoreUnavailableError"}) == 2
+
+    farm.bench.inventory = there
+    run(farm, 1, meters)
+    assert read("rolecall_nodes", ready) == 3
+
+
+def test_a_loop_that_has_begun_and_fails_tells_nothing(new_store: Inventory) -> None:
+    clock = FakeClock()
+    meters = Meters(clock)
+    run(Farm.on(new_store, clock), 1, meters)
+    assert meters.registry.get_sample_value("rolecall_converge_last_pass_timestamp_seconds") == 0
+
+
+def test_a_pass_counts_from_its_end(farm: Farm) -> None:
+    """A long pass is not to look like one that ended long ago."""
+    farm.apply()
+    began, meters = farm.clock.now().timestamp(), Meters(farm.clock)
+    farm.bench.reporter = Slow(clock=farm.clock)
+    run(farm, 1, meters)
+    last = meters.registry.get_sample_value("rolecall_converge_last_pass_timestamp_seconds")
+    assert last == farm.clock.now().timestamp() > began
+
+
 def test_the_counts_are_served(farm: Farm) -> None:
-    meters, port = Meters(), free_port()
+    meters, port = Meters(farm.clock), free_port()
     meters.serve("127.0.0.1", port)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         assert b"rolecall_converge_last_pass_timestamp_seconds" in answer.read()

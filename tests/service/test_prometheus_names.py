@@ -17,6 +17,7 @@ from enc.model import Kind, LaunchState, State
 from enc.trust import Reason
 from enc.web.metrics import Metrics
 from provisioner.adapters.meters import Meters
+from tests.fakes.clock import FakeClock
 
 DOCS = Path(__file__).parents[2] / "docs/prometheus"
 RULES, DASHBOARD = DOCS / "rolecall.rules.yaml", DOCS / "rolecall.dashboard.json"
@@ -54,7 +55,7 @@ def labels(registry: CollectorRegistry) -> Iterator[str]:
 def names(client: FlaskClient) -> set[str]:
     """As the service and the loop really show them."""
     service = client.get("/metrics").text
-    return exposed(service) | exposed(generate_latest(Meters().registry).decode())
+    return exposed(service) | exposed(generate_latest(Meters(FakeClock()).registry).decode())
 
 
 @pytest.mark.parametrize("where", expressions())
@@ -68,7 +69,7 @@ def test_every_metric_that_is_asked_for_is_shown(names: set[str], where: str) ->
 @pytest.mark.parametrize("where", expressions())
 def test_every_label_that_is_asked_for_is_one(where: str) -> None:
     text = expressions()[where]
-    known = {*labels(Meters().registry), *labels(Metrics()._registry), *OF_PROMETHEUS}
+    known = {*labels(Meters(FakeClock()).registry), *labels(Metrics()._registry), *OF_PROMETHEUS}
     named = {name for group in re.findall(r"by \(([^)]*)\)", text) for name in group.split(", ")}
     filters = " ".join(re.findall(r"\{([^}]*)\}", text))
     matched = set(re.findall(r"(\w+)[=!]", filters))
