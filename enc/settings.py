@@ -57,7 +57,7 @@ class Settings:
             text = environment.get(name, "").strip()
             return _read(name, parse, text) if text else default
 
-        return cls(
+        found = cls(
             redis_url=read("REDIS_URL", _redis_url, DEFAULT_REDIS_URL),
             site=read("ROLECALL_SITE", _site, "default"),
             bind=read("ENC_BIND", parse_bind, DEFAULT_BIND),
@@ -76,11 +76,17 @@ class Settings:
             ),
             dns_bind=read("DNS_BIND", _dns_bind, ""),
         )
+        if found.dns_bind == found.bind:
+            raise SettingsError(
+                f"DNS_BIND is {found.dns_bind}, where the service listens for all else (ENC_BIND): "
+                "give it a port of its own, as nothing but DNS is answered there"
+            )
+        return found
 
     @property
     def binds(self) -> list[str]:
         """Every place to listen at."""
-        return list(dict.fromkeys(bind for bind in (self.bind, self.dns_bind) if bind))
+        return [bind for bind in (self.bind, self.dns_bind) if bind]
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -90,7 +96,7 @@ class Settings:
 
 
 def parse_bind(text: str) -> str:
-    """``unix:/path``, or a loopback address with its port. Raises ValueError for all else.
+    """``unix:/path``, or a loopback address with its port, as ``place`` has it; else ValueError.
 
     The service knows no logins: access from other hosts goes through a front that does.
     """
@@ -105,7 +111,15 @@ def parse_bind(text: str) -> str:
         )
     if not 1 <= int(found[2]) <= _LAST_PORT:
         raise ValueError(f"has no port between 1 and {_LAST_PORT}")
-    return text
+    return place(found[1].strip("[]"), int(found[2]))
+
+
+def place(host: str, port: int) -> str:
+    """A literal address with its port: one text, however it was written. Raises ValueError."""
+    address = ipaddress.ip_address(host)
+    if address.version == 6:  # noqa: PLR2004
+        address = address.ipv4_mapped or address
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"  # noqa: PLR2004
 
 
 def is_loopback(host: str) -> bool:

@@ -30,7 +30,7 @@ def make_app() -> Flask:
         counts=Metrics(settings.metrics_dir),
         timer=perf_counter,
         zones=settings.zones,
-        dns_bind=settings.dns_bind if settings.dns_bind != settings.bind else "",
+        dns_bind=settings.dns_bind,
     )
 
 

@@ -22,8 +22,10 @@ from enc.inventory.scripts import lua
 class Line:
     """Connects when first asked, and again whenever it must; raises redis-py's errors."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, **options: Any) -> None:
+        """``options`` go before those that the pool's connections have."""
         self._pool = redis.connection_pool
+        self._options = {**self._pool.connection_kwargs, **options}
         self._mine = local()
 
     def ask(self, command: bytes) -> Any:
@@ -46,7 +48,7 @@ class Line:
         if getattr(mine, "pid", None) == os.getpid():
             return mine.connection, True
         # Not through the pool: it counts what it makes, and would run out as threads come and go.
-        mine.connection = self._pool.connection_class(**self._pool.connection_kwargs)
+        mine.connection = self._pool.connection_class(**self._options)
         mine.pid = os.getpid()
         return mine.connection, False
 
@@ -54,8 +56,8 @@ class Line:
 class LineScript:
     """A script that changes nothing and answers with one text, asked in one round trip."""
 
-    def __init__(self, redis: Redis, name: str) -> None:
-        self._line, self._text = Line(redis), lua(name)
+    def __init__(self, redis: Redis, name: str, **options: Any) -> None:
+        self._line, self._text = Line(redis, **options), lua(name)
         self._sha = sha(self._text)
 
     def ask(self, *words: str) -> str:

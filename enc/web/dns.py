@@ -8,25 +8,29 @@ error, which becomes SERVFAIL. A name that only the settings decide needs no sto
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from enc.inventory import CorruptError, Inventory, keys
-from enc.inventory.names import Members
+from enc.inventory.names import LacksError, Members, untold_error
 from enc.logs import Log
 from enc.model import Node
 from enc.outputs import Refused, dns
 from enc.outputs.dns import ANY, NO_DATA, NOTHING, Question, Record
 from enc.outputs.zones import Zones
+from enc.settings import place
 from enc.web.answers import Kept
+from enc.web.documents import CORRUPT
 from enc.web.lately import Lately
-from enc.web.problems import corrupt, of_store
+from enc.web.problems import ProblemError, corrupt, of_store
 
 # Seconds that a role's answer, and who is foreign, are kept in a worker.
 KEPT_FOR = 1.0
+# And that every node can be found by its address: Redis looks at all of them for it.
+_UNTOLD_FOR = 10.0
 _KEPT_NAMES = 10_000
 _HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
 _NO = b'{"result": false}\n'
@@ -43,6 +47,7 @@ class Names:
         self._kept: Kept[tuple[Record, ...]] = Kept(_KEPT_NAMES)
         self._roles: Lately[bytes] = Lately(timer, KEPT_FOR)
         self._suffixes: Lately[frozenset[str]] = Lately(timer, KEPT_FOR)
+        self._untold: Lately[str] = Lately(timer, _UNTOLD_FOR)
         self._starts: dict[str, int] = {}
         self._told: dict[str, frozenset[Refused]] = {}
 
@@ -109,12 +114,26 @@ class Names:
         if address is None:
             return NOTHING
         if isinstance(address, str):
-            some = not address or self._names.is_any_below(address, self._site)
-            return NO_DATA if some else NOTHING
-        nodes = self._names.with_address(str(address), self._site)
+            if not address or self._names.is_any_below(address, self._site):
+                return NO_DATA
+            return self._nobodys()
+        nodes = self._names.with_address(address, self._site)
+        if not nodes:
+            return self._nobodys()
         answer = dns.of_address(self._zones, nodes)
         self._tell(asked.name, answer.refused)
         return answer.records
+
+    def _nobodys(self) -> tuple[Record, ...]:
+        """Of an address that no text names: only where every node has its texts."""
+        untold = self._untold.get("")
+        if untold is None:
+            when = self._untold.now()
+            untold = self._names.untold(self._site)
+            self._untold.keep("", untold, asked=when)
+        if untold:
+            raise untold_error(untold)
+        return NOTHING
 
     def _is_above_some(self, asked: Question) -> bool:
         """Whether a name that is none itself has others below: it is there, and empty."""
@@ -156,6 +175,8 @@ def blueprint(
     def lookup(name: str, wanted: str) -> Response:
         try:
             return Response(names.to(name, wanted.upper()), headers=_HEADERS)
+        except LacksError as error:
+            raise ProblemError(CORRUPT, str(error)) from error
         except CorruptError as error:
             raise (of_store if error.key == keys.META else corrupt)(error) from error
 
@@ -185,15 +206,27 @@ def blueprint(
 
 
 def restrict(app: Flask, bind: str) -> None:
-    """Nothing but DNS at this address: any process of the machine reaches it, without a login."""
-    host, _, port = bind.rpartition(":")
-    place = (host.strip("[]"), port)
+    """Nothing but DNS at this address: any process of the machine reaches it, without a login.
+
+    ``bind`` is as Settings has it.
+    """
 
     @app.before_request
     def refuse() -> None:
-        at = (request.environ.get("SERVER_NAME"), request.environ.get("SERVER_PORT"))
-        if at == place and request.blueprint != "dns":
+        if request.blueprint != "dns" and _came_in_at(request.environ) in (bind, None):
             raise NotFound
+
+
+def _came_in_at(environ: Mapping[str, Any]) -> str | None:
+    """Our end of the connection, by the socket's own word: SERVER_NAME may be the client's.
+
+    "" for a unix socket; None where it cannot be told.
+    """
+    connection = environ.get("gunicorn.socket")
+    if connection is None:
+        return None
+    here = connection.getsockname()
+    return place(here[0], here[1]) if isinstance(here, tuple) else ""
 
 
 def _domain(zones: Zones, zone: str) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,34 +15,26 @@ from redis import Redis
 from enc.inventory import SERVICE_TIMEOUT, Inventory, connect
 from enc.model import Node, State
 from enc.outputs import TOLD
-from enc.outputs.zones import NameServer, Zones
+from enc.settings import place
 from tests.builders import event, foreign, node, role
 from tests.conftest import on_both_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
+from tests.service.names import (
+    ADDRESS,
+    EMPTY,
+    NAME,
+    ZONES,
+    Timer,
+    ask,
+    is_unknown,
+    ready,
+    told,
+    warned,
+)
 from tests.service.web import app_on, problem, slug
 
-ZONES = Zones(
-    forward=("fleet.example", "b.example"),
-    reverse=("10.in-addr.arpa",),
-    servers=(NameServer(name="ns1.dns.fleet.example", address="10.0.0.53"),),
-    hostmaster="ops.example.com",
-    ttl=7,
-)
-NAME = "i-0aaaaaaaaaaaaaaa1"
-ADDRESS = "10.0.0.7"
 STATES_NOT_TOLD = sorted(frozenset(State) - frozenset(TOLD))
-Told = list[tuple[str, str]]
-
-
-class Timer:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -59,37 +52,6 @@ def known(inventory: Inventory) -> Node:
     """A ready node of role web."""
     inventory.roles.apply([role("web")], event())
     return inventory.nodes.create(ready(NAME), event())
-
-
-def ready(certname: str, address: str = ADDRESS, **fields: Any) -> Node:
-    return node(certname, **{"state": State.READY, "private_ip": address, **fields})
-
-
-def ask(client: FlaskClient, name: str, wanted: str = "ANY") -> Any:
-    """As PowerDNS writes it: every dot and dash as %2e and %2d."""
-    quoted = "".join(c if c.isalnum() and c.isascii() else hex_of(c) for c in f"{name}.")
-    response = client.get(f"/dns/lookup/{quoted}/{wanted}")
-    assert response.status_code == 200, response.text
-    assert response.content_type == "application/json"
-    return response.get_json()["result"]
-
-
-def hex_of(character: str) -> str:
-    return "".join(f"%{byte:02x}" for byte in character.encode())
-
-
-def told(client: FlaskClient, name: str, wanted: str = "ANY") -> Told:
-    found = ask(client, name, wanted)
-    assert found is not False, f"{name} is not there"
-    assert {one["qname"] for one in found} == {f"{name.lower()}."}
-    return sorted((one["qtype"], one["content"]) for one in found)
-
-
-def is_unknown(client: FlaskClient, name: str) -> bool:
-    return ask(client, name) is False
-
-
-EMPTY = [("ENT", "")]
 
 
 class TestANode:
@@ -244,11 +206,6 @@ class TestARole:
         assert len(first) == len(second) == 4000
         assert len({*first, *second}) == 4100
         assert "more than 4000" in warned(caplog)[0]["why"]
-
-
-def warned(caplog: pytest.LogCaptureFixture) -> list[dict[str, str]]:
-    """The fields of each warning."""
-    return [vars(r)["fields"] for r in caplog.records if r.levelno == logging.WARNING]
 
 
 def spoil(redis: Redis, key: str, damage: str) -> None:
@@ -466,29 +423,55 @@ def test_without_zones_nothing_is_answered(inventory: Inventory, known: Node) ->
 
 
 class TestAPlaceForPowerDNSAlone:
-    PLACES = ("127.0.0.1:8053", "[::1]:8053")
+    @pytest.fixture(params=["127.0.0.1", "::1"])
+    def door(self, request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+        """Our end of a connection to PowerDNS' place, as gunicorn hands it over."""
+        family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.create_server((request.param, 0), family=family))
+            host, port = listener.getsockname()[:2]
+            stack.enter_context(socket.create_connection((host, port)))
+            yield stack.enter_context(listener.accept()[0])
 
     @staticmethod
-    def at(place: str) -> dict[str, str]:
-        """As gunicorn says where a request came in."""
-        host, _, port = place.rpartition(":")
-        return {"SERVER_NAME": host.strip("[]"), "SERVER_PORT": port}
+    def client(inventory: Inventory, door: socket.socket) -> FlaskClient:
+        dns_bind = place(*door.getsockname()[:2])
+        return app_on(inventory, zones=ZONES, dns_bind=dns_bind).test_client()
 
-    @pytest.mark.parametrize("place", PLACES)
-    def test_answers_it(self, inventory: Inventory, known: Node, place: str) -> None:
-        client = app_on(inventory, zones=ZONES, dns_bind=place).test_client()
+    def test_answers_it(self, inventory: Inventory, known: Node, door: socket.socket) -> None:
+        client = self.client(inventory, door)
         path = f"/dns/lookup/{NAME}.fleet.example./ANY"
-        assert client.get(path, environ_overrides=self.at(place)).get_json()["result"]
+        found = client.get(path, environ_overrides={"gunicorn.socket": door})
+        assert found.get_json()["result"]
 
-    @pytest.mark.parametrize("place", PLACES)
     @pytest.mark.parametrize("path", ["/", "/nodes", "/v1/nodes", "/v1/enc/x", "/metrics", "/no"])
-    def test_answers_nothing_else(self, inventory: Inventory, place: str, path: str) -> None:
-        client = app_on(inventory, zones=ZONES, dns_bind=place).test_client()
-        found = problem(client.get(path, environ_overrides=self.at(place)), 404)
+    def test_answers_nothing_else(
+        self, inventory: Inventory, door: socket.socket, path: str
+    ) -> None:
+        client = self.client(inventory, door)
+        found = problem(client.get(path, environ_overrides={"gunicorn.socket": door}), 404)
         assert "v1" not in json.dumps(found["title"])
 
-    def test_closes_nothing_elsewhere(self, inventory: Inventory) -> None:
-        client = app_on(inventory, zones=ZONES, dns_bind=self.PLACES[0]).test_client()
-        assert client.get("/v1/nodes").status_code == 200
-        there = self.at(self.PLACES[0])
-        assert client.post("/v1/reports", environ_overrides=there).status_code == 404
+    def test_answers_nothing_else_whatever_the_client_calls_it(
+        self, inventory: Inventory, door: socket.socket
+    ) -> None:
+        client = self.client(inventory, door)
+        called = {"gunicorn.socket": door, "SERVER_NAME": "localhost", "SERVER_PORT": "1"}
+        assert client.get("/v1/nodes", environ_overrides=called).status_code == 404
+        assert client.post("/v1/reports", environ_overrides=called).status_code == 404
+
+    def test_closes_nothing_elsewhere(self, inventory: Inventory, door: socket.socket) -> None:
+        client = self.client(inventory, door)
+        host, port = door.getsockname()[:2]
+        called = {"SERVER_NAME": host, "SERVER_PORT": str(port)}
+        with socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", 0)) as tcp:
+            for ours in (unix, tcp):
+                there = {**called, "gunicorn.socket": ours}
+                assert client.get("/v1/nodes", environ_overrides=there).status_code == 200
+
+    def test_is_taken_for_where_it_came_in_when_that_cannot_be_told(
+        self, inventory: Inventory, door: socket.socket
+    ) -> None:
+        client = self.client(inventory, door)
+        assert client.get("/v1/nodes").status_code == 404
+        assert client.get("/dns/getAllDomains").status_code == 200

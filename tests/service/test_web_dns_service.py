@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,45 @@ def test_a_place_of_its_own_is_for_powerdns_alone(
     service = Service(tmp_path, redis_server.url, bind=f"unix:{tmp_path}/s", env=env).start()
     try:
         is_for_powerdns_alone(service, bind)
+    finally:
+        service.end()
+
+
+@pytest.mark.usefixtures("inventory")
+def test_one_in_ipv6_is_for_powerdns_alone_however_it_is_written(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+        port = probe.getsockname()[1]
+    env = {**ZONES, "DNS_BIND": f"[0:0:0:0:0:0:0:1]:{port}"}
+    service = Service(tmp_path, redis_server.url, bind=f"unix:{tmp_path}/s", env=env).start()
+    try:
+        assert status_at(port, "/dns/getAllDomains") == 200
+        assert [status_at(port, path) for path in CLOSED] == [404] * len(CLOSED)
+    finally:
+        service.end()
+
+
+def status_at(port: int, path: str) -> int:
+    connection = HTTPConnection("::1", port, timeout=http.TIMEOUT)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("ours", ["unix", "tcp"])
+def test_what_a_client_calls_us_closes_nothing_elsewhere(
+    inventory: Inventory, redis_server: RedisServer, tmp_path: Path, ours: str
+) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    bind = f"unix:{tmp_path}/s" if ours == "unix" else ""
+    env = {**ZONES, "DNS_BIND": place}
+    service = Service(tmp_path, redis_server.url, bind=bind, env=env).start()
+    try:
+        said = f"GET /v1/nodes HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n"
+        assert http.send(service, said.encode()).status == 200
     finally:
         service.end()
 

@@ -48,6 +48,25 @@ def test_a_unix_socket_or_loopback_is_a_place_to_listen(bind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "bind"),
+    [
+        *(("[0:0:0:0:0:0:0:1]:8080", "[::1]:8080"), ("[0::0001]:08080", "[::1]:8080")),
+        *(("127.0.0.1:08080", "127.0.0.1:8080"), ("[127.0.0.1]:8080", "127.0.0.1:8080")),
+    ],
+)
+def test_a_place_to_listen_is_one_however_it_is_written(written: str, bind: str) -> None:
+    assert of(ENC_BIND=written).bind == bind
+    assert of(DNS_BIND=written).dns_bind == bind
+
+
+@pytest.mark.parametrize("written", ["[::1]:8053", "[0:0:0:0:0:0:0:1]:8053", "[::1]:08053"])
+def test_powerdns_and_all_others_cannot_have_one_place(written: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DNS_BIND is \[::1\]:8053, .*ENC_BIND"):
+        of(ENC_BIND="[::1]:8053", DNS_BIND=written)
+    assert of(ENC_BIND="[::1]:8054", DNS_BIND=written).binds == ["[::1]:8054", "[::1]:8053"]
+
+
+@pytest.mark.parametrize(
     "bind",
     [
         *("0.0.0.0:8080", "[::]:8080", "10.0.0.1:8080", "192.168.1.1:80", "[fe80::1]:80", "*:8080"),
