@@ -105,7 +105,8 @@ def where_to_look(sandbox: Sandbox) -> str:
     exports = exported(sandbox.exports)
     node = sandbox.nodes()[0]
     return (
-        f"\nThe service:  {sandbox.service.url}   (the pages; for programs /v1/nodes, /v1/roles, /v1/enc/{node})"
+        f"\nThe service:  {sandbox.service.url}   (the pages; "
+        f"for programs /v1/nodes, /v1/roles, /v1/enc/{node})"
         f"\nThe store:    redis-cli -p {sandbox.redis.port} hgetall node:{node}"
         "\n\nIn another terminal, in this folder:\n"
         f"{exports}\n"

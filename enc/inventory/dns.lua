@@ -6,7 +6,6 @@
 --                                 with the START-th of all its nodes, and where to begin the next time
 --   address TEXT [TEXT ...]       the nodes that say they have this private address, in any of its spellings
 --   below PREFIX                  whether a node has a private address that begins so
---   untold                        a node that is not in the texts by its own name; "none" where all are
 --   foreign                       the certnames of foreign nodes
 --
 -- Answers JSON: {"found": "replica" | "lost" | "schema" | "wrong" | "lacks" | "old" | "role" | "node" |
@@ -114,7 +113,8 @@ local function by_name(name, start, want, others)
 end
 
 -- Why the texts cannot be asked. Each node has one or more, so where there are fewer than nodes, as in
--- a store of before there were any, some are missing; "untold" finds those that this cannot.
+-- a store of before there were any, some are missing. That one node's alone are not is not looked for:
+-- it would be a look at all nodes for each address that nobody has.
 local function texts_problem()
   for _, key in ipairs({ TEXTS, 'nodes' }) do
     local kind = redis.call('TYPE', key).ok
@@ -141,26 +141,12 @@ local function below(prefix)
   return say({ found = #found > 0 and 'some' or 'none' })
 end
 
-local function untold()
-  for at = 0, redis.call('ZCARD', 'nodes') - 1, CHUNK do
-    local names = redis.call('ZRANGE', 'nodes', at, at + CHUNK - 1)
-    local own = {}
-    for i, name in ipairs(names) do own[i] = name .. ' ' .. name end
-    local scores = redis.call('ZMSCORE', TEXTS, unpack(own))
-    for i, name in ipairs(names) do
-      if not scores[i] then return say({ found = 'names', names = { name } }) end
-    end
-  end
-  return say({ found = 'none' })
-end
-
 if what == 'name' then return by_name(ARGV[3], ARGV[4], ARGV[5], ARGV[6]) end
 if what ~= 'foreign' then
   local problem = texts_problem()
   if problem then return problem end
   if what == 'address' then return by_address({ unpack(ARGV, 3) }) end
-  if what == 'below' then return below(ARGV[3]) end
-  return untold()
+  return below(ARGV[3])
 end
 local names = redis.pcall('ZRANGE', 'nodes:kind:foreign', 0, -1)
 if is_error(names) then return refused('nodes:kind:foreign', names) end

@@ -80,14 +80,6 @@ class Names:
         text = self._ask(keys.TEXTS, "below", prefix)
         return bool(_read(text, f"below {prefix}", site)["found"] == "some")
 
-    def untold(self, site: str) -> str:
-        """A node that is in no text, so that nobody finds it by its address; "" where none is.
-
-        Redis looks at every node for it: some 20 ms for 10,000. Raises as read.
-        """
-        found = _read(self._ask(keys.TEXTS, "untold"), "untold ", site)
-        return "" if found["found"] == "none" else _shown(found["names"][0])
-
     def foreign(self, site: str) -> list[str]:
         """Certnames that are host names; all others are instance ids. Raises as read."""
         key = keys.nodes_of_kind("foreign")
@@ -108,7 +100,7 @@ def _read(text: str, asked: str, site: str) -> Mapping[str, Any]:
     if answer["found"] == "lacks":
         raise LacksError(answer["key"], answer["what"])
     if answer["found"] == "old":
-        raise untold_error()
+        raise _untold()
     if answer["asked"] != asked:
         raise StoreUnavailableError("Redis answered another question than was asked")
     if _SPOILT.search(str(answer["site"])):
@@ -118,11 +110,10 @@ def _read(text: str, asked: str, site: str) -> Mapping[str, Any]:
     return answer
 
 
-def untold_error(certname: str = "") -> StoreUnavailableError:
-    who = f"node {certname} is not" if certname else "not every node is"
+def _untold() -> StoreUnavailableError:
     return StoreUnavailableError(
-        f"{who} in {keys.TEXTS}, so it cannot be told whose an address is; each change of a node "
-        "brings it in"
+        f"not every node is in {keys.TEXTS}, so it cannot be told whose an address is; each change "
+        "of a node brings it in"
     )
 
 

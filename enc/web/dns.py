@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from enc.inventory import CorruptError, Inventory, keys
-from enc.inventory.names import LacksError, Members, untold_error
+from enc.inventory.names import LacksError, Members
 from enc.logs import Log
 from enc.model import Node
 from enc.outputs import Refused, dns
@@ -29,8 +29,6 @@ from enc.web.problems import ProblemError, corrupt, of_store
 
 # Seconds that a role's answer, and who is foreign, are kept in a worker.
 KEPT_FOR = 1.0
-# And that every node can be found by its address: Redis looks at all of them for it.
-_UNTOLD_FOR = 10.0
 _KEPT_NAMES = 10_000
 _HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
 _NO = b'{"result": false}\n'
@@ -47,7 +45,6 @@ class Names:
         self._kept: Kept[tuple[Record, ...]] = Kept(_KEPT_NAMES)
         self._roles: Lately[bytes] = Lately(timer, KEPT_FOR)
         self._suffixes: Lately[frozenset[str]] = Lately(timer, KEPT_FOR)
-        self._untold: Lately[str] = Lately(timer, _UNTOLD_FOR)
         self._starts: dict[str, int] = {}
         self._told: dict[str, frozenset[Refused]] = {}
 
@@ -116,24 +113,13 @@ class Names:
         if isinstance(address, str):
             if not address or self._names.is_any_below(address, self._site):
                 return NO_DATA
-            return self._nobodys()
+            return NOTHING
         nodes = self._names.with_address(address, self._site)
         if not nodes:
-            return self._nobodys()
+            return NOTHING
         answer = dns.of_address(self._zones, nodes)
         self._tell(asked.name, answer.refused)
         return answer.records
-
-    def _nobodys(self) -> tuple[Record, ...]:
-        """Of an address that no text names: only where every node has its texts."""
-        untold = self._untold.get("")
-        if untold is None:
-            when = self._untold.now()
-            untold = self._names.untold(self._site)
-            self._untold.keep("", untold, asked=when)
-        if untold:
-            raise untold_error(untold)
-        return NOTHING
 
     def _is_above_some(self, asked: Question) -> bool:
         """Whether a name that is none itself has others below: it is there, and empty."""

@@ -213,60 +213,21 @@ def forget_texts(redis: Redis, certname: str) -> None:
 
 
 @on_both_redis
-class TestAnAddressWhoseNodeIsNotInTheTexts:
-    @pytest.fixture(autouse=True)
-    def others(self, inventory: Inventory, known: Node) -> None:
-        """They have several texts each."""
-        for n in range(3):
-            names = {"private_dns": f"p{n}.internal", "public_dns": f"q{n}.example.com"}
-            inventory.nodes.create(ready(f"i-0c{n}", f"10.1.0.{n}", **names), event())
-
-    @pytest.mark.parametrize("name", ["7.0.0.10.in-addr.arpa", "0.0.10.in-addr.arpa"])
-    def test_is_an_error_that_names_it(self, client: FlaskClient, redis: Redis, name: str) -> None:
-        forget_texts(redis, NAME)
-        said = refused(client, name, 503)
-        assert NAME in said
-        assert "nodes:texts" in said
-
-    def test_does_not_take_the_others_addresses(self, client: FlaskClient, redis: Redis) -> None:
-        forget_texts(redis, NAME)
-        assert told(client, "1.0.1.10.in-addr.arpa") == [("PTR", "i-0c1.fleet.example.")]
-
-    def test_is_looked_for_once_in_ten_seconds(
-        self, client: FlaskClient, redis: Redis, timer: Timer
+class TestAddressesWithoutTexts:
+    def test_are_nobodys_to_tell_where_nodes_lack_them(
+        self, client: FlaskClient, known: Node, redis: Redis
     ) -> None:
-        assert is_unknown(client, "9.9.9.10.in-addr.arpa")
+        """As in a store of before there were any."""
         forget_texts(redis, NAME)
-        timer.now += 9.99
-        assert is_unknown(client, "9.9.9.10.in-addr.arpa")
-        timer.now += 0.01
-        refused(client, "9.9.9.10.in-addr.arpa", 503)
+        assert "nodes:texts" in refused(client, "9.9.9.10.in-addr.arpa", 503)
 
-    def test_is_well_again_with_its_next_change(
-        self,
-        client: FlaskClient,
-        redis: Redis,
-        timer: Timer,
-        inventory: Inventory,
-        known: Node,
+    def test_are_told_again_when_the_node_has_changed(
+        self, client: FlaskClient, redis: Redis, inventory: Inventory, known: Node
     ) -> None:
         forget_texts(redis, NAME)
-        refused(client, "9.9.9.10.in-addr.arpa", 503)
         inventory.nodes.change(known, event(), public_dns="x.example.com")
-        timer.now += 10
         assert told(client, "7.0.0.10.in-addr.arpa") == [("PTR", f"{NAME}.fleet.example.")]
         assert is_unknown(client, "9.9.9.10.in-addr.arpa")
-
-    def test_is_found_beyond_a_thousand_others(
-        self, client: FlaskClient, redis: Redis, inventory: Inventory
-    ) -> None:
-        made = (node(f"i-1{n:04x}") for n in range(2100))
-        inventory.nodes.create_many((one, event()) for one in made)
-        assert is_unknown(client, "9.9.9.10.in-addr.arpa")
-        last = redis.zrange("nodes", -1, -1)[0]
-        forget_texts(redis, last)
-        again = app_on(inventory, zones=ADDRESSES).test_client()
-        assert last in refused(again, "9.9.9.10.in-addr.arpa", 503)
 
 
 @pytest.mark.parametrize(
