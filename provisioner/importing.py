@@ -144,6 +144,8 @@ def _content(role: Role) -> Content | None:
     parameters = role.definition.get("parameters") or {}
     if not isinstance(classes, Mapping) or not isinstance(parameters, Mapping):
         return None
+    if not all(isinstance(given or {}, Mapping) for given in classes.values()):
+        return None
     return Content(classes=classes, parameters=parameters)
 
 

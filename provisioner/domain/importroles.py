@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 _LONGEST = 63
@@ -23,11 +24,22 @@ class Content:
     classes: Mapping[str, Mapping[str, Any]]
     parameters: Mapping[str, Any]
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Equal for what Puppet takes for the same; unlike ==, this tells 1 from true and 1.0."""
-        classes = {name.removeprefix("::"): given for name, given in self.classes.items()}
-        return json.dumps([classes, self.parameters], sort_keys=True)
+        """Equal for what Puppet takes for the same; unlike ==, this tells 1 from true and 1.0.
+
+        Puppet takes an ENC's classes with parameters first, and those without behind them, each in
+        their order; a map in a value keeps its own. Only the names that are given have none.
+        """
+        classes = [
+            (name.removeprefix("::"), _by_name(given or {})) for name, given in self.classes.items()
+        ]
+        classes.sort(key=lambda one: not one[1])
+        return json.dumps([classes, _by_name(self.parameters)])
+
+
+def _by_name(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(given.items(), key=lambda one: one[0])
 
 
 @dataclass(frozen=True, kw_only=True)

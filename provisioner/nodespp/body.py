@@ -63,6 +63,7 @@ class Body:
         self._top, self._known = top, dict(constants)
         self._heads, self._at = heads, 0
         self._line = line
+        self._separate = False
 
     def take(self, statements: Sequence[Any]) -> None:
         for statement in statements:
@@ -92,29 +93,49 @@ class Body:
             self.problems.append(Remark(line=line, what=f"{what}; an ENC has only classes"))
 
     def _declare(self, word: str, arguments: Sequence[Any], line: int | None) -> None:
-        for argument in arguments:
-            for name in _names(argument, self._known):
-                self.classes.setdefault(name, {})
+        names = [name for one in arguments for name in _names(one, self._known)]
         if word != "include":
             self.notes.append(
                 Remark(line=line, what=f"{word} becomes include: an ENC has no order of classes")
             )
+        elif set(names) - self.classes.keys():
+            self._note_separate(line)
+        for name in names:
+            self.classes.setdefault(name, {})
+
+    def _note_separate(self, line: int | None) -> None:
+        """A class in the first that asks for one of a later sees another answer."""
+        if self.classes and not self._separate:
+            what = "separate declarations become one: an ENC's are all declared before any is used"
+            self.notes.append(Remark(line=line, what=what))
+            self._separate = True
 
     def _declare_like_resources(self, bodies: Sequence[Any], line: int | None) -> None:
-        shared: dict[str, Any] = {}
-        for body in bodies:
-            parts = named(body)
-            given = dict(_parameters(parts.get("ops", []), self._known))
-            if operation(parts.get("title"))[0] == "default":
-                shared = given
-                continue
-            for name in _names(parts.get("title"), self._known):
-                if name in self.classes:
-                    twice = f"class {name} is declared a second time: Puppet refuses that"
-                    self.problems.append(Remark(line=line, what=twice))
+        parts = [named(body) for body in bodies]
+        is_default = [operation(one.get("title"))[0] == "default" for one in parts]
+        given = [dict(_parameters(one.get("ops", []), self._known)) for one in parts]
+        # Those of ``default`` are for the bodies before it as well.
+        shared = {k: v for n, one in enumerate(given) if is_default[n] for k, v in one.items()}
+        for n, one in enumerate(parts):
+            for name in () if is_default[n] else _names(one.get("title"), self._known):
                 # Puppet takes undef for a parameter that is not given.
-                whole = {**shared, **given}
-                self.classes[name] = {k: v for k, v in whole.items() if v is not None}
+                whole = {k: v for k, v in {**shared, **given[n]}.items() if v is not None}
+                self._declare_one(name, whole, line)
+
+    def _declare_one(self, name: str, given: dict[str, Any], line: int | None) -> None:
+        plain = next((other for other, has in self.classes.items() if not has), "")
+        if name in self.classes:
+            twice = f"class {name} is declared a second time: Puppet refuses that"
+            self.problems.append(Remark(line=line, what=twice))
+        elif given and plain:
+            late = (
+                f"class {name} has parameters and stands behind {plain}, which has none: "
+                "Puppet takes an ENC's classes with parameters first"
+            )
+            self.problems.append(Remark(line=line, what=late))
+        else:
+            self._note_separate(line)
+        self.classes[name] = given
 
     def _assign(self, operands: Sequence[Any], line: int | None) -> None:
         name = _variable(operands)

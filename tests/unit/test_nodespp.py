@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -163,10 +164,26 @@ def include(*arguments: Any) -> dict[str, Any]:
 
 
 def class_like(title: Any, *operations: Any, form: str = "") -> dict[str, Any]:
-    inner = {"#": ["title", title, "ops", list(operations)]}
+    return classes_like((title, *operations), form=form)
+
+
+def classes_like(*bodies: Sequence[Any], form: str = "") -> dict[str, Any]:
+    """Each body is its title and operations."""
+    inner = [{"#": ["title", title, "ops", list(operations)]} for title, *operations in bodies]
     more = ["form", form] if form else []
-    words = {"#": ["type", {"^": ["qn", "class"]}, "bodies", [inner], *more]}
+    words = {"#": ["type", {"^": ["qn", "class"]}, "bodies", inner, *more]}
     return {"^": ["resource", words]}
+
+
+def given(name: str, value: Any) -> dict[str, Any]:
+    return {"^": ["=>", name, value]}
+
+
+def variable(name: str, value: Any) -> dict[str, Any]:
+    return {"^": ["=", {"^": ["var", name]}, value]}
+
+
+DEFAULT = {"^": ["default"]}
 
 
 @pytest.mark.parametrize(
@@ -204,3 +221,40 @@ def test_class_references_are_names() -> None:
     reference = {"^": ["access", {"^": ["qr", "Class"]}, "::b"]}
 
     assert body(include(reference)).classes == {"b": {}}
+
+
+def test_a_class_with_parameters_behind_one_without_is_a_problem() -> None:
+    """Puppet takes an ENC's classes with parameters first."""
+    first, behind = class_like("app", given("w", 2)), include("globals")
+
+    [problem] = body(behind, first).problems
+    assert "class app has parameters and stands behind globals" in problem.what
+    [told] = body(classes_like(("a",), ("b", given("x", 1)))).problems
+    assert "class b has parameters" in told.what
+    assert not body(first, behind).problems
+    assert not body(behind, class_like("app", given("w", None))).problems
+
+
+@pytest.mark.parametrize(
+    ("statements", "noted"),
+    [
+        ([include("a"), include("b")], True),
+        ([class_like("a", given("x", 1)), include("b")], True),
+        ([classes_like(("a",), ("b",))], True),
+        ([include("a", "b")], False),
+        ([include("a"), include("a")], False),
+        ([class_like("a", given("x", 1))], False),
+    ],
+)
+def test_separate_declarations_are_noted_and_no_problem(statements: Any, noted: bool) -> None:
+    found = body(*statements)
+
+    assert found.problems == ()
+    assert ["become one" in note.what for note in found.notes] == [True] * noted
+
+
+def test_default_is_for_the_bodies_before_it_as_well() -> None:
+    found = body(classes_like(("sec",), (DEFAULT, given("x", 5)), ("other", given("x", 6))))
+
+    assert found.classes == {"sec": {"x": 5}, "other": {"x": 6}}
+    assert not found.problems
