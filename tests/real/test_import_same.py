@@ -1,0 +1,119 @@
+"""An import promises each catalogue as it was: nodes whose classes see what an ENC may change."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.manifests import DEFAULT
+from tests.real.compiling import Compiler
+from tests.region.handle import Region
+from tests.servers import RedisServer, Service
+
+SITE = "same"
+SECONDS = 120
+MODULES = {
+    "globals": "class globals { $user = 'gu' }\n",
+    "app": 'class app($w = 1) { notify { "app ${w} ${globals::user}": } }\n',
+    "one": 'class one { $v = 1 notify { "one ${two::v}": } }\n',
+    "two": 'class two { $v = 2 notify { "two ${one::v}": } }\n',
+    "shown": 'class shown($x = undef) { notify { "shown ${x} ${tier} ${::tier}": } }\n',
+    "sec": 'class sec($x = 1) { notify { "sec ${x}": } }\n',
+    "lock": 'class lock { notify { "locked": } }\n',
+}
+# By the name of each node, and whether it can be imported.
+ORDERS = {
+    "behind": ("include globals  class { 'app': w => 2 }", False),
+    "onetwo": ("include one, two", True),
+    "twoone": ("include two, one", True),
+    "maps1": ("class { 'shown': x => { a => 1, b => 2 } }", True),
+    "maps2": ("class { 'shown': x => { b => 2, a => 1 } }", True),
+    "default1": ("class { 'sec': ; default: x => 5 }", True),
+}
+
+
+@dataclass
+class House:
+    folder: Path
+    env: dict[str, str]
+    service: Service
+    compiler: Compiler
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "provisioner.cli", *words],
+            env=self.env,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+
+    def file(self, folder: str, text: str, name: str = "nodes.pp") -> Path:
+        path = self.folder / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def imported(self, file: Path) -> dict[str, Any]:
+        """Its rows; what can be is created."""
+        words = ("import", str(file), "--no-ec2", "--modulepath", str(self.compiler.modules))
+        self.run(*words, "--roles", f"{file}.yaml")
+        if Path(f"{file}.yaml").exists():
+            assert self.run("roles", "apply", f"{file}.yaml").returncode == 0
+        done = self.run(*words, "--apply", "--format", "json")
+        assert done.stdout, done
+        return {row["name"]: row for row in json.loads(done.stdout)}
+
+    def after(self, manifest: Path, *names: str) -> dict[str, Any]:
+        url = self.service.url
+        return self.compiler.compile(manifest, names, enc_url=url, terminus="rolecall")
+
+
+@pytest.fixture(scope="module")
+def house(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("same")
+    for name, text in MODULES.items():
+        (folder / "modules" / name / "manifests").mkdir(parents=True)
+        (folder / "modules" / name / "manifests" / "init.pp").write_text(text)
+    redis = RedisServer(folder / "redis").start()
+    service = Service(
+        folder / "service", redis.url, f"unix:{folder}/enc.sock", {"ROLECALL_SITE": SITE}
+    )
+    try:
+        service.start()
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "REDIS_URL": redis.url,
+            "ROLECALL_SITE": SITE,
+            **region.env(),
+        }
+        compiler = Compiler(folder / "puppet", folder / "modules")
+        house = House(folder=folder, env=env, service=service, compiler=compiler)
+        assert house.run("init").returncode == 0
+        yield house
+    finally:
+        service.end()
+        redis.end()
+
+
+def test_what_is_created_has_the_catalogue_that_it_had(house: House) -> None:
+    text = "".join(f"node '{name}' {{ {said} }}\n" for name, (said, _) in ORDERS.items())
+    file = house.file("orders", text + DEFAULT)
+    rows = house.imported(file)
+    good = [name for name, (_, fit) in ORDERS.items() if fit]
+    before = house.compiler.compile(file, good)
+
+    assert not [found for found in before.values() if "error" in found]
+    assert [name for name in ORDERS if rows[name]["verdict"] == "created"] == good
+    assert house.after(house.file("bare", DEFAULT), *good) == before
