@@ -91,10 +91,15 @@ def import_(
 
 
 def _manifest(command: Puppet, file: Path) -> Manifest:
+    from provisioner.cli.importsiblings import siblings
     from provisioner.nodespp.reading import read
 
-    source = _source(file)
-    return read(command.dump(file), source.decode("utf-8", errors="replace"))
+    source, dump = _source(file).decode("utf-8", errors="replace"), command.dump(file)
+    found = read(dump, source)
+    if any(one.parameters for one in found.definitions):
+        # An ENC's variables are there for the manifests beside it, too.
+        return read(dump, source, siblings(command, file))
+    return found
 
 
 def _source(file: Path) -> bytes:

@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from provisioner.nodespp.around import Around
 from provisioner.nodespp.definition import Remark
 from provisioner.nodespp.lines import Token
-from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
+from provisioner.nodespp.values import NotConstantError, constant, named, operation
+from provisioner.nodespp.words import LOGGING, label, variable
 
 _DECLARING = frozenset({"include", "contain", "require"})
-# They write into a log and leave the catalogue as it is.
-_LOGGING = frozenset({"alert", "crit", "debug", "emerg", "err", "info", "notice", "warning"})
-_CONDITIONAL = frozenset({"if", "unless", "case", "?"})
-_STATEMENTS = {
-    "->": "a relationship (->)",
-    "~>": "a relationship (~>)",
-    "resource-defaults": "defaults of a resource type",
-    "resource-override": "an override of a resource",
-    "collect": "a collector",
-    "exported-query": "a collector",
-    "virtual-query": "a collector",
-    "call-method": "a method call",
-}
-
-
-def label(statement: Any) -> tuple[str, str]:
-    """The word that a statement begins with, "" for one without; and what people call it."""
-    operator, operands = operation(statement)
-    if operator in ("invoke", "call"):
-        _, words = operation(named(operands[0]).get("functor"))
-        word = str(words[0]) if words else ""
-        return word, f"the function {word}()"
-    if operator == "resource":
-        _, words = operation(named(operands[0]).get("type"))
-        word = str(words[0]) if words else ""
-        return word, "a class" if word == "class" else f"a resource ({word})"
-    if operator == "=":
-        name = _variable(operands)
-        return f"${name}" if name else "", f"the variable ${name}" if name else "an assignment"
-    if operator in _CONDITIONAL:
-        return operator, f"a conditional ({operator})"
-    word = operator if operator.isalpha() else ""
-    return word, _STATEMENTS.get(operator, kind(statement))
 
 
 class Body:
@@ -50,17 +19,15 @@ class Body:
 
     def __init__(
         self,
-        top: Collection[str],
-        constants: Mapping[str, Any],
+        around: Around,
         heads: Sequence[Token],
         line: int | None,
     ) -> None:
-        """``top`` are variables that the file sets for every node, ``constants`` their values."""
         self.classes: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, Any] = {}
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
-        self._top, self._known = top, dict(constants)
+        self._around, self._known = around, dict(around.constants)
         self._heads, self._at = heads, 0
         self._line = line
         self._separate = False
@@ -83,7 +50,7 @@ class Body:
         inner = named(operands[0]) if operands else {}
         if operator == "invoke" and word in _DECLARING:
             self._declare(word, inner.get("args", []), line)
-        elif operator == "invoke" and word in _LOGGING:
+        elif operator == "invoke" and word in LOGGING:
             self.notes.append(Remark(line=line, what=f"{what} is left out: it only logs"))
         elif operator == "resource" and word == "class" and "form" not in inner:
             self._declare_like_resources(inner.get("bodies", []), line)
@@ -138,13 +105,12 @@ class Body:
         self.classes[name] = given
 
     def _assign(self, operands: Sequence[Any], line: int | None) -> None:
-        name = _variable(operands)
+        name = variable(operands)
         if not name:
             raise NotConstantError("several variables on its left")
         value = constant(operands[1], self._known)
-        if name in self._top:
-            both = f"${name} is set at the top as well, and an ENC's would be set twice there"
-            self.problems.append(Remark(line=line, what=both))
+        if against := self._around.against(name):
+            self.problems.append(Remark(line=line, what=against))
         if self.classes:
             late = f"${name} is set after classes were declared: those did not see it, and would"
             self.problems.append(Remark(line=line, what=late))
@@ -157,12 +123,6 @@ class Body:
                 self._at = at + 1
                 return self._heads[at].line
         return self._line
-
-
-def _variable(operands: Sequence[Any]) -> str:
-    """The name on the left of an assignment; "" where several are."""
-    operator, words = operation(operands[0])
-    return str(words[0]) if operator == "var" else ""
 
 
 def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:

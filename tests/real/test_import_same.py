@@ -67,10 +67,15 @@ class House:
     def imported(self, file: Path) -> dict[str, Any]:
         """Its rows; what can be is created."""
         words = ("import", str(file), "--no-ec2", "--modulepath", str(self.compiler.modules))
-        self.run(*words, "--roles", f"{file}.yaml")
+        found = self.rows(*words, "--roles", f"{file}.yaml")
+        if "create" not in {row["verdict"] for row in found.values()}:
+            return found
         if Path(f"{file}.yaml").exists():
             assert self.run("roles", "apply", f"{file}.yaml").returncode == 0
-        done = self.run(*words, "--apply", "--format", "json")
+        return self.rows(*words, "--apply")
+
+    def rows(self, *words: str) -> dict[str, Any]:
+        done = self.run(*words, "--format", "json")
         assert done.stdout, done
         return {row["name"]: row for row in json.loads(done.stdout)}
 
@@ -117,3 +122,32 @@ def test_what_is_created_has_the_catalogue_that_it_had(house: House) -> None:
     assert not [found for found in before.values() if "error" in found]
     assert [name for name in ORDERS if rows[name]["verdict"] == "created"] == good
     assert house.after(house.file("bare", DEFAULT), *good) == before
+
+
+# What stands beside the node statements, in this file or in another of its folder, and whether
+# a node's variable can be an ENC's. Each has a node of its own.
+AROUND = {
+    "alone": ("", "", True),
+    "harmless": ("$other = 'x'\n", "Exec { path => '/bin' }\n", True),
+    "included": ("include shown\n", "", False),
+    "branch": ("if true { $tier = 'z' }\n", "", False),
+    "list": ("[$q, $tier] = [1, 2]\n", "", False),
+    "sibling": ("", "$tier = 'x'\n", False),
+    "shared": ("", "include shown\n", False),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_a_variable_is_imported_where_nothing_beside_the_nodes_meets_it(
+    house: House, name: str
+) -> None:
+    top, sibling, fit = AROUND[name]
+    site = house.file(name, sibling, "site.pp")
+    file = house.file(name, f"{top}node '{name}' {{ $tier = 'y' include globals }}\n{DEFAULT}")
+    row = house.imported(file)[name]
+    before = house.compiler.compile(file.parent, [name])
+    file.write_text(top + DEFAULT)
+
+    assert row["verdict"] == ("created" if fit else "not importable"), row
+    assert fit or "$tier" in row["reason"]
+    assert not fit or house.after(site.parent, name) == before

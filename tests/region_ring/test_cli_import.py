@@ -102,7 +102,7 @@ def test_all_that_stops_an_entry_is_told_with_its_line(operator: Operator, every
     assert "(lines 56, 57), they differ" in done.out
     assert "is set for every node by rolecall itself" in done.out
     assert "stays in " in done.err
-    assert "line 4: the function include()" in done.err
+    assert "line 4: defaults of a resource type" in done.err
     assert "unknown class ntp (of web1.example.com, web2.example.com, contained)" in done.err
     assert "unknown class local" not in done.err
     assert done.said[0].startswith("provisioner: ")
