@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from enc.certname import ImpossibleCertnameError, check_certname, is_instance_id
 from enc.model import ANSWERED, Kind, Node
+from provisioner.domain.importkept import Kept
 from provisioner.domain.importlook import Look, is_ec2_name
 from provisioner.domain.importroles import Content, Naming, NewRole, StoredRole
 from provisioner.nodespp.definition import Definition, Manifest, Match, Remark
@@ -84,8 +85,8 @@ class Plan:
 
 
 def plan(manifest: Manifest, ground: Ground) -> Plan:
-    naming = Naming(ground.roles)
-    entries = [_entry(group, ground, naming) for group in _groups(manifest.definitions)]
+    naming, kept = Naming(ground.roles), Kept(manifest.definitions)
+    entries = [_entry(group, ground, naming, kept) for group in _groups(manifest.definitions)]
     return Plan(
         entries=tuple(entries),
         new_roles=tuple(_new_roles(entries)),
@@ -111,9 +112,9 @@ def _groups(definitions: Iterable[Definition]) -> list[list[Definition]]:
     return list(found.values())
 
 
-def _entry(group: Sequence[Definition], ground: Ground, naming: Naming) -> Entry:
+def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Kept) -> Entry:
     one = group[0]
-    verdict, reason = _from_file(group, ground)
+    verdict, reason = _from_file(group, ground, kept)
     lines = tuple(found.line for found in group if found.line)
     machines = ground.look.machines.get(one.name, ()) if one.match is Match.NAME else ()
     base = Entry(
@@ -122,6 +123,7 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming) -> Entry
     )  # fmt: skip
     if verdict is not Verdict.CREATE:
         return base
+    base = replace(base, notes=(*one.notes, *kept.notes(one.name)))
     content = Content(classes=one.classes, parameters=one.parameters)
     if there := ground.nodes.get(one.name):
         return _known(replace(base, content=content), there, ground)
@@ -133,11 +135,11 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming) -> Entry
 # The file alone --------------------------------------------------------------------------------
 
 
-def _from_file(group: Sequence[Definition], ground: Ground) -> tuple[Verdict, str]:
+def _from_file(group: Sequence[Definition], ground: Ground, kept: Kept) -> tuple[Verdict, str]:
     """CREATE where nothing in the file speaks against it."""
     one = group[0]
     if one.match is not Match.NAME:
-        return _without_name(one)
+        return _without_name(one, kept)
     if not one.name:
         return Verdict.CONFLICT, "its name is empty: Puppet refuses the whole file; take it out"
     if len(group) > 1:
@@ -159,14 +161,10 @@ def _unfit(one: Definition, ground: Ground) -> str:
     return ground.unfit(Content(classes=one.classes, parameters=one.parameters))
 
 
-def _without_name(one: Definition) -> tuple[Verdict, str]:
-    if one.match is Match.PATTERN:
-        what = "a regular expression names no node; import each by its name, or keep it"
-        return Verdict.NOT_IMPORTABLE, what
-    if one.empty:
+def _without_name(one: Definition, kept: Kept) -> tuple[Verdict, str]:
+    if one.match is Match.DEFAULT and one.empty:
         return Verdict.STAYS, "keep it while other node statements stand in the manifest"
-    what = "default is for nodes that nobody named; rolecall answers only for those it knows"
-    return Verdict.NOT_IMPORTABLE, what
+    return Verdict.NOT_IMPORTABLE, kept.why(one)
 
 
 def _twice(group: Sequence[Definition]) -> str:

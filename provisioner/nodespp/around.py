@@ -138,5 +138,7 @@ def _constants(statements: Iterable[Any]) -> dict[str, Any]:
         operator, operands = operation(statement)
         if operator == "=" and operation(operands[0])[0] == "var":
             with suppress(NotConstantError):
-                known[_plain(operation(operands[0])[1][0])] = constant(operands[1], known)
+                name, value = _plain(operation(operands[0])[1][0]), constant(operands[1], known)
+                # With ::, it is this one also where a node has one of that name.
+                known[name] = known[f"::{name}"] = value
     return known

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provisioner.nodespp.around import Around
 from provisioner.nodespp.definition import Remark
+from provisioner.nodespp.facts import FACTS
 from provisioner.nodespp.lines import Token
 from provisioner.nodespp.values import NotConstantError, constant, named, operation
 from provisioner.nodespp.words import LOGGING, label, variable
@@ -80,7 +81,10 @@ class Body:
     def _declare_like_resources(self, bodies: Sequence[Any], line: int | None) -> None:
         parts = [named(body) for body in bodies]
         is_default = [operation(one.get("title"))[0] == "default" for one in parts]
-        given = [dict(_parameters(one.get("ops", []), self._known)) for one in parts]
+        if sum(is_default) > 1:
+            twice = "default stands twice in a class statement: Puppet refuses that"
+            self.problems.append(Remark(line=line, what=twice))
+        given = [_once(_parameters(one.get("ops", []), self._known)) for one in parts]
         # Those of ``default`` are for the bodies before it as well.
         shared = {k: v for n, one in enumerate(given) if is_default[n] for k, v in one.items()}
         for n, one in enumerate(parts):
@@ -109,12 +113,22 @@ class Body:
         if not name:
             raise NotConstantError("several variables on its left")
         value = constant(operands[1], self._known)
-        if against := self._around.against(name):
-            self.problems.append(Remark(line=line, what=against))
-        if self.classes:
-            late = f"${name} is set after classes were declared: those did not see it, and would"
-            self.problems.append(Remark(line=line, what=late))
+        for what in self._against(name):
+            self.problems.append(Remark(line=line, what=what))
+        self.notes.append(
+            Remark(line=line, what=f"${name} becomes top-scope: $::{name} is it, too")
+        )
         self.parameters[name] = self._known[name] = value
+
+    def _against(self, name: str) -> Iterator[str]:
+        if against := self._around.against(name):
+            yield against
+        if self.classes:
+            yield f"${name} is set after classes were declared: those did not see it, and would"
+        if name in self.parameters:
+            yield f"${name} is set a second time: Puppet refuses that"
+        if name in FACTS:
+            yield f"${name} is called as a fact, which an ENC's would replace: rename it"
 
     def _line_of(self, word: str) -> int | None:
         """Statements come in the order of the file; one that cannot be found has the node's."""
@@ -140,7 +154,19 @@ def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
     for name in found if isinstance(found, list) else [found]:
         if not isinstance(name, str):
             raise NotConstantError("a name of a class that is no text")
-        yield name.removeprefix("::")
+        plain = name.removeprefix("::")
+        if plain.startswith("::"):
+            raise NotConstantError(f"a name that no class can have ({name})")
+        yield plain
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise NotConstantError(f"the parameter {name} twice, which Puppet refuses")
+        found[name] = value
+    return found
 
 
 def _parameters(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -151,3 +151,15 @@ def test_a_variable_is_imported_where_nothing_beside_the_nodes_meets_it(
     assert row["verdict"] == ("created" if fit else "not importable"), row
     assert fit or "$tier" in row["reason"]
     assert not fit or house.after(site.parent, name) == before
+
+
+def test_statements_that_stay_meet_the_nodes_that_the_plan_names(house: House) -> None:
+    kept = "node /^w\\d+$/ { include lock }\nnode default { include lock }\n"
+    file = house.file("kept", "node n13 { include sec }\nnode w1 { include sec }\n" + kept)
+    rows = house.imported(file)
+    after = house.after(house.file("kept", kept), "n13", "w1")
+
+    assert "it meets w1, to which" in rows["/^w\\d+$/"]["reason"]
+    assert "empty it before switching" in rows["default"]["reason"]
+    assert ["default, if it stays" in rows["n13"]["notes"][-1]] == [True]
+    assert all("lock" in found["classes"] for found in after.values())

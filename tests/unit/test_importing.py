@@ -106,6 +106,13 @@ def test_a_machine_is_known_by_every_name_that_people_give_it(
     assert [one.id for one in found.machines[name]] == [ID]
 
 
+def test_the_tag_name_of_a_machine_of_rolecall_is_its_role_and_no_name() -> None:
+    look = looked([machine(tags={"Name": "web", "rolecall:site": "default"})], ["web", EC2])
+
+    assert entry(defined("web"), look=look).verdict is Verdict.CREATE
+    assert entry(defined(EC2), look=look).verdict is Verdict.CONFLICT
+
+
 def test_another_regions_address_is_another_name() -> None:
     there = "ip-10-0-0-7.eu-west-1.compute.internal"
 

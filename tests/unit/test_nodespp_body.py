@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.manifests.dumps import DEFAULT, body, class_like, classes_like, given, include
+from tests.manifests.dumps import DEFAULT, body, class_like, classes_like, given, include, variable
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,43 @@ def test_default_is_for_the_bodies_before_it_as_well() -> None:
 
     assert found.classes == {"sec": {"x": 5}, "other": {"x": 6}}
     assert not found.problems
+
+
+def test_a_variable_with_colons_is_never_the_nodes_own() -> None:
+    top = {"^": ["var", "::tier"]}
+    [problem] = body(variable("tier", "t"), class_like("b", given("x", top))).problems
+
+    assert "$::tier, which is no constant of this file" in problem.what
+
+
+def test_a_variable_is_noted_to_become_top_scope() -> None:
+    found = body(variable("tier", "t"), include("a"))
+
+    assert [note.what for note in found.notes] == ["$tier becomes top-scope: $::tier is it, too"]
+    assert not found.problems
+
+
+@pytest.mark.parametrize("name", ["hostname", "fqdn", "domain", "ipaddress", "osfamily", "os"])
+def test_a_variable_that_is_called_as_a_fact_is_a_problem(name: str) -> None:
+    [problem] = body(variable(name, "t"), include("a")).problems
+
+    assert f"${name} is called as a fact" in problem.what
+
+
+SPLAT = {"^": ["splat-hash", {"^": ["hash", {"^": ["=>", "x", 1]}]}]}
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        ([variable("v", 1), variable("v", 2)], "$v is set a second time"),
+        ([class_like("a", given("x", 1), given("x", 2))], "the parameter x twice"),
+        ([class_like("a", SPLAT, given("x", 2))], "the parameter x twice"),
+        ([classes_like((DEFAULT, given("x", 1)), ("a",), (DEFAULT,))], "default stands twice"),
+        ([include("::::a")], "a name that no class can have (::::a)"),
+    ],
+)
+def test_what_puppet_refuses_for_a_node_is_a_problem(statements: Any, says: str) -> None:
+    [problem] = body(*statements).problems
+
+    assert says in problem.what
