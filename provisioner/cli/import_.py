@@ -12,6 +12,7 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.errors import PARTLY, CommandError, mistyped
+from provisioner.cli.files import create
 from provisioner.cli.importrows import LISTING, rows
 from provisioner.cli.session import acting, if_interrupted
 from provisioner.cli.texts import clean, some
@@ -170,14 +171,22 @@ class _Modules:
 def _write_roles(made: Plan, path: Path, file: Path) -> None:
     """Never over another file: it may be the one that was reviewed."""
     from provisioner.importing import roles_text
+    from provisioner.rolesfile.writing import refused
 
+    if str(path) == "-":
+        raise mistyped("--roles takes a file: the plan is what goes to stdout")
     if not made.new_roles:
         output.say(f"no role is missing: {path} is not written", err=True)
         return
     text = roles_text(made.new_roles, clean(file.name))
+    if why := refused(text):
+        raise CommandError(
+            f"{path} is not written, for 'provisioner roles apply' would refuse it: {why}; split "
+            f"{file}, or make one role of classes whose values come from Hiera"
+        )
     try:
-        with path.open("x", encoding="utf-8") as opened:
-            opened.write(text)
+        # What was a secret there is one here.
+        create(path, text, file.stat().st_mode)
     except FileExistsError as error:
         if path.is_file() and path.read_bytes() == text.encode():
             return

@@ -197,6 +197,8 @@ def _known(entry: Entry, there: Node, ground: Ground) -> Entry:
         )
         return replace(entry, verdict=Verdict.CONFLICT, reason=reason, role=there.role)
     reason = "the inventory has it so"
+    if environment := there.environment or (role.environment if role else ""):
+        reason += f", in environment {environment}, which nodes.pp does not say"
     if is_ec2_name(entry.name) and ground.look.whole and not entry.machines:
         reason += f"; no live instance has that name: 'provisioner retire {entry.name}' ends it"
     return replace(entry, verdict=Verdict.UNCHANGED, reason=reason, role=there.role)
@@ -229,4 +231,18 @@ def _created(entry: Entry, content: Content, naming: Naming) -> Entry:
     if isinstance(role, StoredRole) and role.environment:
         shares += f", which sets the environment {role.environment}"
     reason = f"a new foreign node with {shares}" + (", a role to be applied first" if new else "")
+    if new:
+        reason += _near(*naming.nearly(content))
     return replace(entry, reason=reason, role=role.name, role_is_new=new)
+
+
+def _near(role: str, besides: Sequence[str]) -> str:
+    """A role that has more from ``defaults`` is no other's fault, and nobody would look there."""
+    if not role:
+        return ""
+    return (
+        f"; role {role} says the same and sets {', '.join(besides)} besides: if that comes from "
+        "defaults of your roles file, a role that is copied there gets it as well and stays "
+        "another: apply what --roles writes by itself, move that default into the roles that "
+        f"need it, or assign {role} by hand"
+    )

@@ -42,6 +42,14 @@ def _by_name(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return sorted(given.items(), key=lambda one: one[0])
 
 
+def _classes_key(content: Content) -> str:
+    return Content(classes=content.classes, parameters={}).key
+
+
+def _parameter_keys(content: Content) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in content.parameters.items()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoredRole:
     """A role of the inventory. ``environment`` "" leaves the choice to the agent."""
@@ -75,6 +83,9 @@ class Naming:
         for role in known:
             self._stored.setdefault(role.content.key, role)
         self._new: dict[str, NewRole] = {}
+        self._by_classes: dict[str, list[StoredRole]] = {}
+        for role in known:
+            self._by_classes.setdefault(_classes_key(role.content), []).append(role)
 
     def role_of(self, content: Content) -> StoredRole | NewRole:
         key = content.key
@@ -85,6 +96,15 @@ class Naming:
             self._taken.add(name)
             self._new[key] = NewRole(name=name, content=content)
         return self._new[key]
+
+    def nearly(self, content: Content) -> tuple[str, list[str]]:
+        """A stored role that says the same and sets variables besides, and those; else ""."""
+        wanted = _parameter_keys(content)
+        for role in self._by_classes.get(_classes_key(content), []):
+            has = _parameter_keys(role.content)
+            if wanted.items() < has.items():
+                return role.name, sorted(has.keys() - wanted.keys())
+        return "", []
 
     def _free(self, wanted: str, key: str) -> str:
         if wanted not in self._taken:

@@ -5,7 +5,9 @@ The parser's answers are recorded, and given by a script in its place; tests/rea
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -203,6 +205,30 @@ def test_a_file_is_never_written_over(operator: Operator, every: str) -> None:
     assert done.code == 2
     assert "is there already" in done.said[0]
     assert (operator.folder / "new.yaml").read_text() == "mine\n"
+
+
+def test_a_roles_file_that_would_be_refused_is_not_written(operator: Operator) -> None:
+    """1000 roles are what one takes."""
+    names = [f"n{n}" for n in range(1001)]
+    file = given(operator, *names)
+    dump = operator.folder / "nodes.pp.json"
+    numbers = itertools.count()
+    dump.write_text(re.sub("role::plain", lambda _: f"c{next(numbers)}", dump.read_text()))
+    done = run(operator, file, "--roles", "new.yaml")
+
+    assert done.code == 1
+    assert "new.yaml is not written" in done.said[0]
+    assert "1001 roles" in done.said[0]
+    assert not (operator.folder / "new.yaml").exists()
+
+
+def test_a_roles_file_is_as_secret_as_what_it_comes_from(operator: Operator, every: str) -> None:
+    Path(every).chmod(0o600)
+    run(operator, every, "--roles", "new.yaml")
+
+    assert (operator.folder / "new.yaml").stat().st_mode & 0o777 == 0o600
+    assert [path for path in operator.folder.iterdir() if path.name.startswith(".new")] == []
+    assert run(operator, every, "--roles", "-").code == 2
 
 
 def test_one_that_was_killed_goes_on_where_it_was(operator: Operator) -> None:
