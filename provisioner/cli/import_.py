@@ -96,11 +96,7 @@ def _manifest(command: Puppet, file: Path) -> Manifest:
     from provisioner.nodespp.reading import read
 
     source, dump = _source(file).decode("utf-8", errors="replace"), command.dump(file)
-    found = read(dump, source)
-    if any(one.parameters for one in found.definitions):
-        # An ENC's variables are there for the manifests beside it, too.
-        return read(dump, source, siblings(command, file))
-    return found
+    return read(dump, source, siblings(command, file))
 
 
 def _source(file: Path) -> bytes:
@@ -120,6 +116,8 @@ def _source(file: Path) -> bytes:
 def _tell(made: Plan, file: Path) -> None:
     if made.trouble:
         output.say(f"warning: EC2 could not be asked: {made.trouble}", err=True)
+    for one in made.beside:
+        output.say(f"warning: beside {file} stands {one}", err=True)
     if made.outside:
         every = some(str(one) for one in made.outside)
         output.say(f"stays in {file}, being for every node: {every}", err=True)

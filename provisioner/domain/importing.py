@@ -67,12 +67,14 @@ class Entry:
 class Plan:
     """``outside`` are statements that are for every node, and stay in the file.
 
-    ``trouble``: why not all of EC2 could be looked at.
+    ``beside`` are those of other manifests that would be added to imported nodes; ``trouble``: why
+    not all of EC2 could be looked at.
     """
 
     entries: tuple[Entry, ...]
     new_roles: tuple[NewRole, ...] = ()
     outside: tuple[Remark, ...] = ()
+    beside: tuple[str, ...] = ()
     trouble: str = ""
 
     def of(self, *verdicts: Verdict) -> list[Entry]:
@@ -85,12 +87,13 @@ class Plan:
 
 
 def plan(manifest: Manifest, ground: Ground) -> Plan:
-    naming, kept = Naming(ground.roles), Kept(manifest.definitions)
+    naming, kept = Naming(ground.roles), Kept((*manifest.definitions, *manifest.beside))
     entries = [_entry(group, ground, naming, kept) for group in _groups(manifest.definitions)]
     return Plan(
         entries=tuple(entries),
         new_roles=tuple(_new_roles(entries)),
         outside=manifest.outside,
+        beside=tuple(kept.added(manifest.beside)),
         trouble=ground.look.trouble,
     )
 

@@ -7,7 +7,7 @@ it to what the ENC says.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from provisioner.nodespp.definition import Definition, Match, Remark
 
@@ -21,19 +21,27 @@ class Kept:
 
     def __init__(self, definitions: Sequence[Definition]) -> None:
         patterns = [one for one in definitions if one.match is Match.PATTERN]
-        self._patterns = {one.name: (one, _compiled(one.name)) for one in patterns}
+        self._patterns = [(one, _compiled(one.name)) for one in patterns]
         self._names = list(dict.fromkeys(d.name for d in definitions if d.match is Match.NAME))
         filled = (one for one in definitions if one.match is Match.DEFAULT and not one.empty)
         self._default = next(filled, None)
 
     def notes(self, name: str) -> tuple[Remark, ...]:
         """What a node would get besides, were its own statement gone."""
-        meets = [one for one, how in self._patterns.values() if how and how.search(name)]
+        meets = [one for one, how in self._patterns if how and how.search(name)]
         found = meets[0] if meets else self._default
         if found is None:
             return ()
-        what = f"{found.name}, if it stays, is added once this statement is out of the file"
+        where = f" of {found.file}" if found.file else ""
+        what = f"{found.name}{where}, if it stays, is added once this statement is out of the file"
         return (Remark(line=found.line, what=what),)
+
+    def added(self, others: Iterable[Definition]) -> Iterator[str]:
+        """Of other files: what would be added to nodes of this one."""
+        for one in others:
+            default = one.match is Match.DEFAULT and not one.empty
+            if default or (one.match is Match.PATTERN and self._meeting(one)):
+                yield f"{one.name} of {one.file}: {self.why(one)}"
 
     def why(self, one: Definition) -> str:
         """Why a pattern, or a ``default`` that is not empty, is not importable."""
@@ -47,7 +55,7 @@ class Kept:
         )
 
     def _meeting(self, one: Definition) -> str:
-        _, how = self._patterns[one.name]
+        how = _compiled(one.name)
         if how is None:
             return "; whether it meets a name of this file could not be tried"
         meets = [name for name in self._names if how.search(name)]

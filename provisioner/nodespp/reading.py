@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from provisioner.nodespp.around import Around, around, together, unknown
@@ -43,6 +44,7 @@ def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = Non
             ),
             outside=tuple(_outside(whole, others)),
             own_classes=frozenset(_own_classes(statements)),
+            beside=tuple(_nameless(siblings or {}, beside)),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableDumpError(
@@ -75,6 +77,14 @@ def _siblings(dumps: Mapping[str, str | None]) -> Iterator[Around]:
             yield unknown(file, "which could not be read")
         else:
             yield around(_whole(json.loads(dump)), file)
+
+
+def _nameless(dumps: Mapping[str, str | None], beside: Around) -> Iterator[Definition]:
+    for file, dump in dumps.items():
+        for operator, operands in _statements(json.loads(dump)) if dump else ():
+            for one in _definitions(named(operands[0]), None, beside) if operator == "node" else ():
+                if one.match is not Match.NAME:
+                    yield replace(one, file=file)
 
 
 def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:

@@ -163,3 +163,13 @@ def test_statements_that_stay_meet_the_nodes_that_the_plan_names(house: House) -
     assert "empty it before switching" in rows["default"]["reason"]
     assert ["default, if it stays" in rows["n13"]["notes"][-1]] == [True]
     assert all("lock" in found["classes"] for found in after.values())
+
+
+def test_a_default_in_another_file_of_the_folder_is_told(house: House) -> None:
+    house.file("far", "node default { include lock }\n", "site.pp")
+    file = house.file("far", "node far { include sec }\n")
+    told = house.run("import", str(file), "--no-ec2").stderr
+
+    assert "stands default of site.pp: " in told
+    assert "empty it before switching" in told
+    assert house.imported(file)["far"]["notes"][-1].startswith("default of site.pp, if it stays")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from provisioner.domain.importkept import Kept
@@ -66,3 +68,14 @@ def test_an_empty_default_is_added_to_none() -> None:
     kept = Kept([statement("a"), statement("default", Match.DEFAULT, empty=True)])
 
     assert kept.notes("a") == ()
+
+
+def test_what_stands_in_a_manifest_beside_is_added_too() -> None:
+    default = Definition(name="default", line=None, match=Match.DEFAULT, file="site.pp")
+    empty = replace(default, empty=True)
+    far = Definition(name="/^x/", line=None, match=Match.PATTERN, file="site.pp")
+    [told] = Kept([statement("a"), default, far]).added([default, far])
+
+    assert told.startswith("default of site.pp: default is for nodes")
+    assert said(Kept([statement("a"), default]), "a")[0].startswith("default of site.pp, if it")
+    assert list(Kept([statement("a"), empty]).added([empty])) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provisioner.nodespp.reading import read
-from tests.manifests.dumps import class_like, given, include, variable
+from tests.manifests.dumps import DEFAULT, class_like, given, include, variable
 
 
 def beside(top: Sequence[Any], siblings: dict[str, str | None] | None = None) -> list[str]:
@@ -81,3 +81,15 @@ def test_a_constant_at_the_top_is_made_of_those_before_it() -> None:
     [found] = read(json.dumps({"^": ["block", *top, node]}), "").definitions
 
     assert (found.classes, found.problems) == ({"b": {"x": "w.x.com"}}, ())
+
+
+def test_node_statements_without_a_name_of_a_manifest_beside_are_told() -> None:
+    named_so = [["other"], [DEFAULT], [{"^": ["regexp", "^w"]}]]
+    nodes = [{"^": ["node", {"#": ["matches", who, "body", [include("a")]]}]} for who in named_so]
+    found = read('{"^":["nop"]}', "", {"site.pp": json.dumps({"^": ["block", *nodes]})})
+
+    assert [(one.name, one.file, one.empty) for one in found.beside] == [
+        ("default", "site.pp", False),
+        ("/^w/", "site.pp", False),
+    ]
+    assert found.definitions == ()
