@@ -199,8 +199,8 @@ def _check_roles(made: Plan, file: Path) -> None:
         missing = some(role.name for role in made.new_roles)
         raise CommandError(
             f"{len(made.new_roles)} role(s) are not stored yet ({missing}), nothing was created: "
-            f"'provisioner import {file} --roles imported.yaml' writes them, 'provisioner roles "
-            "apply imported.yaml' stores them; then import again"
+            f"'provisioner import {file} --roles imported.yaml' writes them; review them, copy "
+            "them into your roles file, 'provisioner roles apply' that, and import again"
         )
 
 

@@ -35,7 +35,8 @@ def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = Non
         statements = _statements(whole)
         nodes = [named(operands[0]) for operator, operands in statements if operator == "node"]
         found, others = _places(source, len(nodes))
-        beside = together(around(_whole(whole)), _siblings(siblings or {}))
+        dumps = {file: _readable(other) for file, other in (siblings or {}).items()}
+        beside = together(around(_whole(whole)), _siblings(dumps))
         return Manifest(
             definitions=tuple(
                 one
@@ -44,9 +45,13 @@ def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = Non
             ),
             outside=tuple(_outside(whole, others)),
             own_classes=frozenset(_own_classes(statements)),
-            beside=tuple(_nameless(siblings or {}, beside)),
+            beside=tuple(_nameless(dumps, beside)),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise UnreadableDumpError(
+            "a value or a conditional is nested too deep to be read: make it flatter"
+        ) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnreadableDumpError(
             "what Puppet's parser printed is not what is known of it "
             f"({type(error).__name__}); is --puppet another program?"
@@ -69,6 +74,14 @@ def _places(source: str, count: int) -> tuple[Sequence[Place | None], Sequence[T
     except RecursionError:
         return [None] * count, ()
     return (found, others) if len(found) == count else ([None] * count, ())
+
+
+def _readable(dump: str | None) -> str | None:
+    """None for what is not known: another file's fault does not stop this one."""
+    try:
+        return dump if dump and read(dump, "") else None
+    except UnreadableDumpError:
+        return None
 
 
 def _siblings(dumps: Mapping[str, str | None]) -> Iterator[Around]:

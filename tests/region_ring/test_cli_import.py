@@ -30,6 +30,7 @@ echo "${red}Error: Syntax error at end of input" >&2
 """
 MUTE = "#!/bin/sh\nexit 1\n"
 TALKS = "#!/bin/sh\necho '[1, 2'\n"
+LONE = "#!/bin/sh\necho '\"x\"'\n"
 STRANGE = '#!/bin/sh\necho \'{"^":["node",7]}\'\n'
 EC2 = "ip-10-99-0-7.ec2.internal"
 # Of every.pp.
@@ -167,7 +168,8 @@ def test_ec2_that_denies_makes_nobody_dead(operator: Operator) -> None:
     [
         (REFUSES, "nodes.pp: Puppet does not parse it: Syntax error at end of input"),
         (MUTE, "it said nothing, and ended with exit code 1"),
-        (TALKS, "it said nothing"),
+        (TALKS, "has no statement in it"),
+        (LONE, "has no statement in it"),
         (STRANGE, "not what is known of"),
     ],
 )

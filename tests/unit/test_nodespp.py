@@ -146,3 +146,10 @@ def test_a_dump_of_another_kind_is_an_error_and_no_empty_file(dump: str) -> None
 
 def test_an_empty_file_has_no_definitions() -> None:
     assert read('{"^":["nop"]}', "").definitions == ()
+
+
+def test_what_is_nested_too_deep_says_so() -> None:
+    deep = '{"^":["array",' * 900 + "1" + "]}" * 900
+
+    with pytest.raises(UnreadableDumpError, match="nested too deep"):
+        read('{"^":["=",{"^":["var","a"]},' + deep + "]}", "")

@@ -67,8 +67,9 @@ def test_what_neither_sees_nor_sets_a_variable_forbids_none(top: Any) -> None:
     assert found.definitions[-1].problems == ()
 
 
-def test_a_manifest_beside_that_cannot_be_read_forbids_variables_alone() -> None:
-    [told] = beside([], {"site.pp": None})
+@pytest.mark.parametrize("dump", [None, "", "{", '{"^":["node",7]}'])
+def test_a_manifest_beside_that_cannot_be_read_forbids_variables_alone(dump: str | None) -> None:
+    [told] = beside([], {"site.pp": dump})
 
     assert "(site.pp, which could not be read)" in told
 
