@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from enc.certname import is_certname, is_instance_id
 from enc.inventory import AlreadyThereError, ArchivedError, Inventory
-from enc.model import Node, Role
+from enc.model import Kind, Node, Role
 from provisioner.assign import make_foreign
 from provisioner.context import Context
 from provisioner.domain.importing import Entry, Ground, Plan, Verdict, plan
@@ -121,7 +121,12 @@ def _applied(context: Context, entry: Entry, source: str) -> Entry:
     where = f"{source}, line {entry.lines[0]}" if entry.lines else source
     try:
         make_foreign(context, entry.name, entry.role, None, why=f"imported from {where}")
-    except (AlreadyThereError, ArchivedError) as error:
+    except AlreadyThereError as error:
+        there = context.inventory.nodes.get(entry.name)
+        if there and (there.kind, there.role, there.environment) == (Kind.FOREIGN, entry.role, ""):
+            return replace(entry, verdict=Verdict.UNCHANGED, reason="somebody just made it so")
+        return replace(entry, verdict=Verdict.CONFLICT, reason=f"{error}; import again")
+    except ArchivedError as error:
         return replace(entry, verdict=Verdict.CONFLICT, reason=f"{error}; import again")
     return replace(entry, verdict=Verdict.CREATED)
 
@@ -143,6 +148,8 @@ def _content(role: Role) -> Content | None:
     classes = role.definition.get("classes")
     parameters = role.definition.get("parameters") or {}
     if not isinstance(classes, Mapping) or not isinstance(parameters, Mapping):
+        return None
+    if not all(isinstance(given or {}, Mapping) for given in classes.values()):
         return None
     return Content(classes=classes, parameters=parameters)
 

@@ -81,6 +81,11 @@ class PuppetCommand:
 
 
 def _not_parsed(file: Path, done: subprocess.CompletedProcess[str]) -> str:
+    if not done.returncode and not done.stderr.strip() and not _too_large(file):
+        return (
+            f"{file}: what Puppet's parser printed has no statement in it: the file is a lone "
+            "value, or --puppet another program"
+        )
     said = _said(done)
     if "invalid byte sequence" in said:
         said += "; save it as UTF-8, as in: iconv -f latin1 -t utf-8"

@@ -51,5 +51,17 @@ def _classes(file: Path) -> frozenset[str]:
 
 
 def _in_folder(folder: Path) -> frozenset[str]:
-    """Puppet reads all manifests of the folder that the first one is in."""
-    return frozenset().union(*(_classes(file) for file in folder.glob("*.pp")))
+    return frozenset().union(*(_classes(file) for file in _manifests(folder)))
+
+
+def siblings(file: Path) -> list[Path]:
+    """What Puppet reads with this manifest, where its setting ``manifest`` is their folder."""
+    return [other for other in _manifests(file.parent) if other != file]
+
+
+def _manifests(folder: Path) -> list[Path]:
+    """Those in folders below as well.
+
+    https://www.puppet.com/docs/puppet/7/dirs_manifest.html
+    """
+    return sorted(folder.rglob("*.pp"))

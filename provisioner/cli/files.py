@@ -70,6 +70,23 @@ def _is_stream(file: Path) -> bool:
     return file.exists() and not file.is_file()
 
 
+def create(file: Path, text: str, mode: int) -> None:
+    """A new file, whole, that is open to nobody whom ``mode`` keeps out.
+
+    Raises OSError, FileExistsError for one that is there.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as new:
+            new.write(text)
+            new.flush()
+            os.fchmod(new.fileno(), mode & _NEW)
+            os.fsync(new.fileno())
+        os.link(name, file)
+    finally:
+        Path(name).unlink()
+
+
 def _like(target: Path, new: int) -> None:
     try:
         old = target.stat()

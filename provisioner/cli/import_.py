@@ -12,6 +12,7 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.errors import PARTLY, CommandError, mistyped
+from provisioner.cli.files import create
 from provisioner.cli.importrows import LISTING, rows
 from provisioner.cli.session import acting, if_interrupted
 from provisioner.cli.texts import clean, some
@@ -91,10 +92,11 @@ def import_(
 
 
 def _manifest(command: Puppet, file: Path) -> Manifest:
+    from provisioner.cli.importsiblings import siblings
     from provisioner.nodespp.reading import read
 
-    source = _source(file)
-    return read(command.dump(file), source.decode("utf-8", errors="replace"))
+    source, dump = _source(file).decode("utf-8", errors="replace"), command.dump(file)
+    return read(dump, source, siblings(command, file))
 
 
 def _source(file: Path) -> bytes:
@@ -114,6 +116,8 @@ def _source(file: Path) -> bytes:
 def _tell(made: Plan, file: Path) -> None:
     if made.trouble:
         output.say(f"warning: EC2 could not be asked: {made.trouble}", err=True)
+    for one in made.beside:
+        output.say(f"warning: beside {file} stands {one}", err=True)
     if made.outside:
         every = some(str(one) for one in made.outside)
         output.say(f"stays in {file}, being for every node: {every}", err=True)
@@ -165,14 +169,22 @@ class _Modules:
 def _write_roles(made: Plan, path: Path, file: Path) -> None:
     """Never over another file: it may be the one that was reviewed."""
     from provisioner.importing import roles_text
+    from provisioner.rolesfile.writing import refused
 
+    if str(path) == "-":
+        raise mistyped("--roles takes a file: the plan is what goes to stdout")
     if not made.new_roles:
         output.say(f"no role is missing: {path} is not written", err=True)
         return
     text = roles_text(made.new_roles, clean(file.name))
+    if why := refused(text):
+        raise CommandError(
+            f"{path} is not written, for 'provisioner roles apply' would refuse it: {why}; split "
+            f"{file}, or make one role of classes whose values come from Hiera"
+        )
     try:
-        with path.open("x", encoding="utf-8") as opened:
-            opened.write(text)
+        # What was a secret there is one here.
+        create(path, text, file.stat().st_mode)
     except FileExistsError as error:
         if path.is_file() and path.read_bytes() == text.encode():
             return
@@ -187,8 +199,8 @@ def _check_roles(made: Plan, file: Path) -> None:
         missing = some(role.name for role in made.new_roles)
         raise CommandError(
             f"{len(made.new_roles)} role(s) are not stored yet ({missing}), nothing was created: "
-            f"'provisioner import {file} --roles imported.yaml' writes them, 'provisioner roles "
-            "apply imported.yaml' stores them; then import again"
+            f"'provisioner import {file} --roles imported.yaml' writes them; review them, copy "
+            "them into your roles file, 'provisioner roles apply' that, and import again"
         )
 
 

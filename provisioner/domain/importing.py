@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from enc.certname import ImpossibleCertnameError, check_certname, is_instance_id
 from enc.model import ANSWERED, Kind, Node
+from provisioner.domain.importkept import Kept
 from provisioner.domain.importlook import Look, is_ec2_name
 from provisioner.domain.importroles import Content, Naming, NewRole, StoredRole
 from provisioner.nodespp.definition import Definition, Manifest, Match, Remark
@@ -66,12 +67,14 @@ class Entry:
 class Plan:
     """``outside`` are statements that are for every node, and stay in the file.
 
-    ``trouble``: why not all of EC2 could be looked at.
+    ``beside`` are those of other manifests that would be added to imported nodes; ``trouble``: why
+    not all of EC2 could be looked at.
     """
 
     entries: tuple[Entry, ...]
     new_roles: tuple[NewRole, ...] = ()
     outside: tuple[Remark, ...] = ()
+    beside: tuple[str, ...] = ()
     trouble: str = ""
 
     def of(self, *verdicts: Verdict) -> list[Entry]:
@@ -84,12 +87,13 @@ class Plan:
 
 
 def plan(manifest: Manifest, ground: Ground) -> Plan:
-    naming = Naming(ground.roles)
-    entries = [_entry(group, ground, naming) for group in _groups(manifest.definitions)]
+    naming, kept = Naming(ground.roles), Kept((*manifest.definitions, *manifest.beside))
+    entries = [_entry(group, ground, naming, kept) for group in _groups(manifest.definitions)]
     return Plan(
         entries=tuple(entries),
         new_roles=tuple(_new_roles(entries)),
         outside=manifest.outside,
+        beside=tuple(kept.added(manifest.beside)),
         trouble=ground.look.trouble,
     )
 
@@ -111,9 +115,9 @@ def _groups(definitions: Iterable[Definition]) -> list[list[Definition]]:
     return list(found.values())
 
 
-def _entry(group: Sequence[Definition], ground: Ground, naming: Naming) -> Entry:
+def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Kept) -> Entry:
     one = group[0]
-    verdict, reason = _from_file(group, ground)
+    verdict, reason = _from_file(group, ground, kept)
     lines = tuple(found.line for found in group if found.line)
     machines = ground.look.machines.get(one.name, ()) if one.match is Match.NAME else ()
     base = Entry(
@@ -122,6 +126,7 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming) -> Entry
     )  # fmt: skip
     if verdict is not Verdict.CREATE:
         return base
+    base = replace(base, notes=(*one.notes, *kept.notes(one.name)))
     content = Content(classes=one.classes, parameters=one.parameters)
     if there := ground.nodes.get(one.name):
         return _known(replace(base, content=content), there, ground)
@@ -133,11 +138,11 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming) -> Entry
 # The file alone --------------------------------------------------------------------------------
 
 
-def _from_file(group: Sequence[Definition], ground: Ground) -> tuple[Verdict, str]:
+def _from_file(group: Sequence[Definition], ground: Ground, kept: Kept) -> tuple[Verdict, str]:
     """CREATE where nothing in the file speaks against it."""
     one = group[0]
     if one.match is not Match.NAME:
-        return _without_name(one)
+        return _without_name(one, kept)
     if not one.name:
         return Verdict.CONFLICT, "its name is empty: Puppet refuses the whole file; take it out"
     if len(group) > 1:
@@ -159,14 +164,10 @@ def _unfit(one: Definition, ground: Ground) -> str:
     return ground.unfit(Content(classes=one.classes, parameters=one.parameters))
 
 
-def _without_name(one: Definition) -> tuple[Verdict, str]:
-    if one.match is Match.PATTERN:
-        what = "a regular expression names no node; import each by its name, or keep it"
-        return Verdict.NOT_IMPORTABLE, what
-    if one.empty:
+def _without_name(one: Definition, kept: Kept) -> tuple[Verdict, str]:
+    if one.match is Match.DEFAULT and one.empty:
         return Verdict.STAYS, "keep it while other node statements stand in the manifest"
-    what = "default is for nodes that nobody named; rolecall answers only for those it knows"
-    return Verdict.NOT_IMPORTABLE, what
+    return Verdict.NOT_IMPORTABLE, kept.why(one)
 
 
 def _twice(group: Sequence[Definition]) -> str:
@@ -199,6 +200,8 @@ def _known(entry: Entry, there: Node, ground: Ground) -> Entry:
         )
         return replace(entry, verdict=Verdict.CONFLICT, reason=reason, role=there.role)
     reason = "the inventory has it so"
+    if environment := there.environment or (role.environment if role else ""):
+        reason += f", in environment {environment}, which nodes.pp does not say"
     if is_ec2_name(entry.name) and ground.look.whole and not entry.machines:
         reason += f"; no live instance has that name: 'provisioner retire {entry.name}' ends it"
     return replace(entry, verdict=Verdict.UNCHANGED, reason=reason, role=there.role)
@@ -231,4 +234,18 @@ def _created(entry: Entry, content: Content, naming: Naming) -> Entry:
     if isinstance(role, StoredRole) and role.environment:
         shares += f", which sets the environment {role.environment}"
     reason = f"a new foreign node with {shares}" + (", a role to be applied first" if new else "")
+    if new:
+        reason += _near(*naming.nearly(content))
     return replace(entry, reason=reason, role=role.name, role_is_new=new)
+
+
+def _near(role: str, besides: Sequence[str]) -> str:
+    """A role that has more from ``defaults`` is no other's fault, and nobody would look there."""
+    if not role:
+        return ""
+    return (
+        f"; role {role} says the same and sets {', '.join(besides)} besides: if that comes from "
+        "defaults of your roles file, a role that is copied there gets it as well and stays "
+        "another: apply what --roles writes by itself, move that default into the roles that "
+        f"need it, or assign {role} by hand"
+    )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from provisioner.ports import Instance
+from provisioner.ports import SITE_TAG, Instance
 
 # Names that EC2 gives: by address, by instance id, and those of its first years.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html
@@ -44,7 +44,9 @@ def is_ec2_name(name: str) -> bool:
 def names_of(machine: Instance) -> frozenset[str]:
     """What people may have called it in a node statement."""
     full = {machine.id, machine.private_dns, machine.public_dns, machine.private_ip}
-    full.add(machine.tags.get("Name", ""))
+    # rolecall's own tag says the role, which many have.
+    if SITE_TAG not in machine.tags:
+        full.add(machine.tags.get("Name", ""))
     # A file may have the short name, or another domain than EC2 tells.
     short = {machine.private_dns.partition(".")[0]}
     return frozenset(name.lower() for name in full | short if name)

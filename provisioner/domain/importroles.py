@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 _LONGEST = 63
@@ -23,11 +24,30 @@ class Content:
     classes: Mapping[str, Mapping[str, Any]]
     parameters: Mapping[str, Any]
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Equal for what Puppet takes for the same; unlike ==, this tells 1 from true and 1.0."""
-        classes = {name.removeprefix("::"): given for name, given in self.classes.items()}
-        return json.dumps([classes, self.parameters], sort_keys=True)
+        """Equal for what Puppet takes for the same; unlike ==, this tells 1 from true and 1.0.
+
+        Puppet takes an ENC's classes with parameters first, and those without behind them, each in
+        their order; a map in a value keeps its own. Only the names that are given have none.
+        """
+        classes = [
+            (name.removeprefix("::"), _by_name(given or {})) for name, given in self.classes.items()
+        ]
+        classes.sort(key=lambda one: not one[1])
+        return json.dumps([classes, _by_name(self.parameters)])
+
+
+def _by_name(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(given.items(), key=lambda one: one[0])
+
+
+def _classes_key(content: Content) -> str:
+    return Content(classes=content.classes, parameters={}).key
+
+
+def _parameter_keys(content: Content) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in content.parameters.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +83,9 @@ class Naming:
         for role in known:
             self._stored.setdefault(role.content.key, role)
         self._new: dict[str, NewRole] = {}
+        self._by_classes: dict[str, list[StoredRole]] = {}
+        for role in known:
+            self._by_classes.setdefault(_classes_key(role.content), []).append(role)
 
     def role_of(self, content: Content) -> StoredRole | NewRole:
         key = content.key
@@ -73,6 +96,15 @@ class Naming:
             self._taken.add(name)
             self._new[key] = NewRole(name=name, content=content)
         return self._new[key]
+
+    def nearly(self, content: Content) -> tuple[str, list[str]]:
+        """A stored role that says the same and sets variables besides, and those; else ""."""
+        wanted = _parameter_keys(content)
+        for role in self._by_classes.get(_classes_key(content), []):
+            has = _parameter_keys(role.content)
+            if wanted.items() < has.items():
+                return role.name, sorted(has.keys() - wanted.keys())
+        return "", []
 
     def _free(self, wanted: str, key: str) -> str:
         if wanted not in self._taken:

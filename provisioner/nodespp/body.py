@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from provisioner.nodespp.around import Around
 from provisioner.nodespp.definition import Remark
+from provisioner.nodespp.facts import FACTS
 from provisioner.nodespp.lines import Token
-from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
+from provisioner.nodespp.values import NotConstantError, constant, named, operation
+from provisioner.nodespp.words import LOGGING, label, variable
 
 _DECLARING = frozenset({"include", "contain", "require"})
-# They write into a log and leave the catalogue as it is.
-_LOGGING = frozenset({"alert", "crit", "debug", "emerg", "err", "info", "notice", "warning"})
-_CONDITIONAL = frozenset({"if", "unless", "case", "?"})
-_STATEMENTS = {
-    "->": "a relationship (->)",
-    "~>": "a relationship (~>)",
-    "resource-defaults": "defaults of a resource type",
-    "resource-override": "an override of a resource",
-    "collect": "a collector",
-    "exported-query": "a collector",
-    "virtual-query": "a collector",
-    "call-method": "a method call",
-}
-
-
-def label(statement: Any) -> tuple[str, str]:
-    """The word that a statement begins with, "" for one without; and what people call it."""
-    operator, operands = operation(statement)
-    if operator in ("invoke", "call"):
-        _, words = operation(named(operands[0]).get("functor"))
-        word = str(words[0]) if words else ""
-        return word, f"the function {word}()"
-    if operator == "resource":
-        _, words = operation(named(operands[0]).get("type"))
-        word = str(words[0]) if words else ""
-        return word, "a class" if word == "class" else f"a resource ({word})"
-    if operator == "=":
-        name = _variable(operands)
-        return f"${name}" if name else "", f"the variable ${name}" if name else "an assignment"
-    if operator in _CONDITIONAL:
-        return operator, f"a conditional ({operator})"
-    word = operator if operator.isalpha() else ""
-    return word, _STATEMENTS.get(operator, kind(statement))
 
 
 class Body:
@@ -50,19 +20,18 @@ class Body:
 
     def __init__(
         self,
-        top: Collection[str],
-        constants: Mapping[str, Any],
+        around: Around,
         heads: Sequence[Token],
         line: int | None,
     ) -> None:
-        """``top`` are variables that the file sets for every node, ``constants`` their values."""
         self.classes: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, Any] = {}
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
-        self._top, self._known = top, dict(constants)
+        self._around, self._known = around, dict(around.constants)
         self._heads, self._at = heads, 0
         self._line = line
+        self._separate = False
 
     def take(self, statements: Sequence[Any]) -> None:
         for statement in statements:
@@ -82,7 +51,7 @@ class Body:
         inner = named(operands[0]) if operands else {}
         if operator == "invoke" and word in _DECLARING:
             self._declare(word, inner.get("args", []), line)
-        elif operator == "invoke" and word in _LOGGING:
+        elif operator == "invoke" and word in LOGGING:
             self.notes.append(Remark(line=line, what=f"{what} is left out: it only logs"))
         elif operator == "resource" and word == "class" and "form" not in inner:
             self._declare_like_resources(inner.get("bodies", []), line)
@@ -92,42 +61,74 @@ class Body:
             self.problems.append(Remark(line=line, what=f"{what}; an ENC has only classes"))
 
     def _declare(self, word: str, arguments: Sequence[Any], line: int | None) -> None:
-        for argument in arguments:
-            for name in _names(argument, self._known):
-                self.classes.setdefault(name, {})
+        names = [name for one in arguments for name in _names(one, self._known)]
         if word != "include":
             self.notes.append(
                 Remark(line=line, what=f"{word} becomes include: an ENC has no order of classes")
             )
+        elif set(names) - self.classes.keys():
+            self._note_separate(line)
+        for name in names:
+            self.classes.setdefault(name, {})
+
+    def _note_separate(self, line: int | None) -> None:
+        """A class in the first that asks for one of a later sees another answer."""
+        if self.classes and not self._separate:
+            what = "separate declarations become one: an ENC's are all declared before any is used"
+            self.notes.append(Remark(line=line, what=what))
+            self._separate = True
 
     def _declare_like_resources(self, bodies: Sequence[Any], line: int | None) -> None:
-        shared: dict[str, Any] = {}
-        for body in bodies:
-            parts = named(body)
-            given = dict(_parameters(parts.get("ops", []), self._known))
-            if operation(parts.get("title"))[0] == "default":
-                shared = given
-                continue
-            for name in _names(parts.get("title"), self._known):
-                if name in self.classes:
-                    twice = f"class {name} is declared a second time: Puppet refuses that"
-                    self.problems.append(Remark(line=line, what=twice))
+        parts = [named(body) for body in bodies]
+        is_default = [operation(one.get("title"))[0] == "default" for one in parts]
+        if sum(is_default) > 1:
+            twice = "default stands twice in a class statement: Puppet refuses that"
+            self.problems.append(Remark(line=line, what=twice))
+        given = [_once(_parameters(one.get("ops", []), self._known)) for one in parts]
+        # Those of ``default`` are for the bodies before it as well.
+        shared = {k: v for n, one in enumerate(given) if is_default[n] for k, v in one.items()}
+        for n, one in enumerate(parts):
+            for name in () if is_default[n] else _names(one.get("title"), self._known):
                 # Puppet takes undef for a parameter that is not given.
-                whole = {**shared, **given}
-                self.classes[name] = {k: v for k, v in whole.items() if v is not None}
+                whole = {k: v for k, v in {**shared, **given[n]}.items() if v is not None}
+                self._declare_one(name, whole, line)
+
+    def _declare_one(self, name: str, given: dict[str, Any], line: int | None) -> None:
+        plain = next((other for other, has in self.classes.items() if not has), "")
+        if name in self.classes:
+            twice = f"class {name} is declared a second time: Puppet refuses that"
+            self.problems.append(Remark(line=line, what=twice))
+        elif given and plain:
+            late = (
+                f"class {name} has parameters and stands behind {plain}, which has none: "
+                "Puppet takes an ENC's classes with parameters first"
+            )
+            self.problems.append(Remark(line=line, what=late))
+        else:
+            self._note_separate(line)
+        self.classes[name] = given
 
     def _assign(self, operands: Sequence[Any], line: int | None) -> None:
-        name = _variable(operands)
+        name = variable(operands)
         if not name:
             raise NotConstantError("several variables on its left")
         value = constant(operands[1], self._known)
-        if name in self._top:
-            both = f"${name} is set at the top as well, and an ENC's would be set twice there"
-            self.problems.append(Remark(line=line, what=both))
-        if self.classes:
-            late = f"${name} is set after classes were declared: those did not see it, and would"
-            self.problems.append(Remark(line=line, what=late))
+        for what in self._against(name):
+            self.problems.append(Remark(line=line, what=what))
+        self.notes.append(
+            Remark(line=line, what=f"${name} becomes top-scope: $::{name} is it, too")
+        )
         self.parameters[name] = self._known[name] = value
+
+    def _against(self, name: str) -> Iterator[str]:
+        if against := self._around.against(name):
+            yield against
+        if self.classes:
+            yield f"${name} is set after classes were declared: those did not see it, and would"
+        if name in self.parameters:
+            yield f"${name} is set a second time: Puppet refuses that"
+        if name in FACTS:
+            yield f"${name} is called as a fact, which an ENC's would replace: rename it"
 
     def _line_of(self, word: str) -> int | None:
         """Statements come in the order of the file; one that cannot be found has the node's."""
@@ -136,12 +137,6 @@ class Body:
                 self._at = at + 1
                 return self._heads[at].line
         return self._line
-
-
-def _variable(operands: Sequence[Any]) -> str:
-    """The name on the left of an assignment; "" where several are."""
-    operator, words = operation(operands[0])
-    return str(words[0]) if operator == "var" else ""
 
 
 def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
@@ -159,7 +154,19 @@ def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
     for name in found if isinstance(found, list) else [found]:
         if not isinstance(name, str):
             raise NotConstantError("a name of a class that is no text")
-        yield name.removeprefix("::")
+        plain = name.removeprefix("::")
+        if plain.startswith("::"):
+            raise NotConstantError(f"a name that no class can have ({name})")
+        yield plain
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise NotConstantError(f"the parameter {name} twice, which Puppet refuses")
+        found[name] = value
+    return found
 
 
 def _parameters(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

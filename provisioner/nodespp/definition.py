@@ -34,7 +34,8 @@ class Definition:
     """One name of a node statement; a statement with a list has several.
 
     ``name`` is in lower case, as Puppet compares it. ``problems`` are what an ENC cannot say;
-    ``notes`` what it says otherwise. ``empty``: nothing stands in it.
+    ``notes`` what it says otherwise. ``empty``: nothing stands in it. ``file`` "" is the one that
+    is imported.
     """
 
     name: str
@@ -45,15 +46,20 @@ class Definition:
     problems: tuple[Remark, ...] = ()
     notes: tuple[Remark, ...] = ()
     empty: bool = False
+    file: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """A whole file. ``outside`` are statements for every node; it defines ``own_classes``."""
+    """A whole file. ``outside`` are statements for every node; it defines ``own_classes``.
+
+    ``beside`` are the node statements without a name of other manifests that Puppet may read.
+    """
 
     definitions: tuple[Definition, ...]
     outside: tuple[Remark, ...] = ()
     own_classes: frozenset[str] = frozenset()
+    beside: tuple[Definition, ...] = ()
 
 
 class UnreadableDumpError(ValueError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from provisioner.nodespp.body import Body, label
+from provisioner.nodespp.around import Around, around, together, unknown
+from provisioner.nodespp.body import Body
 from provisioner.nodespp.definition import (
     Definition,
     Manifest,
@@ -17,30 +18,40 @@ from provisioner.nodespp.definition import (
 )
 from provisioner.nodespp.lines import Place, Token, places
 from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
+from provisioner.nodespp.words import label
 
 # Of these the file may be full: they change no catalogue by themselves.
 _DEFINING = frozenset({"class", "define", "function", "type-alias", "nop", "plan", "type-mapping"})
 
 
-def read(dump: str, source: str) -> Manifest:
-    """``dump`` is the parser's JSON of ``source``. Raises UnreadableDumpError."""
+def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = None) -> Manifest:
+    """``dump`` is the parser's JSON of ``source``. Raises UnreadableDumpError.
+
+    ``siblings`` are the dumps of manifests that Puppet reads with it, by their names; None for one
+    that the parser does not read.
+    """
     try:
         whole = json.loads(dump)
         statements = _statements(whole)
         nodes = [named(operands[0]) for operator, operands in statements if operator == "node"]
         found, others = _places(source, len(nodes))
-        top = [name for name, _ in _assigned(statements)]
-        constants = dict(_constants(statements))
+        dumps = {file: _readable(other) for file, other in (siblings or {}).items()}
+        beside = together(around(_whole(whole)), _siblings(dumps))
         return Manifest(
             definitions=tuple(
                 one
                 for node, place in zip(nodes, found, strict=True)
-                for one in _definitions(node, place, top, constants)
+                for one in _definitions(node, place, beside)
             ),
             outside=tuple(_outside(whole, others)),
             own_classes=frozenset(_own_classes(statements)),
+            beside=tuple(_nameless(dumps, beside)),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise UnreadableDumpError(
+            "a value or a conditional is nested too deep to be read: make it flatter"
+        ) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnreadableDumpError(
             "what Puppet's parser printed is not what is known of it "
             f"({type(error).__name__}); is --puppet another program?"
@@ -65,17 +76,28 @@ def _places(source: str, count: int) -> tuple[Sequence[Place | None], Sequence[T
     return (found, others) if len(found) == count else ([None] * count, ())
 
 
-def _assigned(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
-    """Variables at the top: every node sees them, wherever they stand."""
-    for operator, operands in statements:
-        if operator == "=" and operation(operands[0])[0] == "var":
-            yield str(operation(operands[0])[1][0]), operands[1]
+def _readable(dump: str | None) -> str | None:
+    """None for what is not known: another file's fault does not stop this one."""
+    try:
+        return dump if dump and read(dump, "") else None
+    except UnreadableDumpError:
+        return None
 
 
-def _constants(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[tuple[str, Any]]:
-    for name, value in _assigned(statements):
-        with suppress(NotConstantError):
-            yield name, constant(value, {})
+def _siblings(dumps: Mapping[str, str | None]) -> Iterator[Around]:
+    for file, dump in dumps.items():
+        if dump is None:
+            yield unknown(file, "which could not be read")
+        else:
+            yield around(_whole(json.loads(dump)), file)
+
+
+def _nameless(dumps: Mapping[str, str | None], beside: Around) -> Iterator[Definition]:
+    for file, dump in dumps.items():
+        for operator, operands in _statements(json.loads(dump)) if dump else ():
+            for one in _definitions(named(operands[0]), None, beside) if operator == "node" else ():
+                if one.match is not Match.NAME:
+                    yield replace(one, file=file)
 
 
 def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
@@ -111,11 +133,10 @@ def _line_of(word: str, tokens: Sequence[Token], start: int) -> tuple[int | None
 def _definitions(
     node: Mapping[str, Any],
     place: Place | None,
-    top: Collection[str],
-    constants: Mapping[str, Any],
+    beside: Around,
 ) -> Iterator[Definition]:
     line = place.line if place else None
-    body = Body(top, constants, place.heads if place else (), line)
+    body = Body(beside, place.heads if place else (), line)
     if "parent" in node:
         parent = node["parent"]
         shown = parent if isinstance(parent, str) else kind(parent)

@@ -91,10 +91,10 @@ def _spelt(inner: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
 
 
 def _variable(name: str, known: Mapping[str, Any]) -> Any:
-    plain = name.removeprefix("::")
-    if plain not in known:
+    """``known`` has those at the top under their names with :: as well."""
+    if name not in known:
         raise NotConstantError(f"${name}, which is no constant of this file")
-    return known[plain]
+    return known[name]
 
 
 def _pair(pair: Any, known: Mapping[str, Any]) -> tuple[str, Any]:

@@ -43,6 +43,15 @@ def unfit(keys: Mapping[str, Any]) -> str:
     return "" if same else "roles.yaml has no form for one of its values"
 
 
+def refused(written: str) -> str:
+    """Why ``roles apply`` would not take a whole file that ``text`` made; "" where it does."""
+    try:
+        _read(written)
+    except RolesFileError as error:
+        return str(error.problems[0])
+    return ""
+
+
 def _read(written: str) -> RolesFile:
     return load(written, source="roles.yaml", read_file=_nothing)
 

@@ -1,7 +1,7 @@
 # Node definitions of every kind; every.json is what Puppet's parser makes of them.
 $site = 'lyon'
-$when = strftime('%Y')
-include base
+$when = $facts['epoch']
+Exec { path => '/bin' }
 
 node 'web1.example.com', 'WEB2.example.com' {
   include role::web, ::ntp   # two in one

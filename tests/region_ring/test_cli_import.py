@@ -5,7 +5,9 @@ The parser's answers are recorded, and given by a script in its place; tests/rea
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -28,6 +30,7 @@ echo "${red}Error: Syntax error at end of input" >&2
 """
 MUTE = "#!/bin/sh\nexit 1\n"
 TALKS = "#!/bin/sh\necho '[1, 2'\n"
+LONE = "#!/bin/sh\necho '\"x\"'\n"
 STRANGE = '#!/bin/sh\necho \'{"^":["node",7]}\'\n'
 EC2 = "ip-10-99-0-7.ec2.internal"
 # Of every.pp.
@@ -102,7 +105,7 @@ def test_all_that_stops_an_entry_is_told_with_its_line(operator: Operator, every
     assert "(lines 56, 57), they differ" in done.out
     assert "is set for every node by rolecall itself" in done.out
     assert "stays in " in done.err
-    assert "line 4: the function include()" in done.err
+    assert "line 4: defaults of a resource type" in done.err
     assert "unknown class ntp (of web1.example.com, web2.example.com, contained)" in done.err
     assert "unknown class local" not in done.err
     assert done.said[0].startswith("provisioner: ")
@@ -165,7 +168,8 @@ def test_ec2_that_denies_makes_nobody_dead(operator: Operator) -> None:
     [
         (REFUSES, "nodes.pp: Puppet does not parse it: Syntax error at end of input"),
         (MUTE, "it said nothing, and ended with exit code 1"),
-        (TALKS, "it said nothing"),
+        (TALKS, "has no statement in it"),
+        (LONE, "has no statement in it"),
         (STRANGE, "not what is known of"),
     ],
 )
@@ -203,6 +207,30 @@ def test_a_file_is_never_written_over(operator: Operator, every: str) -> None:
     assert done.code == 2
     assert "is there already" in done.said[0]
     assert (operator.folder / "new.yaml").read_text() == "mine\n"
+
+
+def test_a_roles_file_that_would_be_refused_is_not_written(operator: Operator) -> None:
+    """1000 roles are what one takes."""
+    names = [f"n{n}" for n in range(1001)]
+    file = given(operator, *names)
+    dump = operator.folder / "nodes.pp.json"
+    numbers = itertools.count()
+    dump.write_text(re.sub("role::plain", lambda _: f"c{next(numbers)}", dump.read_text()))
+    done = run(operator, file, "--roles", "new.yaml")
+
+    assert done.code == 1
+    assert "new.yaml is not written" in done.said[0]
+    assert "1001 roles" in done.said[0]
+    assert not (operator.folder / "new.yaml").exists()
+
+
+def test_a_roles_file_is_as_secret_as_what_it_comes_from(operator: Operator, every: str) -> None:
+    Path(every).chmod(0o600)
+    run(operator, every, "--roles", "new.yaml")
+
+    assert (operator.folder / "new.yaml").stat().st_mode & 0o777 == 0o600
+    assert [path for path in operator.folder.iterdir() if path.name.startswith(".new")] == []
+    assert run(operator, every, "--roles", "-").code == 2
 
 
 def test_one_that_was_killed_goes_on_where_it_was(operator: Operator) -> None:

@@ -97,6 +97,14 @@ def test_a_node_that_somebody_made_meanwhile_is_theirs(bench: Workbench) -> None
     assert bench.inventory.nodes.many(["a"])[0].role == "other"
 
 
+def test_a_node_that_another_import_made_meanwhile_is_unchanged(bench: Workbench) -> None:
+    made = plan(bench, "a", "b")
+    apply(bench.context, plan(bench, "a"), "nodes.pp")
+    done = apply(bench.context, made, "nodes.pp")
+
+    assert verdicts(done.plan) == ["unchanged", "created"]
+
+
 def test_a_machine_of_ours_keeps_its_name_to_itself(bench: Workbench) -> None:
     [ours] = launch(bench.context, bench.order(1, name="launching")).nodes
     bench.clock.step(60)

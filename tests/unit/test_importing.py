@@ -106,6 +106,13 @@ def test_a_machine_is_known_by_every_name_that_people_give_it(
     assert [one.id for one in found.machines[name]] == [ID]
 
 
+def test_the_tag_name_of_a_machine_of_rolecall_is_its_role_and_no_name() -> None:
+    look = looked([machine(tags={"Name": "web", "rolecall:site": "default"})], ["web", EC2])
+
+    assert entry(defined("web"), look=look).verdict is Verdict.CREATE
+    assert entry(defined(EC2), look=look).verdict is Verdict.CONFLICT
+
+
 def test_another_regions_address_is_another_name() -> None:
     there = "ip-10-0-0-7.eu-west-1.compute.internal"
 
@@ -165,6 +172,25 @@ def test_what_the_inventory_has_so_is_unchanged_under_whatever_role() -> None:
     found = entry(defined(), nodes=there, roles=[WEB, twin])
 
     assert (found.verdict, found.role) == (Verdict.UNCHANGED, "twin")
+
+
+def test_an_environment_that_only_the_inventory_says_is_told() -> None:
+    there = {"db1.example.com": foreign(environment="qa")}
+    staged = {"db1.example.com": foreign()}
+
+    assert "in environment qa" in entry(defined(), nodes=there).reason
+    role = replace(WEB, environment="stage")
+    assert "in environment stage" in entry(defined(), nodes=staged, roles=[role]).reason
+    assert "environment" not in entry(defined(), nodes=staged).reason
+
+
+def test_a_role_that_has_more_by_defaults_is_told() -> None:
+    more = Content(classes={"role::web": {}}, parameters={"dc": "lyon"})
+    found = entry(defined(), roles=[StoredRole(name="web", content=more)])
+
+    assert (found.role_is_new, found.verdict) == (True, Verdict.CREATE)
+    assert "role web says the same and sets dc besides" in found.reason
+    assert "besides" not in entry(defined(parameters={"dc": "nice"}), roles=[WEB]).reason
 
 
 def test_an_unchanged_name_of_a_dead_machine_says_so() -> None:

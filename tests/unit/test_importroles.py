@@ -43,10 +43,35 @@ def test_what_puppet_tells_apart_is_another_role(
     assert isinstance(naming.role_of(content(web=other)), NewRole)
 
 
-def test_order_and_leading_colons_are_no_difference() -> None:
-    naming = Naming([stored("a", Content(classes={"::b": {}, "a": {}}, parameters={}))])
+def test_leading_colons_and_the_order_of_parameters_are_no_difference() -> None:
+    naming = Naming([stored("a", Content(classes={"::b": {"x": 1, "y": 2}}, parameters={}))])
 
-    assert naming.role_of(Content(classes={"a": {}, "b": {}}, parameters={})).name == "a"
+    assert naming.role_of(content(b={"y": 2, "x": 1})).name == "a"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"a": {}, "b": {}}, {"b": {}, "a": {}}, False),
+        ({"a": {"x": 1}, "b": {"x": 1}}, {"b": {"x": 1}, "a": {"x": 1}}, False),
+        # Puppet takes those with parameters first, wherever they stand.
+        ({"a": {"x": 1}, "b": {}}, {"b": {}, "a": {"x": 1}}, True),
+        ({"a": {"z": {"k": 1, "l": 2}}}, {"a": {"z": {"l": 2, "k": 1}}}, False),
+        ({"a": {"z": [{"k": 1, "l": 2}]}}, {"a": {"z": [{"l": 2, "k": 1}]}}, False),
+    ],
+)
+def test_an_order_that_puppet_sees_is_a_difference(
+    one: dict[str, Any], other: dict[str, Any], same: bool
+) -> None:
+    naming = Naming([stored("a", content(**one))])
+
+    assert isinstance(naming.role_of(content(**other)), StoredRole) is same
+
+
+def test_the_order_in_a_variables_map_is_a_difference() -> None:
+    naming = Naming([stored("a", content({"t": {"k": 1, "l": 2}}))])
+
+    assert isinstance(naming.role_of(content({"t": {"l": 2, "k": 1}})), NewRole)
 
 
 def test_a_role_that_sets_no_environment_goes_before_one_that_does() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from provisioner.nodespp.definition import Definition, Manifest, Match, UnreadableDumpError
@@ -110,7 +107,7 @@ def test_what_stands_beside_them_is_for_every_node(manifest: Manifest) -> None:
     assert [(one.line, one.what) for one in manifest.outside] == [
         (2, "the variable $site"),
         (3, "the variable $when"),
-        (4, "the function include()"),
+        (4, "defaults of a resource type"),
     ]
     assert manifest.own_classes == {"local"}
 
@@ -151,56 +148,8 @@ def test_an_empty_file_has_no_definitions() -> None:
     assert read('{"^":["nop"]}', "").definitions == ()
 
 
-def body(*statements: Any) -> Definition:
-    node = {"^": ["node", {"#": ["matches", ["a"], "body", list(statements)]}]}
-    [found] = read(json.dumps(node), "node a {\n}").definitions
-    return found
+def test_what_is_nested_too_deep_says_so() -> None:
+    deep = '{"^":["array",' * 900 + "1" + "]}" * 900
 
-
-def include(*arguments: Any) -> dict[str, Any]:
-    words = {"#": ["functor", {"^": ["qn", "include"]}, "args", list(arguments)]}
-    return {"^": ["invoke", words]}
-
-
-def class_like(title: Any, *operations: Any, form: str = "") -> dict[str, Any]:
-    inner = {"#": ["title", title, "ops", list(operations)]}
-    more = ["form", form] if form else []
-    words = {"#": ["type", {"^": ["qn", "class"]}, "bodies", [inner], *more]}
-    return {"^": ["resource", words]}
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        {"^": ["->", {"^": ["qn", "a"]}, {"^": ["qn", "b"]}]},
-        {"^": ["call-method", {"#": []}]},
-        {"^": ["qn", "b"]},
-        {"^": ["some-later-thing", 1]},
-        {"^": ["=", {"^": ["array", {"^": ["var", "a"]}]}, {"^": ["array", 1]}]},
-        {"^": ["=", {"^": ["var", "a"]}, {"^": ["+", 1, 2]}]},
-        {"^": ["=", {"^": ["var", "a"]}, {"^": ["hash", {"^": ["=>", 1, 2]}]}]},
-        include({"^": ["->", {"^": ["qn", "b"]}, {"^": ["qn", "c"]}]}),
-        include(3),
-        class_like("b", {"^": ["+>", "x", 1]}),
-        class_like("b", {"^": ["splat-hash", {"^": ["var", "h"]}]}),
-        class_like("b", form="virtual"),
-        "a text",
-    ],
-)
-def test_whatever_is_not_known_is_a_problem_and_never_passed_over(statement: Any) -> None:
-    found = body(include("good"), statement)
-
-    assert len(found.problems) == 1
-
-
-def test_a_splat_of_constants_is_parameters() -> None:
-    hash_of = {"^": ["hash", {"^": ["=>", "x", 1]}]}
-    found = body(class_like("b", {"^": ["splat-hash", hash_of]}))
-
-    assert (found.classes, found.problems) == ({"b": {"x": 1}}, ())
-
-
-def test_class_references_are_names() -> None:
-    reference = {"^": ["access", {"^": ["qr", "Class"]}, "::b"]}
-
-    assert body(include(reference)).classes == {"b": {}}
+    with pytest.raises(UnreadableDumpError, match="nested too deep"):
+        read('{"^":["=",{"^":["var","a"]},' + deep + "]}", "")
