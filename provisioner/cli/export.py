@@ -37,7 +37,7 @@ def export() -> None:
     short_help="Ansible's inventory, as a file that it reads.",
     epilog=examples(
         "provisioner export ansible --output inventory.json",
-        "ansible-inventory -i inventory.json --graph",
+        "provisioner export ansible | jq '.all.children | keys'",
     ),
 )
 @output_option
