@@ -52,7 +52,8 @@ THOROUGH := $(wildcard tests/unit/test_*_fuzz.py $(addprefix tests/service/test_
 SERVERS := $(filter-out $(THOROUGH),$(wildcard $(addprefix tests/service/test_, \
 	inventory_faults.py inventory_wire.py web_*.py)))
 STORES := $(filter-out $(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
-	*_store.py nodes*.py inventory*.py redis*.py retire*.py)))
+	*_store.py nodes*.py inventory*.py redis*.py retire*.py converge*.py launch*.py export*.py \
+	doctor*.py prometheus*.py)))
 
 quick: $(STAMP)
 	$(BIN)/pytest -q tests/unit tests/service \
