@@ -64,7 +64,7 @@ def broken(redis: Redis, rules: Rules, *, first: int = 100, blind: bool = False)
 
 
 def test_to_forget_the_second_look_is_caught(redis: Redis) -> None:
-    assert "left ready, below" in broken(redis, Rules(look_again=False), first=118)
+    assert "left ready, below" in broken(redis, Rules(look_again=False), first=131)
 
 
 def test_to_count_only_ready_nodes_is_caught(redis: Redis) -> None:
