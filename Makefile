@@ -86,13 +86,14 @@ programs: $(STAMP)  ## the web service, what Puppet and people start, what is ra
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring
 
-# Two at once: the tests that share one puppetserver, and all others.
+# Two at once: the tests that share one puppetserver, with some that need none so that both take as
+# long, and all others.
 real: $(STAMP) debs wheel module  ## a real puppetserver, agent and cloud-init
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring alone
 
 RING := $(wildcard $(addprefix tests/real/test_, \
 	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
-	spine*.py strangers.py))
+	spine*.py strangers.py ansible.py dns.py nagios.py prometheus*.py))
 
 ring: $(STAMP)
 	$(BIN)/pytest -q $(RING)
