@@ -73,10 +73,11 @@ def history(
     """What happened to NODE, alive or gone; without NODE, the machines that ended, latest first.
 
     What has ended is kept for 400 days. A damaged record is named at the end, and the exit code is
-    3. --summary counts every machine that lived since then, and
-    of its hours those since then: spot's share, launches that asked spot first and got on-demand
-    machines (fallbacks), spot machines that EC2 took back (interruptions), and how long machines
-    took from launch to ready.
+    3.
+
+    --summary counts every machine that lived since then, and of its hours those since then: spot's
+    share, launches that asked spot first and got on-demand machines (fallbacks), spot machines that
+    EC2 took back (interruptions), and how long machines took from launch to ready.
     """
     if node is not None and (role is not None or living or summary):
         raise mistyped("--role, --living and --summary are for all machines: leave out NODE")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,38 +13,24 @@ import pytest
 
 from tests.manifests import DEFAULT, EVERY, EVERY_DUMP, TOP, sick, write_modules
 from tests.real.compiling import Compiler
+from tests.real.importing import Provisioner
 from tests.region.handle import Region, World
 from tests.servers import RedisServer, Service
 
 COUNT = 300
 SITE = "import"
 DEAD = tuple(f"ip-10-99-0-{n}.ec2.internal" for n in range(1, 20))
-SECONDS = 120
 
 
 @dataclass
-class House:
+class House(Provisioner):
     """A file as shell scripts left it, machines of EC2, an empty store, and the service over it."""
 
-    folder: Path
-    env: dict[str, str]
     service: Service
     compiler: Compiler
     file: Path
     names: tuple[str, ...]
     live: tuple[str, ...]
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "provisioner.cli", *words],
-            env=self.env,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
 
     def read(self, *words: str) -> dict[str, Any]:
         path = ("--modulepath", str(self.compiler.modules))

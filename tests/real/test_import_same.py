@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,11 @@ import pytest
 
 from tests.manifests import DEFAULT
 from tests.real.compiling import Compiler
+from tests.real.importing import Provisioner
 from tests.region.handle import Region
 from tests.servers import RedisServer, Service
 
 SITE = "same"
-SECONDS = 120
 MODULES = {
     "globals": "class globals { $user = 'gu' }\n",
     "app": 'class app($w = 1) { notify { "app ${w} ${globals::user}": } }\n',
@@ -40,23 +38,9 @@ ORDERS = {
 
 
 @dataclass
-class House:
-    folder: Path
-    env: dict[str, str]
+class House(Provisioner):
     service: Service
     compiler: Compiler
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "provisioner.cli", *words],
-            env=self.env,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
 
     def file(self, folder: str, text: str, name: str = "nodes.pp") -> Path:
         path = self.folder / folder / name

@@ -23,9 +23,7 @@ def queue(clock: FakeClock) -> FakeNotices:
 
 @pytest.fixture
 def farm(inventory: Inventory, clock: FakeClock, queue: FakeNotices) -> Farm:
-    made = Farm.on(inventory, clock)
-    made.bench.notices = queue
-    return made
+    return Farm.on(inventory, clock, notices=queue)
 
 
 def state(farm: Farm, name: str) -> State | None:

@@ -15,6 +15,7 @@ from provisioner.launch import launch
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.notices import FakeNotices
 from tests.workbench import Workbench, role
 
 FLEET = {"size": 3, "surge": 2, "ready_timeout": "15m", "drain": "5m"}
@@ -30,8 +31,10 @@ class Farm:
     minute: float = 61.0
 
     @classmethod
-    def on(cls, inventory: Inventory, clock: FakeClock) -> Farm:
-        return cls(Workbench(inventory, clock, FakeCloud(clock)))
+    def on(
+        cls, inventory: Inventory, clock: FakeClock, *, notices: FakeNotices | None = None
+    ) -> Farm:
+        return cls(Workbench(inventory, clock, FakeCloud(clock), notices=notices))
 
     @property
     def cloud(self) -> FakeCloud:
