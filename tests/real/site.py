@@ -3,8 +3,6 @@
 import hmac
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from tests.real.roles import roles
 from tests.real.shipper import Shipper
 from tests.region.handle import Region, World
 from tests.servers import RedisServer, Service
+from tests.warm import warm
 
 COMMAND_SECONDS = 60
 # One machine boots, asks Puppet and is heard of in ten seconds; several on a busy machine later.
@@ -68,20 +67,12 @@ class Site:
 
     def provisioner(self, *words: str, seconds: float = COMMAND_SECONDS, **environment: str) -> str:
         """Run the CLI as an operator does; its output. Raises AssertionError unless it exits 0."""
-        done = subprocess.run(
-            [sys.executable, "-m", "provisioner.cli", *words],
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-        )
-        if done.returncode:
-            raise AssertionError(
-                f"provisioner {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-            )
-        return done.stdout
+        env = self.environment | environment
+        command = warm().start("provisioner.cli", *words, env=env, cwd=self.folder)
+        code, out, err = command.end(seconds)
+        if code:
+            raise AssertionError(f"provisioner {' '.join(words)}: exit {code}\n{out}{err}")
+        return out
 
     @property
     def environment(self) -> dict[str, str]:

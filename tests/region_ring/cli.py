@@ -27,6 +27,7 @@ from tests.conftest import begin
 from tests.region.handle import Region, World
 from tests.region_ring.terminal import Terminal
 from tests.servers import wait_until
+from tests.warm import Started, warm
 
 CLI = (sys.executable, "-m", "provisioner.cli")
 # What a command may take on a machine that is busy with others.
@@ -65,22 +66,17 @@ class Done:
 class Running:
     """A command that has not ended yet."""
 
-    process: subprocess.Popen[str]
+    process: Started
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        self.process.signal(number)
 
     def end(self) -> Done:
-        try:
-            out, err = self.process.communicate(timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        return Done(self.process.returncode, out, err)
+        return Done(*self.process.end(PATIENCE_S))
 
 
 @dataclass
@@ -106,17 +102,8 @@ class Operator:
         return self.start(*words, **env).end()
 
     def start(self, *words: str, **env: str) -> Running:
-        return Running(
-            subprocess.Popen(
-                [*CLI, *words],
-                env=self._with(env),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=self.folder,
-            )
-        )
+        module = CLI[-1]
+        return Running(warm().start(module, *words, env=self._with(env), cwd=self.folder))
 
     def shell(self, line: str) -> Done:
         """A line for sh, in which $P stands for the command."""

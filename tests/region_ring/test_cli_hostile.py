@@ -159,7 +159,7 @@ def test_ec2s_words_are_cleaned_too(operators: Operators) -> None:
 def test_an_encoding_that_lacks_a_character_gets_its_code(operator: Operator) -> None:
     operator.inventory.nodes.create(foreign("east", private_dns="\u6771.example"), event())
 
-    done = operator.run("show", "east", PYTHONIOENCODING="iso-8859-1")
+    done = operator.shell("PYTHONIOENCODING=iso-8859-1 $P show east")
 
     assert done.code == 0
     assert "\\u6771.example" in done.out

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from tests.region.handle import Region
-from tests.region_ring.cli import PATIENCE_S, Operator, roles_yaml
+from tests.region_ring.cli import PATIENCE_S, Done, Operator, roles_yaml
 from tests.region_ring.operators import Operators, at_once
+from tests.warm import warm
 
 POINTS = 10
 FLEET = {"size": 2, "ready_when": "running", "drain": "1s"}
@@ -39,15 +40,10 @@ def operators(
         yield found
 
 
-def dying(operator: Operator, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.region_ring.dying", *words],
-        env={**operator.env, **SPANS, **LEASE},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+def dying(operator: Operator, *words: str) -> Done:
+    env = {**operator.env, **SPANS, **LEASE}
+    command = warm().start("tests.region_ring.dying", *words, env=env, cwd=operator.folder)
+    return Done(*command.end(PATIENCE_S))
 
 
 def arranged(operator: Operator, command: str) -> list[str]:
@@ -74,8 +70,8 @@ def test_a_kill_anywhere_is_put_right_by_two_passes(operators: Operators, comman
     operator = operators.new()
     names = arranged(operator, command)
     clean = dying(operator, "0", "before", command, *names)
-    assert clean.returncode == 0, clean
-    calls = int(clean.stdout.split()[-1])
+    assert clean.code == 0, clean
+    calls = int(clean.out.split()[-1])
     # A run may make a few calls less than another one: the last are not counted on.
     last = calls * 6 // 7
     points = {round(1 + n * (last - 1) / (POINTS - 1)) for n in range(POINTS)}
@@ -90,7 +86,7 @@ def killed(operator: Operator, command: str, number: int) -> None:
     before = set(operator.machines())
     died = dying(operator, str(number), when, command, *names)
     where = f"{command}: {when} call {number}"
-    assert died.returncode == -9, (where, died)
+    assert died.code == -9, (where, died)
     # The lease of the dead, and then what makes a suspicion, run out in true time.
     for seconds in (5.1, 1.1):
         sleep(seconds)
@@ -105,7 +101,7 @@ def test_two_at_once_of_which_one_sleeps_past_its_lease_make_nothing_twice(
     """Stopped just before a request, after it was made sure of that the lease is ours."""
     operator = operators.new()
     arranged(operator, "converge")
-    calls = dying(operator, "0", "before", "converge").stdout.split()[:-1]
+    calls = dying(operator, "0", "before", "converge").out.split()[:-1]
     there = [number for number, name in enumerate(calls, 1) if name.startswith("ec2.")]
     work = [n for n in there if calls[n - 1] in ("ec2.create_fleet", "ec2.create_template")]
     assert len(work) >= 2, calls
