@@ -30,8 +30,8 @@ POLL_SECONDS = 0.2
 ASK_SECONDS = 5
 
 DEBIAN = Path("/etc/puppet/puppetserver")
-# Debian's, with the rules that the provisioner needs: what the README points to.
-AUTH_CONF = Path(__file__).parents[2] / "puppet" / "example" / "auth.conf"
+# What the README points to.
+AUTH_RULES = Path(__file__).parents[2] / "puppet" / "example" / "auth-rules.conf"
 JAR = "/usr/share/puppetserver/puppetserver.jar"
 JAVA = (
     "-Xms512m", "-Xmx1g",
@@ -44,6 +44,13 @@ HOST = "127.0.0.1"
 FRAME = re.compile(r"\tat |org[./]|java|puppetlabs\.|RUBY\.|uri:|/usr/")
 # The name that machines know it by; its certificate carries it beside the address.
 NAME = "puppet"
+
+
+def auth_conf() -> str:
+    """The package's own, with our rules pasted where the README says."""
+    text, place = (DEBIAN / "conf.d" / "auth.conf").read_text(), "rules: [\n"
+    assert place in text
+    return text.replace(place, place + AUTH_RULES.read_text(), 1)
 
 
 def as_puppet() -> list[str]:
@@ -111,7 +118,7 @@ class PuppetServer:
             (self.folder / name).mkdir(parents=True)
         for name in ("ca", "metrics", "web-routes"):
             shutil.copy(DEBIAN / "conf.d" / f"{name}.conf", self.folder / "conf.d")
-        shutil.copy(AUTH_CONF, self.folder / "conf.d")
+        (self.folder / "conf.d" / "auth.conf").write_text(auth_conf())
         for name in ("bootstrap", "ca"):
             shutil.copy(DEBIAN / "services.d" / f"{name}.cfg", self.folder / "services.d")
         self.write_settings()

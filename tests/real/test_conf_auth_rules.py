@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from tests.real.confdriver import ConfDriver, SiteFile, assert_comes_and_goes
 from tests.real.confrules import Question, may
-from tests.real.puppetserver import DEBIAN
+from tests.real.puppetserver import AUTH_RULES, DEBIAN
 
 CA = "/puppet-ca/v1"
 ANY = "any"
@@ -60,7 +62,7 @@ def test_rules_come_and_go_and_what_else_is_there_stays(file_of: Files, text: st
 
     lines = changed.splitlines(keepends=True)
     ours = [line for line in lines if "rolecall" in line]
-    assert len(ours) == 6
+    assert len(ours) == 7
     assert "".join(line for line in lines if line not in ours) == file.original.decode(
         errors="surrogateescape"
     )
@@ -136,7 +138,9 @@ def test_rules_of_ours_that_lost_their_comments_are_not_put_there_twice(file_of:
 READ, REFUSE, ASK = (f"{each} certificate_request/a" for each in ("GET", "DELETE", "PUT"))
 SEE, SIGN, DELETE = (f"{each} certificate_status/a" for each in ("GET", "PUT", "DELETE"))
 LIST, TIDY = "GET certificate_statuses/any", "PUT clean"
-CERTIFICATES = (SEE, SIGN, LIST, TIDY)
+# Where `puppetserver ca sign` asks since 8.4.
+SIGNS = (SIGN, "POST sign", "POST sign/all")
+CERTIFICATES = (SEE, *SIGNS, LIST, TIDY)
 ALL = (READ, REFUSE, *CERTIFICATES)
 CLI = {"pp_cli_auth": "true"}
 
@@ -186,9 +190,19 @@ CASES: dict[str, tuple[str, tuple[Who, ...]]] = {
         ),
         (Who("foreman", CERTIFICATES, True), Who("foreman", (READ, REFUSE), False)),
     ),
+    "a pattern for one place": (
+        with_rules(
+            rule(f"^{CA}/clean$", "put", "allow: [foreman]", kind="regex", order=450),
+            rule(f"^{CA}/sign/all$", "post", "allow: [signer]", kind="regex", order=450),
+        ),
+        (
+            *(Who("foreman", (TIDY,), True), Who("foreman", (SEE, *SIGNS, LIST), False)),
+            *(Who("signer", ("POST sign/all",), True), Who("signer", (SIGN, LIST, TIDY), False)),
+        ),
+    ),
     "a rule that comes early": (
         with_rules(rule(f"{CA}/certificate_status", "get, put", "allow: foreman", order=200)),
-        (Who("foreman", (SEE, SIGN, LIST), True), Who("foreman", (TIDY,), False)),
+        (Who("foreman", (SEE, *SIGNS, LIST), True), Who("foreman", (TIDY,), False)),
     ),
     "an early hole": (
         with_rules(
@@ -202,7 +216,7 @@ CASES: dict[str, tuple[str, tuple[Who, ...]]] = {
     ),
     "somebody who sees the list alone": (
         with_rules(rule(f"{CA}/certificate_statuses", "get", "allow: [monitor]", order=450)),
-        (Who("monitor", (LIST,), True), Who("monitor", (SEE, SIGN, READ), False)),
+        (Who("monitor", (LIST,), True), Who("monitor", (SEE, *SIGNS, READ), False)),
     ),
     "each node for itself": (
         with_rules(
@@ -217,6 +231,27 @@ CASES: dict[str, tuple[str, tuple[Who, ...]]] = {
         (Who("a", (DELETE,), True), Who("b", (DELETE, *ALL), False)),
     ),
 }
+
+
+def test_the_rules_that_people_paste_are_those_that_the_module_puts(
+    file_of: Files, tmp_path: Path
+) -> None:
+    """Of a file without rules: nobody else's are taken along."""
+    file = file_of(SITES["an empty list"])
+    file.put({})
+    pasted = SITES["an empty list"].replace("[\n", "[\n" + AUTH_RULES.read_text(), 1)
+
+    assert rules_of(pasted) == rules_of(file.text)
+
+
+def rules_of(text: str) -> list[dict[str, object]]:
+    """As the puppetserver's own format is read."""
+    ruby = "require 'hocon'; require 'json'; puts JSON.generate(Hocon.parse($stdin.read))"
+    done = subprocess.run(
+        ["ruby", "-e", ruby], input=text, capture_output=True, text=True, check=True
+    )
+    found: list[dict[str, object]] = json.loads(done.stdout)["authorization"]["rules"]
+    return found
 
 
 @dataclass(frozen=True)

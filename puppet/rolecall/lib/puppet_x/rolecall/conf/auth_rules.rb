@@ -23,17 +23,22 @@ module PuppetX
         CLI = { 'extensions' => { 'pp_cli_auth' => 'true' } }.freeze
         NO_PLACE = "found no line 'rules: [' in authorization to put rules behind: begin its list of rules " \
                    'with such a line, or set rolecall::puppetserver::manage_auth to false and add what ' \
-                   "puppet/example/auth.conf says 'rolecall' at"
-        # A path matches whatever begins with it: the list comes before the single certificates.
+                   'puppet/example/auth-rules.conf has'
+        # Path, methods, name, and what is asked there: a site's rule may be for just that. A path matches
+        # whatever begins with it: the list comes before the single certificates.
         #
         # A pending request carries the machine's password: by default everybody may read it. To delete a
         # request is to refuse it. To delete a certificate without revoking it is not the provisioner's.
+        # Since 8.4 the command `puppetserver ca sign` asks at `sign` and `sign/all`.
         ROUTES = [
-          ["#{CA}/certificate_request", %w[get delete], 'pending requests'],
-          ["#{CA}/certificate_statuses", %w[get], 'list of certificates'],
-          ["#{CA}/certificate_status", %w[get put], 'certificates'],
-          ["#{CA}/clean", %w[put], 'clean']
+          ["#{CA}/certificate_request", %w[get delete], 'pending requests', %w[/name]],
+          ["#{CA}/certificate_statuses", %w[get], 'list of certificates', %w[/any]],
+          ["#{CA}/certificate_status", %w[get put], 'certificates', %w[/name]],
+          ["#{CA}/sign", %w[post], 'sign', ['', '/all']],
+          ["#{CA}/clean", %w[put], 'clean', ['']]
         ].freeze
+        # Who signs there may sign at the new place, too: it is the same power.
+        SIGNED_BEFORE = ["#{CA}/certificate_status/name", 'put'].freeze
 
         def initialize(text)
           @valid = text.valid_encoding?
@@ -78,23 +83,25 @@ module PuppetX
         end
 
         def ours(names)
-          ROUTES.each_with_index.map do |(path, methods, name), index|
+          ROUTES.each_with_index.map do |(path, methods, name, ends), index|
+            asked = ends.map { |ending| path + ending }.product(methods)
             {
               'match-request' => { 'path' => path, 'type' => 'path', 'method' => methods },
-              'allow' => allowed(path, methods, names), 'sort-order' => ORDER + index, 'name' => "rolecall #{name}"
+              'allow' => allowed(path, asked, names), 'sort-order' => ORDER + index, 'name' => "rolecall #{name}"
             }
           end
         end
 
         # Whoever may read all pending requests is the hole that is closed here.
-        def allowed(path, methods, names)
+        def allowed(path, asked, names)
           own = path.end_with?('request') ? names : [CLI, *names]
-          (own + others(path, methods)).uniq
+          asked += [SIGNED_BEFORE] if path.end_with?('sign')
+          (own + others(asked)).uniq
         end
 
         # Whom the site lets in. What a pattern has captured means nothing in a rule of ours.
-        def others(path, methods)
-          met = methods.map { |method| sites.find { |rule| meets?(rule, "#{path}/name", method) } }
+        def others(asked)
+          met = asked.map { |path, method| sites.find { |rule| meets?(rule, path, method) } }
           met.compact.flat_map { |rule| [rule['allow']].flatten.compact }
              .reject { |entry| entry == '*' || entry.to_s.include?('$') }
         end
@@ -102,7 +109,7 @@ module PuppetX
         # In the order in which they are tried.
         def sites
           found = rules(without)
-          left = found.map { |rule| rule['name'].to_s } & ROUTES.map { |route| "rolecall #{route.last}" }
+          left = found.map { |rule| rule['name'].to_s } & ROUTES.map { |route| "rolecall #{route[2]}" }
           raise Unfit, "it has rules of ours without the lines around them: remove #{left}" if left.any?
 
           found.sort_by { |rule| [rule['sort-order'].to_i, rule['name'].to_s] }
