@@ -109,14 +109,14 @@ _BY_CLASS: Mapping[type[exceptions.RedisError], str] = {
     exceptions.MasterDownError: "MASTERDOWN",
 }
 _RIGHTS = "give this user the rights that docs/redis.md names"
-# NOPERM, as Redis says it of a command in a script.
-_IN_A_SCRIPT = "The user executing the script can't"
+# NOPERM of a command in a script: up to Redis 7.0, and from 7.2 on (Valkey is younger).
+_IN_A_SCRIPT = ("The user executing the script can't", "ACL failure in script")
 _REMEDIES: Mapping[str, str] = {
     "READONLY": "it is a replica: point REDIS_URL at the primary",
     "OOM": "it is full: raise its maxmemory",
     "MISCONF": "it cannot save to its disk: make space there, see its log",
     "NOPERM": _RIGHTS,
-    _IN_A_SCRIPT: _RIGHTS,
+    **dict.fromkeys(_IN_A_SCRIPT, _RIGHTS),
     "MASTERDOWN": "it is a replica without its primary: point REDIS_URL at the primary",
     "BUSY": "somebody else's script blocks it: see SCRIPT KILL",
 }

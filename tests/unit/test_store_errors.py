@@ -46,6 +46,11 @@ def test_an_error_is_told_without_what_was_sent(text: str, said: str) -> None:
         (exceptions.OutOfMemoryError("command not allowed"), "maxmemory"),
         (exceptions.ResponseError("MISCONF Redis is configured to save"), "make space there"),
         (exceptions.NoPermissionError("this user has no permissions"), r"docs/redis\.md"),
+        (exceptions.ResponseError("The user executing the script can't access"), r"docs/redis\.md"),
+        (
+            exceptions.ResponseError("ACL failure in script: No permissions to access a key"),
+            r"docs/redis\.md",
+        ),
         (exceptions.BusyLoadingError("Redis is loading"), "in a minute"),
         (exceptions.ResponseError("BUSY Redis is busy running a script"), "SCRIPT KILL"),
         (exceptions.AuthenticationError("invalid username-password pair"), "REDIS_URL"),
