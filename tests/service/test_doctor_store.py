@@ -14,25 +14,24 @@ from provisioner.doctor.finding import Finding, Verdict
 from provisioner.doctor.store import Store
 from tests.builders import event
 from tests.builders import role as plain_role
-from tests.conftest import begin
+from tests.conftest import BINARIES, begin
 from tests.fakes.clock import FakeClock
-from tests.servers import RedisServer, embedded_redis, free_port, system_redis
+from tests.servers import RedisServer, free_port
 from tests.service.acl import PROVISIONER, READER, ROOT, aclfile, login, url
 from tests.workbench import role
 
 APPEND_ONLY = ("--appendonly", "yes")
 
 
-@pytest.fixture(scope="module", params=["7", "6.2"])
+@pytest.fixture(scope="module", params=BINARIES)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisServer]:
     """As docs/redis.md has it, with the users of the module."""
-    old = request.param == "6.2"
-    binary = embedded_redis() if old else system_redis() or pytest.skip("no Redis 7 here")
+    binary = BINARIES[request.param]
     folder = tmp_path_factory.mktemp("doctor")
-    options = ("--aclfile", str(aclfile(folder, before_7=old)), *APPEND_ONLY)
-    running = RedisServer(folder, binary=binary, options=options, login=login(ROOT)).start()
+    options = ("--aclfile", str(aclfile(folder, before_7=binary.before_7)), *APPEND_ONLY)
+    running = RedisServer(folder, binary.path, options=options, login=login(ROOT)).start()
     yield running
     running.kill()
 

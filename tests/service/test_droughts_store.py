@@ -9,12 +9,12 @@ from redis import Redis
 
 from enc.inventory import CorruptError, Inventory, StoreLostError, connect
 from enc.inventory.droughts import Droughts
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.relay import Relay
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 POOL, OTHER = "spot:c5.large:us-east-1a", "spot:c5.large:us-east-1b"
 KEY = f"drought:{POOL}"

@@ -7,9 +7,9 @@ from redis import Redis
 
 from enc.inventory import BadCursorError, CorruptError, Inventory, StoreLostError
 from enc.inventory.events import SCANNED
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 # As many by a client: a second.
 _NOISE = """

@@ -21,10 +21,10 @@ from enc.inventory import (
 from enc.inventory.events import SCANNED
 from enc.model import LaunchState, State
 from tests.builders import event, launch, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 MINUTE = timedelta(minutes=1)
 

@@ -10,10 +10,10 @@ from redis import Redis
 from enc.inventory import Inventory, StoreLostError
 from enc.model import Backoff, Hold, HoldCause
 from tests.builders import event
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 BREAKER = Hold(
     role="web",

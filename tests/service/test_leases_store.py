@@ -18,11 +18,11 @@ from enc.inventory import (
 )
 from enc.model import Backoff, Hold, LaunchState
 from tests.builders import event, launch, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service.invariants import dump
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 MINUTE = timedelta(seconds=60)
 SOON = timedelta(milliseconds=30)

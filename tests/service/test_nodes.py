@@ -19,11 +19,11 @@ from enc.inventory import (
 from enc.inventory.nodes import Nodes
 from enc.model import IllegalTransitionError, Kind, Market, State
 from tests.builders import event, foreign, launch, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service.invariants import check, dump
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 MINUTE = timedelta(minutes=1)
 NAMED = {

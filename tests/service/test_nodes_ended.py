@@ -12,11 +12,11 @@ from redis import Redis
 from enc.inventory import ArchivedError, ConflictError, Inventory
 from enc.model import Node, State
 from tests.builders import event, foreign, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service.invariants import check, dump
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 MINUTE = timedelta(minutes=1)
 NAMED = {"private_ip": "10.0.0.1", "private_dns": "ip-10-0-0-1.ec2.internal"}

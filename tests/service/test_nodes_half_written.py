@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from enc.inventory import CorruptError, Inventory, StoreUnavailableError
 from enc.model import Market, Node, State
 from tests.builders import event, launch, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service.invariants import check, dump
 
@@ -111,7 +111,7 @@ def test_the_life_of_a_machine_that_had_the_name_before_counts_too(
     assert dump(redis) == before
 
 
-@on_both_redis
+@on_each_redis
 def test_the_same_writes_pass_when_nothing_is_garbled(
     inventory: Inventory, redis: Redis, rival: Node
 ) -> None:
@@ -158,7 +158,7 @@ def test_a_hash_that_somebody_broke_by_hand_is_not_built_upon(
     assert dump(redis) == before
 
 
-@on_both_redis
+@on_each_redis
 def test_a_full_redis_refuses_a_change_whole(inventory: Inventory, redis: Redis) -> None:
     born = inventory.nodes.create(BORN, event())
     before = dump(redis)
@@ -180,7 +180,7 @@ def test_a_full_redis_refuses_a_change_whole(inventory: Inventory, redis: Redis)
     assert dump(redis) == before
 
 
-@on_both_redis
+@on_each_redis
 def test_a_stream_without_free_ids_refuses_a_change_whole(
     inventory: Inventory, redis: Redis
 ) -> None:
@@ -192,7 +192,7 @@ def test_a_stream_without_free_ids_refuses_a_change_whole(
     assert dump(redis) == before
 
 
-@on_both_redis
+@on_each_redis
 def test_redis_itself_would_have_gone_on_behind_the_error(redis: Redis) -> None:
     """What all this is for: MULTI does not take back."""
     redis.set("text", "x")

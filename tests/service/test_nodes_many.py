@@ -21,13 +21,13 @@ from enc.inventory import (
 from enc.inventory.nodes import Nodes
 from enc.model import IllegalTransitionError, State
 from tests.builders import event, foreign, launch, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import check, dump
 from tests.service.relay import Relay
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 NAMES = [f"i-{n:017x}" for n in range(520)]
 

@@ -10,11 +10,11 @@ from redis import Redis
 from enc.inventory import Inventory
 from enc.model import Node, State
 from tests.builders import event, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service.invariants import check
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 NAME = "ip-10-0-0-1.ec2.internal"
 OLD, NEW, NEWER = "i-00000000000000001", "i-00000000000000002", "i-00000000000000003"

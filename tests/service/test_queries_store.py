@@ -19,10 +19,10 @@ from enc.inventory import (
 )
 from enc.model import Kind, Market, Node, State
 from tests.builders import event, foreign, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 NAMES = [f"i-{n:017x}" for n in range(620)]
 MILLISECOND = timedelta(milliseconds=1)

@@ -27,13 +27,13 @@ from enc.inventory.reports import Reports, Taken
 from enc.inventory.runs import run_record
 from enc.model import Node, State
 from tests.builders import event, foreign, node
-from tests.conftest import begin, on_both_redis
+from tests.conftest import begin, on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import check, dump
 from tests.summaries import report
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 NODE = "i-0aaaaaaaaaaaaaaa1"
 HALF_HOUR = timedelta(minutes=30)

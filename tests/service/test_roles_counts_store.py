@@ -11,11 +11,11 @@ from redis import Redis
 from enc.inventory import CorruptError, Inventory, StoreLostError
 from enc.model import State
 from tests.builders import event, foreign, node
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.service import invariants
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 HOUR = timedelta(hours=1)
 

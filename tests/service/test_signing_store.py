@@ -17,7 +17,7 @@ from enc.inventory.signing import ACCEPTED, REFUSED
 from enc.model import State
 from enc.trust import Reason, Verdict, password
 from tests.builders import event, foreign, launch, node
-from tests.conftest import begin, on_both_redis
+from tests.conftest import begin, on_each_redis
 from tests.csrs import ec_key, request
 
 NODE = "i-0aaaaaaaaaaaaaaa1"
@@ -27,7 +27,7 @@ GOOD = request(NODE, password(KEY, NODE), key=ec_key())
 OTHER_KEY = request(NODE, password(KEY, NODE), key=ec_key(name="other"))
 STRANGERS = request(NODE, "0" * 64, key=ec_key(name="stranger"))
 
-pytestmark = on_both_redis
+pytestmark = on_each_redis
 
 
 @pytest.fixture

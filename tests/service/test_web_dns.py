@@ -17,7 +17,7 @@ from enc.model import Node, State
 from enc.outputs import TOLD
 from enc.settings import place
 from tests.builders import event, foreign, node, role
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.names import (
@@ -366,7 +366,7 @@ class TestAStoreThatCannotBeRead:
         assert told(client, "ns1.dns.fleet.example")
 
 
-@on_both_redis
+@on_each_redis
 def test_every_question_is_one_round_trip_once_names_above_are_known(
     client: FlaskClient, known: Node, redis: Redis
 ) -> None:

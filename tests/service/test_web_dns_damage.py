@@ -12,7 +12,7 @@ from redis import Redis
 from enc.inventory import Inventory
 from enc.model import Node, State
 from tests.builders import event, foreign, node, role
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.service.names import (
     ADDRESS,
     EMPTY,
@@ -55,7 +55,7 @@ def refused(client: FlaskClient, name: str, status: int = 422) -> str:
     return str(found["detail"])
 
 
-@on_both_redis
+@on_each_redis
 class TestARoleWhoseIndexIsLost:
     def test_is_an_error_that_names_the_index(
         self, client: FlaskClient, known: Node, redis: Redis
@@ -184,7 +184,7 @@ class TestBytesThatAreNoText:
         assert told(client, f"{NAME}.fleet.example") == [("A", ADDRESS)]
 
 
-@on_both_redis
+@on_each_redis
 class TestANodeWhoseHashIsGone:
     def test_is_an_error_that_says_so(self, client: FlaskClient, known: Node, redis: Redis) -> None:
         redis.delete(f"node:{NAME}")
@@ -212,7 +212,7 @@ def forget_texts(redis: Redis, certname: str) -> None:
             redis.zrem("nodes:texts", text)
 
 
-@on_both_redis
+@on_each_redis
 class TestAddressesWithoutTexts:
     def test_are_nobodys_to_tell_where_nodes_lack_them(
         self, client: FlaskClient, known: Node, redis: Redis

@@ -13,7 +13,7 @@ from redis import Redis
 from enc.inventory import Inventory
 from enc.model import ANSWERED, Kind, Market, Node, State
 from tests.builders import event, foreign, node, role
-from tests.conftest import on_both_redis
+from tests.conftest import on_each_redis
 from tests.service.web import app_on, problem, slug
 
 NAME = "i-0aaaaaaaaaaaaaaa1"
@@ -38,7 +38,7 @@ def told(client: FlaskClient, certname: str = NAME) -> dict[str, Any]:
     return found
 
 
-@on_both_redis
+@on_each_redis
 class TestAKnownNode:
     def test_gets_its_roles_classes_and_parameters(self, client: FlaskClient) -> None:
         found = told(client)

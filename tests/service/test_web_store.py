@@ -22,8 +22,9 @@ from werkzeug.test import TestResponse
 from enc.inventory import Inventory, StoreUnavailableError, connect
 from enc.web.answers import Answers
 from tests.builders import event, foreign, launch, node, role
-from tests.conftest import begin, on_both_redis
-from tests.servers import RedisServer, free_port, stop, system_redis, wait_until
+from tests.conftest import begin, on_each_redis
+from tests.redis_binaries import default
+from tests.servers import RedisServer, free_port, stop, wait_until
 from tests.service.acl import SERVICE, rules
 from tests.service.relay import Relay
 from tests.service.web import app_on, client_of, problem, slug
@@ -152,7 +153,7 @@ def test_an_answer_that_comes_late_is_nobody_elses(server: RedisServer, own: Fla
     assert owner(ask(own)) == NAME
 
 
-@pytest.mark.skipif(system_redis() is None, reason="6.2 cannot be made to load slowly")
+@pytest.mark.skipif(default().before_7, reason="6.2 cannot be made to load slowly")
 def test_a_redis_that_loads_is_not_asked_yet(server: RedisServer, own: FlaskClient) -> None:
     keeper = server.client()
     keeper.mset({f"other:{n}": "x" * 100 for n in range(300)})
@@ -222,7 +223,7 @@ def test_a_replica_that_became_the_primary_is_believed(replica: RedisServer) -> 
 def guarded(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that wants a password, and knows a user who may do little, and the service's own."""
     weak = ["--user", "weak", "on", ">pw", "~*", "+get", "+client"]
-    ours = rules(before_7=system_redis() is None)[SERVICE]
+    ours = rules(before_7=default().before_7)[SERVICE]
     named = ["--user", SERVICE, "on", ">pw", *ours]
     options = ["--requirepass", "letmein", *weak, *named]
     server = RedisServer(tmp_path / "guarded", options=options)
@@ -345,7 +346,7 @@ READ = [
 ]
 
 
-@on_both_redis
+@on_each_redis
 @pytest.mark.parametrize("kind", WRONG)
 @pytest.mark.parametrize("read", LOOKED_UP, ids=lambda read: read[1])
 def test_a_value_of_the_wrong_type_is_named_in_a_look_up(
@@ -388,7 +389,7 @@ def test_scripts_that_redis_forgot_are_taught_again(filled: FlaskClient, redis: 
     assert owner(ask(filled, OTHER)) == OTHER
 
 
-@on_both_redis
+@on_each_redis
 def test_a_question_is_one_round_trip_once_the_role_is_known(
     filled: FlaskClient, redis_server: RedisServer
 ) -> None:
