@@ -24,8 +24,10 @@ WHEEL_PYTHON ?= /usr/bin/python3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv locks lowest run check lint types imports unit service region-ring real test bench debs real-debs browser-debs
-.PHONY: programs quick stores scripts shippers servers thorough ring alone browser wheel module reference
+.PHONY: help venv locks lowest run check lint types imports quick stores scripts shippers thorough
+.PHONY: servers unit service programs region-ring real real-ready ring alone differs other browser
+.PHONY: browser-ready pages wheel module reference debs real-debs browser-debs test bench
+.PHONY: nightly nightly-real nightly-rings nightly-pythons
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -122,8 +124,10 @@ region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 
 # Two at once: the tests that share one puppetserver, with some that need none so that both take as
 # long, and all others.
-real: $(STAMP) real-debs wheel module  ## a real puppetserver, agent and cloud-init
+real: real-ready  ## a real puppetserver, agent and cloud-init
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring alone
+
+real-ready: $(STAMP) real-debs wheel module
 
 RING := $(wildcard $(addprefix tests/real/test_, \
 	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
@@ -135,7 +139,23 @@ ring: $(STAMP)
 alone: $(STAMP)
 	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
 
-browser: $(STAMP) browser-debs  ## the pages in Chromium; screenshots in dist/screenshots
+# What another release changes: Puppet, JRuby, Redis, systemd, cloud-init, Python.
+DIFFERS := $(addprefix tests/real/test_, spine.py ca.py ca_contract.py reports_arrive.py end_of_life.py \
+	module.py terminus.py terminus_tls.py report_processor.py bootstrap_tools.py \
+	bootstrap_install.py import_same.py jruby.py) $(STORES) $(SCRIPTS)
+
+differs: real-ready
+	$(BIN)/pytest -q $(DIFFERS)
+
+other: $(STAMP)  ## what differs on Debian 13, or 12 where this is 13, in a root of its own
+	@sh tests/platforms/root.sh other differs
+
+browser: browser-ready  ## the pages in Chromium; screenshots in dist/screenshots
+	@$(MAKE) --no-print-directory pages
+
+browser-ready: $(STAMP) browser-debs
+
+pages: $(STAMP)
 	mkdir -p $(SCREENSHOTS)
 	ROLECALL_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/pytest -q tests/browser
 
@@ -160,7 +180,22 @@ debs:  ## the Debian packages that the real ring and the browser's need
 real-debs browser-debs: %-debs:
 	@sh tests/real/debs.sh $*
 
-test: debs check programs region-ring browser real  ## everything
+# Three at once on two cores: the real ring waits for others half of its time. The longest go first.
+test: check real-ready browser-ready  ## everything, and what differs on the other release of Debian
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
+		other ring alone region-ring pages thorough servers scripts shippers
+
+# Parts of at most 25 minutes, each of which runs alone; `make test` has a sample of each.
+nightly: nightly-real nightly-rings nightly-pythons  ## all rings on the other release, all Pythons
+
+nightly-real: $(STAMP)
+	@sh tests/platforms/root.sh other real
+
+nightly-rings: $(STAMP)
+	@sh tests/platforms/root.sh other check programs region-ring browser
+
+nightly-pythons: lowest
+	@sh tests/platforms/pythons.sh
 
 bench: $(STAMP)  ## the figures that we promise, as ratios
 	@$(BIN)/python -m tests.bench

@@ -60,12 +60,15 @@ class Started:
 
         Raises TimeoutError, having killed it.
         """
-        if not select.select([self.status], [], [], seconds)[0]:
+        in_time = select.select([self.status], [], [], seconds)[0]
+        if not in_time:
             self.signal(signal.SIGKILL)
-            raise TimeoutError(f"process {self.pid} has not ended within {seconds} s")
         code = _number(self.status)
         os.close(self.status)
-        return code, _told(self.out), _told(self.err)
+        out, err = _told(self.out), _told(self.err)
+        if not in_time:
+            raise TimeoutError(f"not ended within {seconds} s; it said: {out}{err}")
+        return code, out, err
 
 
 @dataclass

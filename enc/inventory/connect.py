@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,7 @@ _TLS_OPTIONS = frozenset(
         *("ssl_cert_reqs", "ssl_check_hostname"),
     }
 )
+_OWN_AUTHORITY = frozenset({"ssl_ca_certs", "ssl_ca_path"})
 
 
 def connect(url: str, *, timeout: float, name: str = "rolecall") -> Redis:
@@ -112,9 +114,10 @@ def _checked(url: str) -> dict[str, Any]:
         # Unnamed: behind the ? of an unescaped password it would be a part of that.
         raise _BadUrlError(f"behind ? only these can be set: {', '.join(sorted(allowed))}")
     options: dict[str, Any] = {} if parts.scheme == "unix" else {"socket_keepalive": True}
-    # redis-py before 6 checked the certificate, but not that it is for this host.
-    if secure and not {"ssl_check_hostname", "ssl_cert_reqs"} & given.keys():
-        options["ssl_check_hostname"] = True
+    if secure and _OWN_AUTHORITY & given.keys():
+        # From Python 3.13 on these want extensions that old authorities' certificates lack:
+        # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
+        options["ssl_exclude_verify_flags"] = [ssl.VERIFY_X509_STRICT]
     return options
 
 

@@ -46,13 +46,14 @@ def wrong(
 
 
 def is_whole(venv: Path) -> bool:
-    """Whether it has a Python that runs, and pip."""
+    """Whether its Python runs, has pip, and is its own.
+
+    One without pyvenv.cfg is the Python that made it: what it installs lands outside.
+    """
+    ask = "import pip, os, sys; sys.exit(not os.path.samefile(sys.prefix, sys.argv[1]))"
     try:
         done = subprocess.run(
-            [str(venv / "bin/python"), "-m", "pip", "--version"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
+            [str(venv / "bin/python"), "-c", ask, str(venv)], stderr=subprocess.DEVNULL, check=False
         )
     except OSError:
         return False
