@@ -11,6 +11,8 @@ nagios4-core monitoring-plugins-basic prometheus ansible-core debootstrap
 pdns-server pdns-backend-remote bind9-dnsutils dnsperf unbound"
 # Debian 12 has no Valkey.
 [ "$(. /etc/os-release && echo "$VERSION_CODENAME")" = bookworm ] || REAL="$REAL valkey-server"
+# An image that boots has it, a root of debootstrap's does not.
+command -v poweroff >/dev/null || REAL="$REAL systemd-sysv"
 BROWSER="chromium fonts-dejavu-core"
 # Node.js of another making brings its own, which Debian's would break.
 command -v npm >/dev/null || BROWSER="$BROWSER npm"

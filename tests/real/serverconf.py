@@ -18,6 +18,8 @@ keylength = 2048
 # For `puppetserver ca`, which asks the running server.
 server = localhost
 serverport = {port}
+# Without the packages' modules: each new agent would fetch hundreds of files for nothing.
+basemodulepath = {d}/code/modules
 [server]
 vardir = {d}/var
 cadir = {d}/ca

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +93,7 @@ class Fleet:
             self.nagios.wait_for_well(*names, *(f"{name}/door" for name in names))
             yield export
         finally:
-            export.process.kill()
+            export.signal(signal.SIGKILL)
             export.end()
 
     def start(self, *words: str) -> Running:
