@@ -159,8 +159,8 @@ class PuppetServer:
             "--bootstrap-config", self.folder / "services.d",
             "--restart-file", self._counter,
         ]  # fmt: skip
-        # LANG: without UTF-8 JRuby reads manifests as US-ASCII.
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "run"), "LANG": "C.UTF-8"}
+        # Debian 13 starts it with this LANG; on Debian 12, whose Java reads by it, it is the harder one.
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "run"), "LANG": "C"}
         with (self.folder / "log" / "stdout").open("ab") as out:
             self.process = subprocess.Popen(
                 command, env=env | self.environment, cwd="/", start_new_session=True,
