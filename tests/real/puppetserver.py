@@ -159,7 +159,7 @@ class PuppetServer:
             "--bootstrap-config", self.folder / "services.d",
             "--restart-file", self._counter,
         ]  # fmt: skip
-        # Debian 13 starts it with this LANG; on Debian 12, whose Java reads by it, it is the harder one.
+        # As Debian 13 starts it. Java 17 of Debian 12 reads files by it.
         env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "run"), "LANG": "C"}
         with (self.folder / "log" / "stdout").open("ab") as out:
             self.process = subprocess.Popen(

@@ -11,7 +11,7 @@ from tests.real.site import Site
 pytestmark = pytest.mark.root
 Machines = Callable[..., Agent]
 # Two, three and four bytes in UTF-8.
-BEYOND_ASCII = "\u00e4-\u65e5\u672c-\U0001f600"
+BEYOND_ASCII = "ä-日本-😀"
 
 
 def workers(agent: Agent) -> int:
