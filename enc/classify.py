@@ -16,12 +16,11 @@ from typing import Any
 
 from enc.model import Node, Role
 
-# libyaml refuses C0 and C1 control characters, and folds NEL, LS and PS into line breaks. JSON
-# leaves all but C0 as they are, and writes what is beyond the BMP as surrogate pairs, which are
-# not YAML; so we write text as it is, and these as escapes.
 # Nothing in it needs an escape; most of what a node is made of, on every request.
 _PLAIN = re.compile(r"[A-Za-z0-9 :._/-]*")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# All else: whoever reads the answer may take it for text of its own locale, as Puppet does what a
+# script of `exec` prints; and libyaml refuses control characters, or folds them into line breaks.
+_NOT_ASCII = re.compile("[^ -~]")
 # Halves of a character: C Ruby refuses the document, JRuby reads a question mark.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # JRuby's stack overflows somewhere above a hundred; nobody's parameters are that deep.
@@ -123,7 +122,7 @@ def _text(value: str) -> str:
         return f'"{value}"'
     if _SURROGATE.search(value):
         raise UnclassifiableError("a text has half a character in it (a lone surrogate)")
-    return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
+    return _NOT_ASCII.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
 def _pair(key: str, value: Any, depth: int = MAX_DEPTH) -> str:
@@ -144,7 +143,8 @@ def _float(value: float) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
+    # JSON's pairs of surrogates are not YAML.
+    return f"\\U{ord(match[0]):08x}" if match[0] > "\uffff" else f"\\u{ord(match[0]):04x}"
 
 
 def _mapping(role: Role, key: str) -> Mapping[str, Any]:

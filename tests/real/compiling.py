@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.real.reportdriver import MODULE_LIB, MRI
+from tests.real.reportdriver import LOCALE, MODULE_LIB, MRI
 from tests.service.enc_script import COMMAND
 
 DRIVER = Path(__file__).parent / "ruby" / "compile_driver.rb"
@@ -19,10 +19,14 @@ SECONDS = 280
 
 @dataclass(frozen=True)
 class Compiler:
-    """An environment with modules. ``folder`` is the driver's to work in."""
+    """An environment with modules. ``folder`` is the driver's to work in.
+
+    A variable that nobody set is an error where it is ``strict``, as Puppet 8 has it by default.
+    """
 
     folder: Path
     modules: Path
+    strict: bool = False
 
     def compile(
         self, manifest: Path, nodes: Iterable[str], *, enc_url: str = "", terminus: str = "exec"
@@ -38,13 +42,14 @@ class Compiler:
             "nodes": list(nodes),
             "enc": " ".join(COMMAND),
             "terminus": terminus if enc_url else None,
+            "strict": self.strict,
         }
         done = subprocess.run(
             [*MRI, "-I", str(MODULE_LIB), str(DRIVER)],
             input=json.dumps(request),
             env={
                 **os.environ,
-                "LANG": "C.UTF-8",
+                **LOCALE,
                 "HOME": str(self.folder),
                 "ENC_CONF": "/nonexistent/enc.conf",
                 "ENC_URL": enc_url,

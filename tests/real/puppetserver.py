@@ -159,8 +159,8 @@ class PuppetServer:
             "--bootstrap-config", self.folder / "services.d",
             "--restart-file", self._counter,
         ]  # fmt: skip
-        # LANG: without UTF-8 JRuby reads manifests as US-ASCII.
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "run"), "LANG": "C.UTF-8"}
+        # As Debian 13 starts it. Java 17 of Debian 12 reads files by it.
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "run"), "LANG": "C"}
         with (self.folder / "log" / "stdout").open("ab") as out:
             self.process = subprocess.Popen(
                 command, env=env | self.environment, cwd="/", start_new_session=True,

@@ -43,6 +43,8 @@ def jruby(*options: str) -> tuple[str, ...]:
 
 
 JRUBY = jruby(*BRIEF)
+# As Debian 13 starts its puppetserver: with less, for Ruby takes what it reads for US-ASCII then.
+LOCALE = {"LANG": "C", "LC_ALL": "C"}
 NOBODY_ID = 65534
 NOBODY = ("setpriv", f"--reuid={NOBODY_ID}", f"--regid={NOBODY_ID}", "--clear-groups")
 SEGMENT = re.compile(r"\d{8}T\d{6}\.\d{9}\.jsonl")
@@ -156,7 +158,7 @@ class ReportDriver:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=os.environ | {"HOME": folder},
+                    env=os.environ | {"HOME": folder} | LOCALE,
                 )
             try:
                 driver = cls(process)

@@ -12,7 +12,8 @@ MANIFEST = f"""\
 class seen {{
   $facts_of_rolecall = $rolecall.keys.sort.map |$key| {{ "$key=${{rolecall[$key]}}" }}
   file {{ '{SEEN}':
-    content => "role=${{::role}} environment=${{environment}} ${{facts_of_rolecall.join(' ')}}\\n",
+    content => "role=${{::role}} environment=${{environment}} ${{facts_of_rolecall.join(' ')}}
+greeting=${{getvar('greeting')}}\\n",
   }}
 }}
 """

@@ -24,7 +24,7 @@ from typing import Any, Self
 import yaml
 
 from tests.real.jvm import BRIEF
-from tests.real.reportdriver import MODULE_LIB, MRI, NoAnswerError, jruby
+from tests.real.reportdriver import LOCALE, MODULE_LIB, MRI, NoAnswerError, jruby
 from tests.service.enc_script import is_one_line
 
 DRIVER = Path(__file__).parent / "ruby" / "terminus_driver.rb"
@@ -72,7 +72,7 @@ class TerminusDriver:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=os.environ | {"HOME": folder, "LANG": "C.UTF-8"},
+                    env=os.environ | {"HOME": folder} | LOCALE,
                     start_new_session=True,
                 )
             try:

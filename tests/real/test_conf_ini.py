@@ -113,9 +113,10 @@ def test_report_processors_that_the_server_inherits_go_on(file_of: Files, sectio
 def test_the_default_processor_goes_on_where_none_is_set(file_of: Files) -> None:
     file = file_of("[server]\n")
 
-    file.put(REPORTS)
+    applied = file.put(REPORTS)
 
     assert "reports = store,rolecall\n" in file.text
+    assert "from nothing to store,rolecall;" in applied.said
 
 
 def test_another_processor_that_was_added_meanwhile_stays_when_ours_goes(file_of: Files) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.region.handle import Region
 from tests.servers import RedisServer, Service
 
 SITE = "same"
+BEYOND_ASCII = "ä 日本 😀"
 MODULES = {
     "globals": "class globals { $user = 'gu' }\n",
     "app": 'class app($w = 1) { notify { "app ${w} ${globals::user}": } }\n',
@@ -24,6 +25,7 @@ MODULES = {
     "two": 'class two { $v = 2 notify { "two ${one::v}": } }\n',
     "shown": 'class shown($x = undef) { notify { "shown ${x} ${tier} ${::tier}": } }\n',
     "sec": 'class sec($x = 1) { notify { "sec ${x}": } }\n',
+    "greets": 'class greets { notify { "greets ${greeting}": } }\n',
     "lock": 'class lock { notify { "locked": } }\n',
 }
 # By the name of each node, and whether it can be imported.
@@ -135,6 +137,21 @@ def test_a_variable_is_imported_where_nothing_beside_the_nodes_meets_it(
     assert row["verdict"] == ("created" if fit else "not importable"), row
     assert fit or "$tier" in row["reason"]
     assert not fit or house.after(site.parent, name) == before
+
+
+def test_it_holds_as_well_where_a_variable_that_nobody_set_is_an_error(house: House) -> None:
+    text = f"node 'told' {{ $greeting = '{BEYOND_ASCII}' include greets }}\n{DEFAULT}"
+    file = house.file("strict", text + "node 'untold' { include greets }\n")
+    strict = replace(house.compiler, strict=True)
+    row = house.imported(file)["told"]
+    before = strict.compile(file, ["told", "untold"])
+    house.file("strict", DEFAULT)
+
+    assert row["verdict"] == "created", row
+    assert "Unknown variable: 'greeting'" in before["untold"]["error"]
+    assert f"Notify[greets {BEYOND_ASCII}]" in str(before["told"])
+    url = house.service.url
+    assert strict.compile(file, ["told"], enc_url=url) == {"told": before["told"]}
 
 
 def test_statements_that_stay_meet_the_nodes_that_the_plan_names(house: House) -> None:

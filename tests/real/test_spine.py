@@ -10,6 +10,8 @@ from tests.real.site import Site
 
 pytestmark = pytest.mark.root
 Machines = Callable[..., Agent]
+# Two, three and four bytes in UTF-8.
+BEYOND_ASCII = "ä-日本-😀"
 
 
 def workers(agent: Agent) -> int:
@@ -34,6 +36,18 @@ def test_a_launched_nodes_first_run_applies_its_roles_class_and_sees_what_it_was
     words = agent.host.read(SEEN).split()
     assert words[:2] == ["role=pdf2swf", "environment=production"]
     assert {f"instance_id={node}", f"launch={known['launch']}", "kind=extra"} <= set(words)
+
+
+def test_values_beyond_ascii_arrive_as_they_are_whatever_the_puppetservers_locale_is(
+    site: Site, start_machine: Machines
+) -> None:
+    site.apply(web={"parameters": {"greeting": BEYOND_ASCII}})
+
+    agent = start_machine(site.launch("web"))
+    run = agent.test()
+
+    assert run.code == CHANGED, run.said
+    assert f"greeting={BEYOND_ASCII}" in agent.host.read(SEEN).split()
 
 
 def test_a_changed_role_shows_at_the_next_run_and_not_before_it_is_applied(

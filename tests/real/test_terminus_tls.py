@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 
 from tests.real.terminusdriver import Found, TerminusDriver, answers, is_warning
 from tests.service.certificates import (
     DAY,
     NOW,
+    PASSPHRASE,
     Authority,
     Identity,
     as_puppets_own,
@@ -26,6 +32,14 @@ TIMEOUT = 0.5
 SLACK = 0.5
 # The header of a TLS record of 80 bytes, and none of them.
 RECORD = b"\x16\x03\x03\x00\x50"
+_BEGUN, _ENDED = (f"-----{word} PRIVATE KEY-----\n".encode() for word in ("BEGIN", "END"))
+NO_KEYS = {
+    "nothing": b"",
+    "a word": b"nonsense\n",
+    "half a key": _BEGUN + b"MIIEvQIBADANBgkqhkiG9w0BAQEF\n",
+    "no base64": _BEGUN + b"?\n" + _ENDED,
+    "another thing in base64": _BEGUN + b"AAECAwQFBgcICQ==\n" + _ENDED,
+}
 
 
 @dataclass(frozen=True)
@@ -174,13 +188,33 @@ class TestTheClient:
     ) -> None:
         assert "ca = ''" in ask(puppet, parties, tmp_path, ca="").raised
 
-    def test_a_key_with_a_passphrase_is_an_error_and_no_question(
-        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
+    @pytest.mark.parametrize(
+        "kind", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL], ids=["pkcs8", "older"]
+    )
+    def test_a_key_with_a_passphrase_is_told_as_one_and_is_no_question(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path, kind: PrivateFormat
     ) -> None:
-        found = ask(puppet, parties, tmp_path, key=parties.client.locked)
+        file = tmp_path / "locked.pem"
+        lock = BestAvailableEncryption(PASSPHRASE)
+        file.write_bytes(as_puppets_own().private_bytes(Encoding.PEM, kind, lock))
 
-        assert str(parties.client.locked) in found.raised
+        found = ask(puppet, parties, tmp_path, key=file)
+
+        assert f"the key in {file} has a passphrase" in found.raised
+        assert "openssl pkey -in OLD -out NEW" in found.raised
         assert found.seconds < 2
+
+    @pytest.mark.parametrize("text", NO_KEYS.values(), ids=NO_KEYS)
+    def test_names_the_file_that_has_no_key(
+        self, puppet: TerminusDriver, parties: Parties, tmp_path: Path, text: bytes
+    ) -> None:
+        file = tmp_path / "none.pem"
+        file.write_bytes(text)
+
+        found = ask(puppet, parties, tmp_path, key=file)
+
+        assert f"key = '{file}'" in found.raised
+        assert "passphrase" not in found.raised
 
     def test_never_shows_its_key(
         self, puppet: TerminusDriver, parties: Parties, tmp_path: Path

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.service.enc_script import KILLED_AFTER, PYTHON, Run
+from tests.service.enc_script import KILLED_AFTER, PYTHON, SURROUNDINGS, Run
 from tests.service.misbehaviours import NODE
 from tests.service.misframings import Answer
 
@@ -21,8 +20,10 @@ SIGN = Answer(f"sign {NODE}\n".encode(), "text/plain; charset=utf-8")
 
 def environment(**settings: object) -> dict[str, str]:
     """Settings are given as ENC_<KEY>; the machine's own enc.conf is kept out."""
-    plain = {"PATH": os.environ["PATH"], "ENC_CONF": "/nonexistent/enc.conf"}
-    return plain | {f"ENC_{key.upper()}": str(value) for key, value in settings.items()}
+    plain = {"ENC_CONF": "/nonexistent/enc.conf"}
+    return (
+        plain | SURROUNDINGS | {f"ENC_{key.upper()}": str(value) for key, value in settings.items()}
+    )
 
 
 def run_autosign(

@@ -13,6 +13,8 @@ SCRIPT = Path(__file__).parents[2] / "puppet/rolecall/files/enc"
 # The puppetmaster's own; another one is named to try the script with an older or newer Python.
 PYTHON = os.environ.get("ENC_SCRIPT_PYTHON", "/usr/bin/python3")
 COMMAND = [PYTHON, "-I", "-S", str(SCRIPT)]
+# What a puppetserver of Debian 13 hands on, and less: Python takes LC_ALL at its word.
+SURROUNDINGS = {"PATH": os.environ["PATH"], "LANG": "C", "LC_ALL": "C"}
 # Whatever the script does, the tests go on.
 KILLED_AFTER = 30
 
@@ -30,7 +32,7 @@ def run_enc(*arguments: str | bytes, within: Sequence[str] = (), **settings: obj
 
     `within` is a command that runs a command.
     """
-    environment = {"PATH": os.environ["PATH"], "ENC_CONF": "/nonexistent/enc.conf"}
+    environment = {"ENC_CONF": "/nonexistent/enc.conf"} | SURROUNDINGS
     environment |= {f"ENC_{key.upper()}": str(value) for key, value in settings.items()}
     begun = time.monotonic()
     done = subprocess.run(

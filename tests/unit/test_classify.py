@@ -97,6 +97,15 @@ def test_python_reads_a_value_as_it_is(value: Any) -> None:
     assert same(read(f"x: {quoted(value)}")["x"], value)
 
 
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: ascii(value)[:40])
+def test_a_value_is_one_line_of_printable_ascii(value: Any) -> None:
+    """Then no locale of a puppetserver can read another text from it."""
+    text = quoted(value)
+
+    assert text.isascii()
+    assert text.isprintable()
+
+
 @pytest.mark.skipif(shutil.which("ruby") is None, reason="ruby is not installed")
 def test_ruby_reads_every_value_as_it_is() -> None:
     texts = json.dumps([f"---\nx: {quoted(value)}\n" for value in VALUES])

@@ -8,15 +8,26 @@
 # `/etc/rolecall/secrets`. A change of users and passwords is taken over without a restart, by
 # `rolecall-admin`, who may have them read again and nothing else.
 #
+# Valkey will do as well: name its package, programs, user and version.
+#
 # @example
 #   include rolecall::redis
+#
+# @example Valkey on Debian 13
+#   class { 'rolecall::redis':
+#     package => 'valkey-server',
+#     server  => '/usr/bin/valkey-server',
+#     client  => '/usr/bin/valkey-cli',
+#     user    => 'valkey',
+#     version => '8.1',
+#   }
 #
 # @param ensure
 #   `absent` stops it and takes unit and settings away. Its data stay, in `folder`.
 # @param port
 #   Where it listens, on loopback. `rolecall::redis_url` says the same to the programs.
 # @param package
-#   The package that brings `redis-server`.
+#   The package that brings the programs.
 # @param module_stream
 #   On EL: the stream of the package's module.
 # @param version
@@ -24,6 +35,8 @@
 #   what it only reads.
 # @param server
 #   The program.
+# @param client
+#   The one that talks to it.
 # @param user
 #   Who it runs as.
 # @param folder
@@ -39,6 +52,7 @@ class rolecall::redis (
   String[1]                      $package,
   Pattern[/\A[0-9]+\.[0-9]+/]    $version,
   Stdlib::Absolutepath           $server,
+  Stdlib::Absolutepath           $client,
   String[1]                      $user,
   Pattern[/\A\/var\/lib\/[A-Za-z0-9_.-]+\z/] $folder,
   Hash[String[1], Array[String[1], 1]]       $rules,
@@ -77,7 +91,7 @@ class rolecall::redis (
     # Users and passwords are read again while it runs; one that does not know the user for that is restarted,
     # or that finds a mistake in the file: then its start says which.
     $login = 'REDISCLI_AUTH="$(cat /etc/rolecall/secrets/rolecall-admin)"'
-    $load = "redis-cli -h 127.0.0.1 -p ${port} --user rolecall-admin acl load"
+    $load = "${client} -h 127.0.0.1 -p ${port} --user rolecall-admin acl load"
     exec { 'rolecall: Redis reads its users':
       command     => "${login} ${load} 2>&1 | grep --quiet --line-regexp OK || systemctl restart ${unit}",
       path        => ['/usr/local/bin', '/usr/bin', '/bin'],

@@ -11,6 +11,8 @@ OTHERS = ENV.fetch('MODULEPATH', '/usr/share/puppet/modules')
 SYSTEMS = Dir[File.join(__dir__, 'facts', '*.yaml')].sort.to_h do |path|
   [File.basename(path, '.yaml'), YAML.safe_load(File.read(path))]
 end
+# Those whose Puppet is the distribution's own.
+OWN_PACKAGES = SYSTEMS.reject { |_, facts| facts['aio_agent_version'] }.keys
 
 RSpec.configure do |config|
   config.module_path = [MODULES, *OTHERS.split(':')].join(':')

@@ -2,8 +2,9 @@
 
 # Compiles catalogues with Puppet's own compiler, all in one process, for tests/real/compiling.py.
 # JSON on stdin: `modules` (a folder), `manifest` (a file), `nodes` (certnames), `terminus` ("exec",
-# "rolecall", or null for none), `enc` (a command for external_nodes), `folder` (to work in). JSON on
-# stdout: for each node `classes` and `resources`, or `error`.
+# "rolecall", or null for none), `enc` (a command for external_nodes), `folder` (to work in), `strict`
+# (whether a variable that nobody set is an error). JSON on stdout: for each node `classes` and
+# `resources`, or `error`.
 
 require 'json'
 require 'puppet'
@@ -14,6 +15,9 @@ folder = request['folder']
 Puppet.initialize_settings(['--confdir', "#{folder}/conf", '--vardir', "#{folder}/var"])
 Puppet::Util::Log.level = :crit
 Puppet[:external_nodes] = request['enc']
+# Both, or Puppet 8 has its own mind.
+Puppet[:strict_variables] = request['strict']
+Puppet[:strict] = request['strict'] ? :error : :warning
 Puppet[:node_terminus] = request['terminus'] if request['terminus']
 
 def node_of(name, environment, enc)

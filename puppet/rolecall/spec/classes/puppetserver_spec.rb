@@ -7,7 +7,7 @@ describe 'rolecall::puppetserver' do
     it { is_expected.to compile.with_all_deps }
 
     it 'changes the files of the packages that this system has' do
-      folder = %w[debian-12 ubuntu-24.04].include?(name) ? '/etc/puppet' : '/etc/puppetlabs'
+      folder = OWN_PACKAGES.include?(name) ? '/etc/puppet' : '/etc/puppetlabs'
       conf = folder == '/etc/puppet' ? folder : "#{folder}/puppet"
       is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with_path("#{conf}/puppet.conf")
       is_expected.to contain_rolecall_auth_rules("#{folder}/puppetserver/conf.d/auth.conf")

@@ -29,13 +29,31 @@ describe 'rolecall::redis' do
     is_expected.not_to contain_file('/etc/rolecall/redis.acl').that_notifies('Service[rolecall-redis.service]')
     is_expected.to contain_exec('rolecall: Redis reads its users')
       .that_subscribes_to('File[/etc/rolecall/redis.acl]').that_requires('Service[rolecall-redis.service]')
-      .with(refreshonly: true, command: /-p 6390 --user rolecall-admin acl load .* \|\| systemctl restart rolecall-redis\.service\z/)
+      .with(refreshonly: true, command: %r{ /usr/bin/redis-cli -h 127.0.0.1 -p 6390 --user rolecall-admin acl load .* \|\| systemctl restart rolecall-redis\.service\z})
   end
 
   context 'on a system whose Redis comes in streams' do
     let(:facts) { el }
 
     it { is_expected.to contain_package('redis 7').with(ensure: '7', provider: 'dnfmodule', enable_only: true) }
+  end
+
+  context 'with Valkey' do
+    let(:facts) { SYSTEMS.fetch('debian-13') }
+    let(:params) do
+      { package: 'valkey-server', server: '/usr/bin/valkey-server', client: '/usr/bin/valkey-cli', user: 'valkey', version: '8.1' }
+    end
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_package('valkey-server').that_comes_before('File[/etc/rolecall/redis.acl]') }
+    it { is_expected.not_to contain_package('redis-server') }
+
+    it 'runs its programs as its user, and no other' do
+      is_expected.to contain_file('/etc/systemd/system/rolecall-redis.service')
+        .with_content(%r{^ExecStart=/usr/bin/valkey-server }).with_content(/^User=valkey$/)
+      is_expected.to contain_file('/etc/rolecall/redis.acl').with(group: 'valkey', mode: '0640')
+      is_expected.to contain_exec('rolecall: Redis reads its users').with_command(%r{ /usr/bin/valkey-cli -h .* acl load })
+    end
   end
 
   context 'with a port that the programs do not ask at' do
@@ -98,7 +116,7 @@ describe 'rolecall::redis' do
     it { is_expected.not_to contain_file('/var/lib/rolecall-redis') }
   end
 
-  refuses(port: 0, version: 'seven', server: 'redis-server', folder: '/tmp/redis', user: '', package: '',
+  refuses(port: 0, version: 'seven', server: 'redis-server', client: 'redis-cli', folder: '/tmp/redis', user: '', package: '',
           module_stream: '', rules: { 'rolecall-service' => [] }, reader_password: 'plain',
           ensure: true)
 end

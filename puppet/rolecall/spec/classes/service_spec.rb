@@ -9,7 +9,7 @@ describe 'rolecall::service' do
     it { is_expected.to compile.with_all_deps }
 
     it 'runs in a virtual environment of a Python that is new enough' do
-      python = name.match?(/12|24/) ? '/usr/bin/python3' : '/usr/bin/python3.11'
+      python = name.match?(/12|13|24/) ? '/usr/bin/python3' : '/usr/bin/python3.11'
       is_expected.to contain_exec('rolecall: virtual environment')
         .with_command(%r{\A#{python} -m venv --clear /opt/rolecall/venv && })
     end

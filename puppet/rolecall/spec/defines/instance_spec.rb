@@ -11,7 +11,7 @@ describe 'rolecall::puppetserver::instance' do
     it { is_expected.to compile.with_all_deps }
 
     it 'is started as the packages of this system start theirs' do
-      jar = %w[debian-12 ubuntu-24.04].include?(name) ? %r{-jar \\\n    /usr/share/puppetserver} : /puppet-server-release\.jar/
+      jar = OWN_PACKAGES.include?(name) ? %r{-jar \\\n    /usr/share/puppetserver} : /puppet-server-release\.jar/
       is_expected.to contain_file('/etc/systemd/system/rolecall-puppetserver@.service').with_content(jar)
     end
   end

@@ -32,12 +32,12 @@ Puppet::Type.type(:rolecall_setting).provide(:ruby) do
     file.ask { resource[:item] ? document.include?(current, resource[:item]) : named? }
   end
 
-  # nil where nothing should be set.
+  # nil where nothing should be set. Puppet asks once more when it is set, to tell of it.
   def wanted
     return if resource[:gone]
     return resource[:value] unless resource[:item]
 
-    file.ask { document.with(base, resource[:item]) }
+    file.ask { document.include?(base, resource[:item]) ? base : document.with(base, resource[:item]) }
   end
 
   def put

@@ -12,6 +12,11 @@ module PuppetX
         CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/m.freeze
         # Without a passphrase given, OpenSSL would ask for one on the terminal and wait.
         NO_PASSPHRASE = ''
+        # PKCS #8 and the older form. Each Ruby words in its own way that it cannot read one, and not
+        # one of them says why.
+        LOCKED = /^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/.freeze
+        PASSPHRASE = 'the key in %s has a passphrase, which nobody can type here; write one without it ' \
+                     '(openssl pkey -in OLD -out NEW, mode 0600) and set `key` to that'
 
         # It reads others, and then sends no certificate (jruby-openssl 0.14).
         UNABLE = "the key is no RSA key, as Puppet's own are, and JRuby can show no other"
@@ -57,7 +62,7 @@ module PuppetX
           # Where the key is of another certificate, C Ruby says so here; to JRuby the service does.
           context.setup
           context
-        rescue SystemCallError, IOError, ArgumentError, OpenSSL::OpenSSLError => e
+        rescue StandardError => e # (of JRuby 9.4 some are Java's own)
           files = FILES.map { |key| "#{key} = '#{settings[key]}'" }.join(' ')
           reason = e.is_a?(SystemCallError) ? e.class.new.message : e.message
           raise NoAnswer, "cannot use #{files} as PEM files: #{reason}"
@@ -70,16 +75,22 @@ module PuppetX
         end
 
         def self.identify(context, settings)
-          file = settings.key.empty? ? settings.cert : settings.key
-          key = OpenSSL::PKey.read(File.binread(file), NO_PASSPHRASE)
-          # JRuby makes something of one with a passphrase, but no private key.
-          raise ArgumentError, "no private key is in #{file}" unless key.private?
-          raise ArgumentError, UNABLE if RUBY_ENGINE == 'jruby' && !key.is_a?(OpenSSL::PKey::RSA)
-
+          key = private_key(settings.key.empty? ? settings.cert : settings.key)
           own, *others = certificates(settings.cert)
           context.cert = own
           context.key = key
           context.extra_chain_cert = others unless others.empty?
+        end
+
+        def self.private_key(file)
+          text = File.binread(file)
+          raise ArgumentError, format(PASSPHRASE, file) if LOCKED.match?(text)
+
+          key = OpenSSL::PKey.read(text, NO_PASSPHRASE)
+          raise ArgumentError, "no private key is in #{file}" unless key.private?
+          raise ArgumentError, UNABLE if RUBY_ENGINE == 'jruby' && !key.is_a?(OpenSSL::PKey::RSA)
+
+          key
         end
 
         # At least one.
@@ -96,7 +107,7 @@ module PuppetX
           false
         end
 
-        private_class_method :context, :trusted, :identify, :certificates, :address?
+        private_class_method :context, :trusted, :identify, :private_key, :certificates, :address?
       end
     end
   end
