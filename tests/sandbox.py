@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ SITE = "sandbox"
 PENDING_S = 1.0
 # The market and type that has nothing: the role on it falls back to on-demand at its deadline.
 DRY = "spot:t3.small:*"
+CLIENTS = ("redis-cli", "valkey-cli")
 
 
 class Sandbox:
@@ -108,13 +110,20 @@ def where_to_look(sandbox: Sandbox) -> str:
     return (
         f"\nThe service:  {sandbox.service.url}   (the pages; "
         f"for programs /v1/nodes, /v1/roles, /v1/enc/{node})"
-        f"\nThe store:    redis-cli -p {sandbox.redis.port} hgetall node:{node}"
+        f"\nThe store:    {look_up(sandbox.redis.port, node, sandbox.env['PATH'])}"
         "\n\nIn another terminal, in this folder:\n"
         f"{exports}\n"
         "  provisioner ls\n"
         f"  provisioner retire {node} --drain 0s\n"
         "\nCtrl-C stops all of it."
     )
+
+
+def look_up(port: int, node: str, path: str) -> str:
+    """The command that shows a node in the store, and how to get it where this PATH has none."""
+    client = next((each for each in CLIENTS if shutil.which(each, path=path)), None)
+    missing = "" if client else "   (as root: apt-get install redis-tools)"
+    return f"{client or CLIENTS[0]} -p {port} hgetall node:{node}{missing}"
 
 
 def exported(env: Mapping[str, str]) -> str:

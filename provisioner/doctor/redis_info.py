@@ -30,15 +30,21 @@ def _version(what: str, info: Info) -> Finding:
     said = str(info["redis_version"])
     numbers = tuple(int(number) for number in re.findall(r"\d+", said)[:2])
     if numbers >= OLDEST:
-        return ok(what, said)
+        return ok(what, _named(said, info))
     return broken(what, f"{said} is too old", "upgrade to Redis 6.2 or later")
+
+
+def _named(said: str, info: Info) -> str:
+    """Valkey gives the Redis that it grew from as its redis_version."""
+    valkey = info.get("valkey_version")
+    return f"Valkey {valkey}, which works as Redis {said}" if valkey else said
 
 
 def _primary(what: str, info: Info) -> Finding:
     if info["role"] != "master":
         remedy = "point REDIS_URL at the primary: what a replica holds may be hours old"
         return broken(what, "it is a replica, which takes no writes", remedy)
-    if info.get("redis_mode") == "cluster":
+    if "cluster" in (info.get("redis_mode"), info.get("server_mode")):  # Redis', Valkey's
         return broken(
             what, "it is a Redis Cluster", "use one primary: a script touches many keys at once"
         )

@@ -22,7 +22,7 @@ from enc.inventory import (
     connect,
 )
 from tests.builders import event, launch, node, role
-from tests.conftest import BINARIES
+from tests.conftest import BINARIES, SINCE_7
 from tests.fakes.clock import START
 from tests.servers import RedisServer, wait_until
 from tests.service.broken import NODE, OTHER, TIMEOUT, breakable, end, filled, reads, writes
@@ -63,7 +63,7 @@ def test_a_redis_that_hangs_is_given_up_within_the_time_out(
 
 
 # 6.2 cannot be made to load slowly.
-@pytest.mark.parametrize("server", ["system 7.0"], indirect=True)
+@pytest.mark.parametrize("server", SINCE_7, indirect=True)
 def test_a_redis_that_loads_is_unavailable_and_then_there(
     server: RedisServer, store: Inventory
 ) -> None:

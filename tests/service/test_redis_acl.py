@@ -23,7 +23,7 @@ from enc.model import Backoff, Hold, Node, State
 from enc.outputs.zones import NameServer, Zones
 from enc.trust import password as challenge
 from tests.builders import event, launch, node, role
-from tests.conftest import BINARIES, begin
+from tests.conftest import BINARIES, SINCE_7, begin
 from tests.csrs import ec_key, request
 from tests.fakes.clock import START
 from tests.redis_binaries import Binary, oldest
@@ -74,9 +74,7 @@ NOBODYS = [
 ]
 
 
-@pytest.fixture(
-    scope="module", params=[name for name, found in BINARIES.items() if not found.before_7]
-)
+@pytest.fixture(scope="module", params=SINCE_7)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisServer]:

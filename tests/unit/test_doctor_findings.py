@@ -42,6 +42,12 @@ INFO: dict[str, Any] = {
     "maxmemory_policy": "noeviction",
     "used_memory": 2**20,
 }
+VALKEY = {name: value for name, value in INFO.items() if name != "redis_mode"} | {
+    "redis_version": "7.2.4",
+    "server_name": "valkey",
+    "valkey_version": "8.1.1",
+    "server_mode": "standalone",
+}
 
 
 def spec(name: str = "web", **launch: Any) -> RoleSpec:
@@ -77,6 +83,16 @@ def test_each_wrong_setting_of_redis_is_found_alone(
     changed: dict[str, Any], what: str, verdict: Verdict
 ) -> None:
     assert ill(INFO | changed) == [(what, verdict)]
+
+
+def test_a_valkey_as_it_should_be_has_nothing_wrong_and_is_told_by_its_own_version() -> None:
+    assert ill(VALKEY) == []
+    assert next(redis_info.judged(VALKEY)).said == "Valkey 8.1.1, which works as Redis 7.2.4"
+    assert next(redis_info.judged(INFO)).said == "7.0.15"
+
+
+def test_a_cluster_of_valkey_is_found() -> None:
+    assert ill(VALKEY | {"server_mode": "cluster"}) == [("Redis: role", Verdict.BROKEN)]
 
 
 def test_what_info_does_not_tell_cannot_be_asked() -> None:

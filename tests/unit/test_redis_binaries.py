@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.redis_binaries import Binary, NoRedisError, all_of_them, asked, chosen, newest, oldest
+from tests.redis_binaries import Binary, NoRedisError, all_of_them, asked, chosen, outside
 
 SAYS = "{name} server v={version} sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0"
 
@@ -65,4 +66,10 @@ def test_each_name_and_major_version_is_there_once() -> None:
     kinds = [(found.name, found.version[0]) for found in all_of_them()]
 
     assert len(kinds) == len(set(kinds)) > 0
-    assert {oldest(), newest()} <= set(all_of_them())
+
+
+def test_what_an_activated_venv_lays_on_the_path_is_not_the_systems() -> None:
+    own = f"{sys.prefix}/bin"
+
+    assert outside(f"{own}:/usr/bin:{own}/:/bin") == "/usr/bin:/bin"
+    assert outside(f"/usr/bin:{own}/deeper") == f"/usr/bin:{own}/deeper"
