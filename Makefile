@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv locks lowest run check lint types imports quick stores scripts shippers thorough
-.PHONY: servers unit service programs region-ring real real-ready ring alone differs other browser
+.PHONY: servers try unit service programs region-ring real real-ready ring alone differs other browser
 .PHONY: browser-ready pages wheel module reference debs real-debs browser-debs test bench
 .PHONY: nightly nightly-real nightly-rings nightly-pythons
 
@@ -118,6 +118,9 @@ thorough: $(STAMP)
 
 servers: $(STAMP)
 	$(BIN)/pytest -q $(SERVERS)
+
+try: $(STAMP)  ## the tests that TESTS names, as in: make try TESTS=tests/real/test_ca.py ROOT=trixie
+	$(BIN)/pytest -q $(TESTS)
 
 unit: $(STAMP)  ## pure decisions and rendering
 	$(BIN)/pytest -q tests/unit

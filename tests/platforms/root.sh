@@ -32,13 +32,13 @@ fail() {
 
 here=$(cd "$(dirname "$0")/../.." && pwd)
 roots=${ROLECALL_ROOTS:-$HOME/.cache/rolecall/roots}
-# Whatever decides what is installed there names the folder.
-digest=$(cat "$0" "$here/tests/real/debs.sh" | sha256sum | cut -c1-12)
-root=$roots/$release-$digest
 # README's list, and what a browser and the apt of the root need.
 BASE=ca-certificates,git,make,python3,python3-venv,procps
 # No wheel has a Redis for its Python.
 [ "$release" != sid ] || BASE=$BASE,redis-server
+# What is installed there names the folder.
+digest=$({ echo "$BASE" && cat "$here/tests/real/debs.sh"; } | sha256sum | cut -c1-12)
+root=$roots/$release-$digest
 
 if [ "$(id -u)" != 0 ]; then
     said="Debian $release needs root, for its namespaces; run: sudo make $* ROOT=$release"
@@ -77,7 +77,7 @@ within() {
 cleanly() {
     env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         LANG=C.UTF-8 ${CI+"CI=$CI"} ${TERM+"TERM=$TERM"} \
-        ${PYTEST_ADDOPTS+"PYTEST_ADDOPTS=$PYTEST_ADDOPTS"} \
+        ${PYTEST_ADDOPTS+"PYTEST_ADDOPTS=$PYTEST_ADDOPTS"} ${TESTS+"TESTS=$TESTS"} \
         ${PIP_CERT+"PIP_CERT=$PIP_CERT"} \
         ${NODE_EXTRA_CA_CERTS+"NODE_EXTRA_CA_CERTS=$NODE_EXTRA_CA_CERTS"} \
         ${http_proxy+"http_proxy=$http_proxy"} ${https_proxy+"https_proxy=$https_proxy"} \
