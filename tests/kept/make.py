@@ -82,6 +82,16 @@ STATES = {
 }
 
 
+def everything(inventory: Inventory) -> None:
+    """Each key of docs/redis.md, in an empty store."""
+    begin(inventory, site=SITE)
+    for workers in (2, 4):
+        roles(inventory, workers)
+    for write in (launches, nodes, converged, judged):
+        write(inventory)
+    inventory.reports.take(summary(READY), site=SITE, who="test")
+
+
 def roles(inventory: Inventory, workers: int) -> None:
     found = load(ROLES % workers, source="roles.yaml", read_file=Path.read_text).roles
     made = [
@@ -191,15 +201,7 @@ def main(folder: str) -> None:
         server = RedisServer(work / "redis").start()
         stack.callback(server.end)
         redis = connect(server.url, timeout=5)
-        inventory = Inventory.on(redis)
-        begin(inventory, site=SITE)
-        for workers in (2, 4):
-            roles(inventory, workers)
-        launches(inventory)
-        nodes(inventory)
-        converged(inventory)
-        judged(inventory)
-        inventory.reports.take(summary(READY), site=SITE, who="test")
+        everything(Inventory.on(redis))
         puppetserver(server, work, made, stack)
         store.dump(redis, made / "store.jsonl")
         redis.close()
