@@ -57,7 +57,7 @@ $(STAMP): requirements/dev.txt $(SANDBOX)
 	@$(INSTALL) --require-hashes -r $< || { $(NOT_INSTALLED); }
 	@touch $@
 
-NOT_INSTALLED = echo "pip could not install everything; above it says why. Is this machine offline?" \
+NOT_INSTALLED = echo "pip could not install everything, and said why above. Is this machine offline?" \
 	"The next run goes on, with what pip has downloaded." >&2; exit 1
 
 # The tests' own tools may want newer ones; pip says so, and they work.

