@@ -1,4 +1,4 @@
-"""A relay before Redis that counts round trips, and cuts or holds back answers."""
+"""A relay before Redis that keeps what was asked, and cuts answers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ class Relay:
     port: int
     # How many more bytes of answers pass before every connection is cut, once; None: all.
     left: int | None = None
-    # Seconds of silence before what was asked counts as a whole, and its answers pass.
-    quiet: float = 0.0
-    # How often answers followed what was asked: round trips, when ``quiet`` is given.
-    turns: int = 0
     # Commands that clients sent, as bytes.
     asked: bytearray = field(default_factory=bytearray)
     _ends: list[socket.socket] = field(default_factory=list)
@@ -67,27 +63,20 @@ class Relay:
             server = socket.create_connection(("127.0.0.1", self.port))
             with self._lock:
                 self._ends += [client, server]
-            asking = threading.Event()
-            self._start(self._ask, client, server, asking)
-            self._start(self._answer, server, client, asking)
+            self._start(self._ask, client, server)
+            self._start(self._answer, server, client)
 
-    def _ask(self, client: socket.socket, server: socket.socket, asking: threading.Event) -> None:
+    def _ask(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(_CHUNK):
                 self.asked += data
-                asking.set()
                 server.sendall(data)
         with suppress(OSError):
             server.shutdown(socket.SHUT_WR)
 
-    def _answer(
-        self, server: socket.socket, client: socket.socket, asking: threading.Event
-    ) -> None:
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(_CHUNK):
-                if asking.is_set():
-                    self.turns += 1
-                    self._wait_for_silence(asking)
                 if self.left is None or len(data) < self.left:
                     self.left = None if self.left is None else self.left - len(data)
                     client.sendall(data)
@@ -98,8 +87,3 @@ class Relay:
                 return
         with suppress(OSError):
             client.shutdown(socket.SHUT_WR)
-
-    def _wait_for_silence(self, asking: threading.Event) -> None:
-        asking.clear()
-        while self.quiet and asking.wait(self.quiet):
-            asking.clear()

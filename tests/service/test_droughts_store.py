@@ -12,7 +12,7 @@ from enc.inventory.droughts import Droughts
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
-from tests.service.relay import Relay
+from tests.service.turns import Turns
 
 pytestmark = on_each_redis
 
@@ -82,16 +82,17 @@ def test_a_drought_is_forgotten_by_redis_itself(inventory: Inventory, redis: Red
 def test_many_pools_are_noted_in_one_round_trip_so_no_key_is_left_without_an_end(
     inventory: Inventory, redis: Redis, redis_server: RedisServer
 ) -> None:
-    with Relay(redis_server.port, quiet=0.02) as relay:
-        droughts = Droughts(connect(relay.url, timeout=5))
-        droughts.dry([POOL], START)
-        droughts.note([POOL], START)
-        turns = relay.turns
-        pools = [f"spot:c5.{n}xlarge:us-east-1a" for n in range(200)]
-        droughts.note(pools, START)
-        assert relay.turns - turns == 1
-        assert len(droughts.dry(pools, START)) == 200
-        assert relay.turns - turns == 2
+    client = connect(redis_server.url, timeout=5)
+    turns = Turns(client)
+    droughts = Droughts(client)
+    droughts.dry([POOL], START)
+    droughts.note([POOL], START)
+    before = turns.count
+    pools = [f"spot:c5.{n}xlarge:us-east-1a" for n in range(200)]
+    droughts.note(pools, START)
+    assert turns.count - before == 1
+    assert len(droughts.dry(pools, START)) == 200
+    assert turns.count - before == 2
     assert all(redis.ttl(key) > 0 for key in redis.keys("drought:*"))
 
 

@@ -25,7 +25,7 @@ from tests.conftest import on_each_redis
 from tests.fakes.clock import START
 from tests.servers import RedisServer
 from tests.service.invariants import check, dump
-from tests.service.relay import Relay
+from tests.service.turns import Turns
 
 pytestmark = on_each_redis
 
@@ -41,16 +41,17 @@ def test_many_nodes_are_recorded_in_the_order_asked(inventory: Inventory, redis:
 
 
 def test_500_nodes_take_one_round_trip(inventory: Inventory, redis_server: RedisServer) -> None:
-    with Relay(redis_server.port, quiet=0.05) as relay:
-        nodes = Nodes(connect(relay.url, timeout=5))
-        nodes.create(node("i-0123456789abcdef0"), event())
-        turns = relay.turns
-        born = nodes.create_many([(node(name), event()) for name in NAMES[:500]])
-        assert relay.turns - turns == 1
-        nodes.many([each.certname for each in born])
-        assert relay.turns - turns == 2
-        nodes.change_many((each, event(), {"held": "x"}) for each in born)
-        assert relay.turns - turns == 3
+    client = connect(redis_server.url, timeout=5)
+    turns = Turns(client)
+    nodes = Nodes(client)
+    nodes.create(node("i-0123456789abcdef0"), event())
+    before = turns.count
+    born = nodes.create_many([(node(name), event()) for name in NAMES[:500]])
+    assert turns.count - before == 1
+    nodes.many([each.certname for each in born])
+    assert turns.count - before == 2
+    nodes.change_many((each, event(), {"held": "x"}) for each in born)
+    assert turns.count - before == 3
 
 
 def test_none_is_none(inventory: Inventory) -> None:

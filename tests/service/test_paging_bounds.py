@@ -18,7 +18,7 @@ from enc.model import State
 from tests.builders import event, launch, node, role
 from tests.servers import RedisServer
 from tests.service.pages import following, page, words
-from tests.service.relay import Relay
+from tests.service.turns import Turns
 
 
 def in_index(redis: Redis, key: str, names: Iterable[str], score: float) -> None:
@@ -222,12 +222,13 @@ class TestARecordThatIsNotText:
         names = [f"i-{n:017x}" for n in range(3000)]
         inventory.nodes.create_many((node(name), event()) for name in names)
         redis.hset(f"node:{names[3]}", "held", b"\xff")
-        with Relay(redis_server.port, quiet=0.02) as relay:
-            queries = Queries(connect(relay.url, timeout=5))
-            with pytest.raises(CorruptError, match=f"^node:{names[3]} in Redis"):
-                queries.page(Query(), limit=10)
-            # Twice the script, the records in one go and then each alone: not three thousand.
-            assert relay.turns < 60
+        client = connect(redis_server.url, timeout=5)
+        turns = Turns(client)
+        queries = Queries(client)
+        with pytest.raises(CorruptError, match=f"^node:{names[3]} in Redis"):
+            queries.page(Query(), limit=10)
+        # Twice the script, the records in one go and then each alone: not three thousand.
+        assert turns.count < 60
 
     def test_is_named_and_what_lies_behind_it_is_read(
         self, inventory: Inventory, redis: Redis
