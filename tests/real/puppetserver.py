@@ -135,14 +135,20 @@ class PuppetServer:
         (self.folder / "puppet" / "puppet.conf").write_text(text)
 
     def _make_ca(self) -> None:
-        self._ca("setup", "--certname", NAME, "--subject-alt-names", f"{NAME},localhost,IP:{HOST}")
+        self.command(
+            "setup", "--certname", NAME, "--subject-alt-names", f"{NAME},localhost,IP:{HOST}"
+        )
 
     def issue(self, certname: str) -> Identity:
         """An ordinary certificate, made as an administrator makes one: the server has to run."""
-        self._ca("generate", "--certname", certname)
+        self.command("generate", "--certname", certname)
         return self.identity(certname)
 
-    def _ca(self, *words: str) -> None:
+    def command(self, *words: str) -> str:
+        """What `puppetserver ca` says, which asks the running server with its own certificate.
+
+        Raises RuntimeError with its words if it fails.
+        """
         config = self.folder / "puppet" / "puppet.conf"
         done = subprocess.run(
             ["puppetserver", "ca", *words, "--config", config],
@@ -150,6 +156,7 @@ class PuppetServer:
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"puppetserver ca {words[0]} failed: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def begin(self) -> None:
         """Start it; `wait` waits until it serves."""

@@ -1,20 +1,25 @@
 """Who may do what at the CA by the auth.conf that we give to people: the least that we need."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from tests.csrs import request
 from tests.real.agent import CHANGED, Agent
 from tests.real.ca import papers
 from tests.real.puppetdb import Identity, PuppetDB
+from tests.real.puppetserver import DEBIAN
 from tests.real.ring import Ring
 from tests.real.site import Site
 
 pytestmark = pytest.mark.root
 Machines = Callable[..., Agent]
 SOON = 10
+# Puppet 8 does, where the site allows it; Puppet 7 has no such place.
+RENEWS = "certificate_renewal" in (DEBIAN / "conf.d" / "auth.conf").read_text()
 JSON = {"Content-Type": "application/json"}
 
 
@@ -31,6 +36,27 @@ def other(ring: Ring) -> Identity:
     """Of a machine like any other."""
     ring.sign_blindly("i-0other")
     return ring.server.issue("i-0other")
+
+
+@pytest.fixture
+def renewing(ring: Ring) -> Iterator[Ring]:
+    """Its CA renews certificates, which it does not by default."""
+    file = ring.server.folder / "conf.d" / "ca.conf"
+    before = file.read_text()
+    file.write_text("certificate-authority: { allow-auto-renewal: true }\n")
+    ring.server.reload()
+    try:
+        yield ring
+    finally:
+        file.write_text(before)
+        ring.server.reload()
+
+
+def names_of(pem: str) -> tuple[x509.Name, bytes]:
+    """Whose certificate it is: its subject and its key."""
+    found = x509.load_pem_x509_certificate(pem.encode())
+    der, spki = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return found.subject, found.public_key().public_bytes(der, spki)
 
 
 def status(
@@ -62,6 +88,58 @@ def test_the_provisioner_may_and_neither_a_node_nor_a_stranger_may(
     assert status(ring, ring.provisioner, method, path, body) == good
     assert status(ring, other, method, path, body) == 403
     assert status(ring, None, method, path, body) == 403
+
+
+def test_whoever_may_sign_may_at_the_place_of_later_servers_and_nobody_else(
+    ring: Ring, other: Identity
+) -> None:
+    """Since 8.4; an older server lets the provisioner pass, too, and knows no such place."""
+    body = {"certnames": ["i-0nobody"]}
+
+    assert status(ring, ring.provisioner, "POST", "sign", body) in {200, 404}
+    for place in ("sign", "sign/all"):
+        assert status(ring, other, "POST", place, body) == 403
+        assert status(ring, None, "POST", place, body) == 403
+
+
+def test_the_servers_own_command_lists_signs_revokes_and_cleans(ring: Ring) -> None:
+    names = ["i-0signed", "i-0waits"]
+    for name in names:
+        assert ring.ca.submit(name, request(name, "a password"))[0] == 200
+    listed = ring.server.command("list")
+    assert all(name in listed for name in names)
+
+    ring.server.command("sign", "--certname", "i-0signed")
+    assert [ring.ca.state(name) for name in names] == ["signed", "requested"]
+
+    ring.server.command("revoke", "--certname", "i-0signed")
+    assert ring.ca.state("i-0signed") == "revoked"
+
+    ring.server.command("clean", "--certname", "i-0signed")
+    assert [ring.ca.state(name) for name in names] == ["", "requested"]
+
+
+def test_a_stranger_renews_nothing_and_a_node_that_renewed_is_shut_out_with_both_certificates(
+    renewing: Ring,
+) -> None:
+    ring, name = renewing, "i-0renews"
+    ring.sign_blindly(name)
+    mine = ring.server.issue(name)
+    first, key = mine.certificate.read_text(), mine.key.read_text()
+    assert status(ring, None, "POST", "certificate_renewal") == 403
+    code, second = ring.ca.ask("POST", "certificate_renewal", identity=mine)
+    if not RENEWS:
+        assert code == 403
+        return
+    assert (code, names_of(second)) == (200, names_of(first))
+    assert second != first
+    assert ring.ca.lets_in(first, key)
+    assert ring.ca.lets_in(second, key)
+
+    assert status(ring, ring.provisioner, "PUT", "clean", {"certnames": [name]}) == 200
+
+    assert ring.ca.shuts_out(first, key, seconds=SOON)
+    assert ring.ca.shuts_out(second, key, seconds=SOON)
 
 
 def test_the_provisioner_may_not_delete_a_certificate_that_stays_valid(

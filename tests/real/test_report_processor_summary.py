@@ -10,6 +10,8 @@ import pytest
 
 from tests.real.reportdriver import (
     ALL_WELL,
+    JRUBY,
+    MRI,
     Drivers,
     ReportDriver,
     as_written,
@@ -45,6 +47,16 @@ def kept(puppet: ReportDriver, spool: Path, given: dict[str, Any] | str) -> dict
     assert not set(line[:-1].decode()) & set(UNPRINTABLE)
     found: dict[str, Any] = json.loads(line)
     return found
+
+
+@pytest.mark.parametrize("ruby", [MRI, JRUBY], ids=["ruby", "jruby"])
+def test_what_is_beyond_ascii_is_kept_as_it_is(
+    report_drivers: Drivers, tmp_path: Path, ruby: tuple[str, ...]
+) -> None:
+    """The drivers' locale is C."""
+    given = report("failed", logs=[log("ä 日本 😀")])
+
+    assert kept(report_drivers(ruby), tmp_path, given)["errors"] == ["ä 日本 😀"]
 
 
 @pytest.mark.parametrize("how", [as_written, report], ids=["yaml", "json"])

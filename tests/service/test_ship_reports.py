@@ -18,6 +18,7 @@ from tests.service.spool import (
     left,
     line,
     run_ship,
+    write,
 )
 
 DAY = 2000
@@ -61,6 +62,15 @@ class TestShipping:
         assert (run.code, run.out, run.err) == (0, b"", "")
         assert service.lines == [line(number) for number in range(1, 8)]
         assert left(spool) == []
+
+    def test_ships_what_is_beyond_ascii_byte_for_byte(self, spool: Path, service: Sink) -> None:
+        text = '{"certname": "i-0abc", "errors": ["ä 日本 😀"]}'.encode()
+        write(spool, text)
+
+        run = run_ship(spool, url=service.url)
+
+        assert (run.code, run.err) == (0, "")
+        assert service.lines == [text]
 
     def test_posts_over_one_connection(self, spool: Path, service: Sink) -> None:
         fill(spool / FIRST, range(50))
