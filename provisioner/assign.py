@@ -5,6 +5,7 @@ from __future__ import annotations
 from enc.model import Kind, Node, State
 from provisioner.context import Context
 from provisioner.domain.retirement import has_machine
+from provisioner.news import despite_news
 from provisioner.ports import ENVIRONMENT_TAG, ROLE_TAG
 
 
@@ -19,7 +20,10 @@ def assign(context: Context, node: Node, role: str, environment: str | None) -> 
         context.cloud.tag(node.region, [node.instance_id], tags)
     why = f"was {node.role}" + (f" in {node.environment}" if node.environment else "")
     event = context.event("assigned", node=node.certname, role=role, why=why)
-    return context.inventory.nodes.change(node, event, role=role, environment=kept)
+    change = context.inventory.nodes.change
+    return despite_news(
+        context.inventory, node, lambda now: change(now, event, role=role, environment=kept)
+    )
 
 
 def make_foreign(

@@ -9,11 +9,9 @@ from typing import Any
 from enc.inventory import ConflictError, CorruptError
 from enc.model import Node
 from provisioner.context import Context
-from provisioner.domain.retirement import Step, changed_because, only_news
+from provisioner.domain.retirement import Step, changed_because
+from provisioner.news import despite_news
 from provisioner.ports import CloudError, PuppetError
-
-# A node is changed by others a few times a minute at most.
-_READINGS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +82,13 @@ class Ledger:
 
         Raises ConflictError with a reason that does not name the node: several may share it.
         """
-        for _ in range(_READINGS):
-            try:
-                return act(node)
-            except ConflictError as error:
-                fresh = self.context.inventory.nodes.get(node.certname)
-                if fresh is None and self._ended_by_another(node):
-                    return None
-                if fresh is None or not only_news(node, fresh):
-                    raise ConflictError(changed_because(node, fresh)) from error
-                node = fresh
-        raise ConflictError("it is changed all the time; retire it again")
+        try:
+            return despite_news(self.context.inventory, node, act)
+        except ConflictError as error:
+            fresh = self.context.inventory.nodes.get(node.certname)
+            if fresh is None and self._ended_by_another(node):
+                return None
+            raise ConflictError(changed_because(node, fresh)) from error
 
     def _ended_by_another(self, node: Node) -> bool:
         ended = self.context.inventory.nodes.archived(node.certname)

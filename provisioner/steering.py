@@ -8,6 +8,7 @@ from enc.inventory import StoreError
 from enc.model import Hold, HoldCause, Kind, Node, State
 from provisioner.context import Context
 from provisioner.domain.failures import pardon
+from provisioner.news import despite_news
 
 _ROTATES = frozenset({State.PENDING, State.RUNNING, State.READY})
 
@@ -48,12 +49,14 @@ def resume(context: Context, hold: Hold) -> bool:
 
 def hold(context: Context, node: Node, why: str) -> Node:
     event = context.event("held", node=node.certname, why=why)
-    return context.inventory.nodes.change(node, event, held=why)
+    change = context.inventory.nodes.change
+    return despite_news(context.inventory, node, lambda now: change(now, event, held=why))
 
 
 def unhold(context: Context, node: Node) -> Node:
     event = context.event("unheld", node=node.certname, why=node.held)
-    return context.inventory.nodes.change(node, event, held="")
+    change = context.inventory.nodes.change
+    return despite_news(context.inventory, node, lambda now: change(now, event, held=""))
 
 
 def rotate(context: Context, nodes: Sequence[Node]) -> list[Node | StoreError]:
