@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv locks lowest run check lint types imports quick stores scripts shippers thorough
-.PHONY: servers try unit service programs region-ring real real-ready ring alone differs other browser
+.PHONY: servers try unit service programs region-ring real real-ready ring forge alone differs other browser
 .PHONY: browser-ready pages wheel module reference debs real-debs browser-debs test bench
 .PHONY: nightly nightly-real nightly-rings nightly-pythons
 
@@ -134,10 +134,10 @@ programs: $(STAMP)  ## the web service, what Puppet and people start, what is ra
 region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/region_ring
 
-# Two at once: the tests that share one puppetserver, with some that need none so that both take as
-# long, and all others.
+# Shares that run beside each other: the tests that have one puppetserver between them, with some
+# that need none; the module's; all others.
 real: real-ready  ## a real puppetserver, agent and cloud-init
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring alone
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring forge alone
 
 real-ready: $(STAMP) real-debs wheel module
 
@@ -145,11 +145,16 @@ RING := $(wildcard $(addprefix tests/real/test_, \
 	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
 	spine*.py strangers.py ansible.py dns.py nagios.py prometheus*.py))
 
+FORGE := $(wildcard $(addprefix tests/real/test_, module*.py front*.py watch_crl.py conf_*.py))
+
 ring: $(STAMP)
 	$(BIN)/pytest -q $(RING)
 
+forge: $(STAMP)
+	$(BIN)/pytest -q $(FORGE)
+
 alone: $(STAMP)
-	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING))
+	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING) $(FORGE))
 
 # What another release changes: Puppet, JRuby, Redis, systemd, cloud-init, Python.
 DIFFERS := $(addprefix tests/real/test_, spine.py ca.py ca_contract.py reports_arrive.py end_of_life.py \
@@ -195,7 +200,7 @@ real-debs browser-debs: %-debs:
 # Three at once on two cores: the real ring waits for others half of its time. The longest go first.
 test: check real-ready browser-ready  ## everything, and what differs on the other release of Debian
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
-		other ring alone region-ring pages thorough servers scripts shippers
+		other ring forge alone region-ring pages thorough servers scripts shippers
 
 # Parts of at most 25 minutes, each of which runs alone; `make test` has a sample of each.
 nightly: nightly-real nightly-rings nightly-pythons  ## all rings on the other release, all Pythons
