@@ -93,9 +93,9 @@ take_along() {
     done
 }
 
+# This machine's own, if it has Debian's; nothing, which is debootstrap's default, if not.
 mirror() {
-    sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*\).*/\2/p' \
-        /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sort -u | head -n 1
 }
 
 make_root() {
@@ -106,7 +106,8 @@ make_root() {
     rm -rf "$roots/$release-"*
     part=$root.part
     mkdir -p "$part"
-    debootstrap --variant=minbase --include="$BASE" "$release" "$part" "$(mirror)" \
+    # shellcheck disable=SC2046  # none, or one without spaces
+    debootstrap --variant=minbase --include="$BASE" "$release" "$part" $(mirror) \
         >"$roots/$release.log" 2>&1 || fail "debootstrap failed; it said why in $roots/$release.log"
     take_along "$part"
     printf '#!/bin/sh\nexit 101\n' >"$part/usr/sbin/policy-rc.d"
