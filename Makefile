@@ -74,7 +74,7 @@ run: $(SANDBOX)  ## the whole main job on this machine, until Ctrl-C
 
 # Three at once on two cores, as some wait as much as they compute; each collects only its own.
 check: $(STAMP)  ## lint, types, import rules, what decides and what stores: under a minute
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
+	@$(MAKE) --no-print-directory --output-sync=target --keep-going --jobs=3 \
 		quick stores types lint imports
 
 lint: $(STAMP)
@@ -199,7 +199,7 @@ real-debs browser-debs: %-debs:
 
 # Three at once on two cores: the real ring waits for others half of its time. The longest go first.
 test: check real-ready browser-ready  ## everything, and what differs on the other release of Debian
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
+	@$(MAKE) --no-print-directory --output-sync=target --keep-going --jobs=3 \
 		other ring forge alone region-ring pages thorough servers scripts shippers
 
 # Parts of at most 25 minutes, each of which runs alone; `make test` has a sample of each.
