@@ -198,7 +198,7 @@ real-debs browser-debs: %-debs:
 	@sh tests/real/debs.sh $*
 
 # Three at once on two cores: the real ring waits for others half of its time. The longest go first.
-test: check real-ready browser-ready  ## everything, and what differs on the other release of Debian
+test: real-ready browser-ready check  ## everything, and what differs on the other release of Debian
 	@$(MAKE) --no-print-directory --output-sync=target --keep-going --jobs=3 \
 		other ring forge alone region-ring pages thorough servers scripts shippers
 
