@@ -100,6 +100,11 @@ class SystemdHost(Host):
     def start(self, command: list[str], log: str = "/dev/null") -> None:
         raise NotImplementedError("make it a unit: systemd-run")
 
+    def start_unit(self, unit: str, seconds: float) -> None:
+        """Raises AssertionError with what the unit said where it does not start."""
+        done = self.run(["systemctl", "start", unit], check=False, seconds=seconds)
+        assert done.returncode == 0, done.stderr + self.journal(unit)
+
     def journal(self, unit: str, lines: int = 60) -> str:
         """What a unit said last, systemd's own words about it among them."""
         words = ["journalctl", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]

@@ -116,7 +116,7 @@ class TestAnAgent:
             ours.host.run(["systemctl", "stop", stopped])
             run = agent.run(["puppet", "agent", "--test"], check=False)
             active = [ours.host.is_active(unit) for unit in (stopped, other)]
-            ours.host.run(["systemctl", "start", stopped], seconds=JVM_SECONDS)
+            ours.host.start_unit(stopped, JVM_SECONDS)
 
             assert run.returncode in {0, 2}, run.stdout + run.stderr
             assert active == [False, True]
