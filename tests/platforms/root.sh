@@ -131,6 +131,8 @@ lay_checkout() {
         (cd "$here" && xargs -0 sh -c 'for each; do [ ! -e "$each" ] || printf "%s\0" "$each"; done' sh) |
         tar -C "$here" --null --files-from=- --create --file=- |
         tar -C "$root/rolecall" --extract --file=- --no-same-owner
+    # Some tests ask git what belongs to it.
+    git -C "$root/rolecall" init --quiet
 }
 
 mkdir -p "$roots"
