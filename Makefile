@@ -1,6 +1,6 @@
 # rolecall: `make run` shows it, `make test` tries everything, `make check` is the quick look.
 # `make TARGET ROOT=trixie` is the same target in another release of Debian: tests/platforms/root.sh.
-ifdef ROOT
+ifeq ($(origin ROOT),command line)
 GOALS := $(or $(MAKECMDGOALS),help)
 .PHONY: $(GOALS)
 $(firstword $(GOALS)):
@@ -9,7 +9,7 @@ $(wordlist 2,$(words $(GOALS)),$(GOALS)): ;
 else
 
 PYTHON ?= python3
-VENV ?= .venv
+VENV := .venv
 BIN := $(VENV)/bin
 # Each is there when its part of .venv is whole: what `make run` needs, and with the tests' tools.
 SANDBOX := $(VENV)/.sandbox
@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv locks lowest run check lint types imports quick stores scripts shippers thorough
-.PHONY: servers try unit service programs region-ring real real-ready ring forge alone differs other browser
+.PHONY: servers try unit service programs region-ring real real-ready ring modules alone differs other browser
 .PHONY: browser-ready pages wheel module reference debs real-debs browser-debs test bench
 .PHONY: nightly nightly-real nightly-rings nightly-pythons
 
@@ -137,7 +137,7 @@ region-ring: $(STAMP)  ## the provisioner against the simulated EC2 region
 # Shares that run beside each other: the tests that have one puppetserver between them, with some
 # that need none; the module's; all others.
 real: real-ready  ## a real puppetserver, agent and cloud-init
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring forge alone
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 ring modules alone
 
 real-ready: $(STAMP) real-debs wheel module
 
@@ -145,16 +145,16 @@ RING := $(wildcard $(addprefix tests/real/test_, \
 	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
 	spine*.py strangers.py ansible.py dns.py nagios.py prometheus*.py))
 
-FORGE := $(wildcard $(addprefix tests/real/test_, module*.py front*.py watch_crl.py conf_*.py))
+MODULES := $(wildcard $(addprefix tests/real/test_, module*.py front*.py watch_crl.py conf_*.py))
 
 ring: $(STAMP)
 	$(BIN)/pytest -q $(RING)
 
-forge: $(STAMP)
-	$(BIN)/pytest -q $(FORGE)
+modules: $(STAMP)
+	$(BIN)/pytest -q $(MODULES)
 
 alone: $(STAMP)
-	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING) $(FORGE))
+	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING) $(MODULES))
 
 # What another release changes: Puppet, JRuby, Redis, systemd, cloud-init, Python.
 DIFFERS := $(addprefix tests/real/test_, spine.py ca.py ca_contract.py reports_arrive.py end_of_life.py \
@@ -200,7 +200,7 @@ real-debs browser-debs: %-debs:
 # Three at once on two cores: the real ring waits for others half of its time. The longest go first.
 test: real-ready browser-ready check  ## everything, and what differs on the other release of Debian
 	@$(MAKE) --no-print-directory --output-sync=target --keep-going --jobs=3 \
-		other ring forge alone region-ring pages thorough servers scripts shippers
+		other ring modules alone region-ring pages thorough servers scripts shippers
 
 # Parts of at most 25 minutes, each of which runs alone; `make test` has a sample of each.
 nightly: nightly-real nightly-rings nightly-pythons  ## all rings on the other release, all Pythons

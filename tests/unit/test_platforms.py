@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from provisioner.doctor.redis_info import OLDEST
+from tests import redis_binaries
+from tests.platforms import ready
 from tests.platforms.matrix import WHOLE, Matrix, Puppet, System, table
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +80,11 @@ def test_the_module_is_compiled_with_facts_of_each(system: System) -> None:
 def test_the_oldest_redis_is_what_doctor_takes() -> None:
     oldest = min(number(store.version) for store in MATRIX.stores if store.name == "Redis")
 
-    assert oldest == OLDEST
+    assert oldest == OLDEST == redis_binaries.OLDEST
+
+
+def test_the_oldest_python_is_what_make_run_takes() -> None:
+    assert min(number(python.version) for python in MATRIX.pythons) == ready.OLDEST
 
 
 def test_a_root_is_made_of_each_release_that_is_tried_whole() -> None:

@@ -192,3 +192,26 @@ def test_a_finished_one_that_runs_is_kept(tmp_path: Path) -> None:
     runs(tmp_path, tmp_path / "enc")
 
     assert make(tmp_path, f"PYTHON={python_that(tmp_path, NO_ENSUREPIP)}", "run") == (0, "")
+
+
+@pytest.mark.parametrize("name", ["VENV", "ROOT"])
+def test_a_variable_of_the_environment_names_no_folder_of_ours(name: str) -> None:
+    """Make would delete a VENV that is not whole, and it may be somebody's own."""
+    env = {"PATH": os.environ["PATH"], name: "/precious"}
+    done = subprocess.run(
+        ["make", "-n", "venv"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
+
+    assert "/precious" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("VENV=/mine", "/mine/bin"), ("ROOT=sid", "root.sh sid")]
+)
+def test_a_word_of_the_command_line_does(word: str, said: str) -> None:
+    done = subprocess.run(
+        ["make", "-n", "venv", word], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+
+    assert said in done.stdout
