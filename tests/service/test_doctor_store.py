@@ -16,7 +16,7 @@ from tests.builders import event
 from tests.builders import role as plain_role
 from tests.conftest import BINARIES, begin
 from tests.fakes.clock import FakeClock
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer, free_port, wait_until
 from tests.service.acl import PROVISIONER, READER, ROOT, aclfile, login, url
 from tests.workbench import role
 
@@ -47,7 +47,14 @@ def root(server: RedisServer) -> Iterator[Redis]:
     for name, value in {"appendonly": "yes", "maxmemory-policy": "noeviction"}.items():
         client.config_set(name, value)
     client.config_set("maxmemory", 0)
+    # Redis before 7 gives 10 MB back when the rewrite ends that "appendonly yes" begins.
+    wait_until("the end of the rewrite", lambda: not rewrites(client))
     client.close()
+
+
+def rewrites(client: Redis) -> bool:
+    said: Any = client.info("persistence")
+    return bool(said["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"])
 
 
 def looked(where: str, site: str = "default", timeout: float = COMMAND_TIMEOUT) -> Store:
