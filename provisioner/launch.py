@@ -21,6 +21,7 @@ from provisioner.context import Context
 from provisioner.domain.launching import Course, End
 from provisioner.domain.machines import tags_for
 from provisioner.domain.pools import Offer, one_subnet_per_zone
+from provisioner.domain.volumes import planned
 from provisioner.heart import Heart
 from provisioner.patience import patiently
 from provisioner.ports import (
@@ -31,7 +32,6 @@ from provisioner.ports import (
     Ground,
     GroundRequest,
     TemplateRequest,
-    Volume,
 )
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
 
@@ -221,10 +221,18 @@ def _bootstrap(order: Order, intent: Launch) -> Bootstrap:
 
 
 def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> Prepared:
-    """The same for the same launch and role, whoever asks. Raises UserDataTooLarge."""
+    """The same for the same launch and role, whoever asks.
+
+    Raises UserDataTooLarge, and CloudError for volumes that the image cannot have.
+    """
     spec = order.launch_spec
     user_data = render(_bootstrap(order, intent))
-    ours = {SITE_TAG: context.site, LAUNCH_TAG: intent.id, ROLE_TAG: intent.role}
+    ours = {
+        "Name": intent.role,
+        SITE_TAG: context.site,
+        LAUNCH_TAG: intent.id,
+        ROLE_TAG: intent.role,
+    }
     request = TemplateRequest(
         region=spec.region,
         name=intent.template,
@@ -235,10 +243,8 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         key_name=spec.key_name,
         instance_profile=spec.instance_profile,
         public_ip=spec.public_ip,
-        volumes=tuple(
-            Volume(device=device, size=volume.size, type=volume.type, encrypted=volume.encrypted)
-            for device, volume in sorted(spec.volumes.items())
-        ),
+        volumes=planned(spec.volumes, ground),
+        options=spec.options,
         tags={**spec.tags, **ours},
     )
     return Prepared(request=request, ground=ground)

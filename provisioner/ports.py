@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from enc.model import Market
 
@@ -129,18 +129,33 @@ class Subnet:
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
+    """An EBS volume that a launch makes. None: as the image has it, or else EC2's default.
+
+    ``size`` in GiB, ``throughput`` in MiB/s. ``delete_on_termination``: it ends with its machine.
+    """
+
     device: str
-    size: int  # GiB
-    type: str = "gp3"
-    encrypted: bool = False
+    size: int | None = None
+    type: str | None = None
+    encrypted: bool | None = None
+    kms_key: str | None = None
+    iops: int | None = None
+    throughput: int | None = None
+    delete_on_termination: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What a launch stands on, looked up before anything is written."""
+    """What a launch stands on, looked up before anything is written.
+
+    ``root`` is the name of the image's root device, ``disks`` the EBS volumes that it brings; the
+    root is among them unless it is on instance store.
+    """
 
     image: str  # an AMI id, also where the role says resolve:ssm:/path
     subnets: tuple[Subnet, ...]
+    root: str = ""
+    disks: tuple[Volume, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +174,9 @@ class TemplateRequest:
     """A launch template for one launch. It carries the key: user_data is never shown.
 
     IMDSv2 is required and shutdown terminates, always. ``token`` makes a repeat harmless.
-    ``tags`` go on the template itself and, for machines, volumes and network interfaces, are
-    given again with each fleet request.
+    ``volumes`` are all that a launch makes; ``options`` are those of the role's, by its own names.
+    ``tags`` go on the template itself and on the volumes
+    and network interfaces of its machines; those of the machines come with each fleet request.
     """
 
     region: str
@@ -173,6 +189,7 @@ class TemplateRequest:
     instance_profile: str | None = None
     public_ip: bool | None = None
     volumes: tuple[Volume, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from copy import copy
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls, ClientFactory
 from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, NAME_TAKEN, NO_TEMPLATE
@@ -61,10 +62,15 @@ class Ec2Cloud:
         self._there(region, "security_groups", "SecurityGroups", "GroupId", groups)
         if request.key_name:
             self._there(region, "key_name", "KeyPairs", "KeyName", (request.key_name,))
-        return Ground(image=image, subnets=tuple(values.subnet(entry) for entry in subnets))
+        return Ground(
+            image=image["ImageId"],
+            subnets=tuple(values.subnet(entry) for entry in subnets),
+            root=image.get("RootDeviceName", ""),
+            disks=values.disks(image),
+        )
 
     def create_template(self, request: TemplateRequest) -> None:
-        parameters = values.template_parameters(request)
+        parameters = template.template_parameters(request)
         try:
             self._calls.once(request.region, "CreateLaunchTemplate", **parameters)
         except CloudError as error:
@@ -145,7 +151,7 @@ class Ec2Cloud:
 
     # Looking up what a launch stands on.
 
-    def _image(self, region: str, image: str) -> str:
+    def _image(self, region: str, image: str) -> Mapping[str, Any]:
         if image.startswith(_SSM):
             name = image.removeprefix(_SSM)
             with _of_role("image", image):
@@ -156,7 +162,7 @@ class Ec2Cloud:
         if state != "available":
             message = f"launch.image: {image} is {state}"
             raise CloudError(Trouble.MALFORMED, "InvalidAMIID.Unavailable", message)
-        return image
+        return found[0]
 
     def _there(
         self, region: str, key: str, kind: str, field: str, wanted: Sequence[str]

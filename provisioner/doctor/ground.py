@@ -1,21 +1,22 @@
-"""What each role's launches stand on: image, subnets, security groups, key."""
+"""What each role's launches stand on: image with its volumes, subnets, security groups, key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from provisioner.doctor.finding import Finding, ok, refused, warning
+from provisioner.domain.volumes import planned
 from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
 
 
-def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[str]]:
+def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[RoleSpec]]:
     """What to look up, each once, and the roles that stand on it. Pure."""
-    found: dict[GroundRequest, list[str]] = {}
+    found: dict[GroundRequest, list[RoleSpec]] = {}
     for spec in specs:
         if spec.launch is not None:
             for image in _images(spec):
-                found.setdefault(request(spec.launch, image), []).append(spec.name)
+                found.setdefault(request(spec.launch, image), []).append(spec)
     return found
 
 
@@ -29,11 +30,14 @@ def request(launch: LaunchSpec, image: str) -> GroundRequest:
     )
 
 
-def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[str]]) -> Iterator[Finding]:
-    for asked, roles in wanted.items():
-        what = f"EC2 {asked.region}: ground of {_some(roles)}"
+def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[RoleSpec]]) -> Iterator[Finding]:
+    for asked, specs in wanted.items():
+        what = f"EC2 {asked.region}: ground of {_some([spec.name for spec in specs])}"
         try:
-            yield judged(what, asked, cloud.ground(asked))
+            found = cloud.ground(asked)
+            for spec in specs:
+                planned(spec.launch.volumes if spec.launch else {}, found)
+            yield judged(what, asked, found)
         except CloudError as error:
             yield refused(what, error)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from enc.model import Market
-from provisioner.ports import Instance, InstanceState, Subnet
+from provisioner.ports import Instance, InstanceState, Subnet, Volume
 
 
 @dataclass
@@ -39,6 +39,8 @@ class Machine:
     public: bool
     tags: dict[str, str]
     user_data: str = ""
+    disks: tuple[Volume, ...] = ()
+    disk_tags: Mapping[str, str] = field(default_factory=dict)
     ended: datetime | None = None
     stopped: bool = False
     reason: str = ""
@@ -80,6 +82,16 @@ class Machine:
             state_reason=self.reason,
             tags=dict(self.tags),
         )
+
+
+def disks_of(image: tuple[Volume, ...], launch: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    """The image's volumes, changed and added to by the launch."""
+    made = {disk.device: disk for disk in image}
+    for change in launch:
+        said = {name: value for name, value in vars(change).items() if value is not None}
+        new = Volume(device=change.device, delete_on_termination=True)
+        made[change.device] = replace(made.get(change.device, new), **said)
+    return tuple(made.values())
 
 
 @cache

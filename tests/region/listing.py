@@ -17,7 +17,6 @@ from tests.region.views import (
     public_ip,
     reservations,
     tag_set,
-    volumes,
 )
 from tests.region.views import (
     state as state_view,
@@ -213,7 +212,7 @@ def _tags(machine: Machine) -> Iterator[dict[str, str]]:
     spec = machine.spec.tags
     owned += [
         (f"vol-{number}{machine.id[3:]}", "volume", spec.get("volume", {}))
-        for number in range(len(volumes(machine)))
+        for number in range(len(machine.spec.volumes))
     ]
     owned.append((f"eni-{machine.id[2:]}", "network-interface", spec.get("network-interface", {})))
     for key, kind, tags in owned:

@@ -41,7 +41,8 @@ class Spec:
     profile: str | None = None  # its name
     shutdown_behavior: str = "stop"
     metadata: dict[str, Any] = field(default_factory=dict)  # by boto3's names
-    volumes: tuple[dict[str, Any], ...] = ()  # BlockDeviceMappings
+    volumes: dict[str, dict[str, Any]] = field(default_factory=dict)  # device -> Ebs
+    cpu_credits: str | None = None
     public: bool = False
     protected: bool = False
     monitored: bool = False

@@ -19,6 +19,7 @@ SUBNETS = [
 ]
 KEY, PROFILE, GROUP = "ops", "node", "nodes"
 KEY_TEXT = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfkN0rUyvl+8R5TWYTBPIBEtcXTlEQbYvPYWxkCVd4d ops"
+DATA_DISK = "/dev/sdf"
 IMAGE_NAME, PARAMETER = "debian-12-amd64", "/aws/service/debian/release/12/latest/amd64"
 
 
@@ -38,6 +39,7 @@ def seed(store: Store) -> dict[str, Any]:
     store.profiles.add(PROFILE)
     image, older = _image(here, IMAGE_NAME), _image(here, f"{IMAGE_NAME}-older")
     world.put_parameter(store.region, PARAMETER, image)
+    baked = _image(here, "baked", root="/dev/sda1", keeps=True, more_disks=(DATA_DISK,))
     return {
         "region": store.region,
         "vpc": vpc.id,
@@ -48,13 +50,25 @@ def seed(store: Store) -> dict[str, Any]:
         "image": image,
         "other_image": older,
         "image_parameter": PARAMETER,
+        "baked_image": baked,
+        "diskless_image": _image(here, "diskless", kind="instance-store"),
     }
 
 
-def _image(here: Any, name: str) -> str:
+def _image(
+    here: Any,
+    name: str,
+    *,
+    root: str = "/dev/xvda",
+    kind: str = "ebs",
+    keeps: bool = False,
+    more_disks: tuple[str, ...] = (),
+) -> str:
+    """``keeps``: its volumes outlive the machine, unless the launch says otherwise."""
     made = here.register_image(name=name, description=name)
-    made.root_device_name, made.architecture = "/dev/xvda", "x86_64"
-    made.root_device_type, made.virtualization_type = "ebs", "hvm"
+    made.root_device_name, made.architecture = root, "x86_64"
+    made.root_device_type, made.virtualization_type = kind, "hvm"
+    made.keeps, made.more_disks = keeps, more_disks
     return str(made.id)
 
 

@@ -9,8 +9,6 @@ from tests.region.addresses import private_name, public_name
 from tests.region.machines import CODES, Machine
 from tests.region.world import ACCOUNT
 
-ROOT_GIB = 8
-
 
 def reservation(machines: list[Machine], now: float, *, starting: bool = False) -> dict[str, Any]:
     """``starting``: RunInstances answers pending, whatever the machine does next."""
@@ -110,14 +108,6 @@ def _network(machine: Machine, now: float) -> dict[str, Any]:
     }
 
 
-def volumes(machine: Machine) -> dict[str, dict[str, Any]]:
-    """Device -> what it is: the image's root device, changed and added to by the launch."""
-    found: dict[str, dict[str, Any]] = {machine.spec.root_device: {"VolumeSize": ROOT_GIB}}
-    for each in machine.spec.volumes:
-        found.setdefault(each["DeviceName"], {}).update(each.get("Ebs") or {})
-    return found
-
-
 def _volumes(machine: Machine) -> list[dict[str, Any]]:
     return [
         {
@@ -125,10 +115,10 @@ def _volumes(machine: Machine) -> list[dict[str, Any]]:
             "ebs": {
                 "volumeId": f"vol-{number}{machine.id[3:]}",
                 "status": "attached",
-                "deleteOnTermination": each.get("DeleteOnTermination", True),
+                "deleteOnTermination": each["DeleteOnTermination"],
             },
         }
-        for number, (device, each) in enumerate(volumes(machine).items())
+        for number, (device, each) in enumerate(machine.spec.volumes.items())
     ]
 
 

@@ -25,7 +25,7 @@ defaults:                          # merged under every role
     key_name: ops
     instance_profile: null
     tags: {team: conversion}
-    volumes: {}                    # device -> {size, type, encrypted}
+    volumes: {}                    # device, or root -> {size, type, …}
     public_ip: null                # null: the subnet's choice
     puppet_server: {host: puppet, address: 10.0.0.10, port: 8140, ca: /etc/rolecall/ca.pem}
 roles:
