@@ -13,6 +13,7 @@ from tests.region import (
     fleet,
     launching,
     listing,
+    policy,
     service_roles,
     templates,
     tokens,
@@ -61,6 +62,7 @@ def _route(state: State, environ: dict[str, Any], request: Request, body: bytes)
     now, store = state.clock.now(), state.store(request.region)
     store.settle(now)
     capacity.arrive(state.config, now)
+    policy.check(state, store, request)
     if handler := _handler(request):
         return handler(state, store, request)
     templates.check(store, request)
