@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from provisioner.doctor.finding import Finding, ok, refused, warning
+from provisioner.doctor.finding import Finding, broken, ok, refused, warning
 from provisioner.domain.volumes import planned
 from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from provisioner.rolesfile.userdata import unusable
 
 
 def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[RoleSpec]]:
@@ -31,6 +32,7 @@ def request(launch: LaunchSpec, image: str) -> GroundRequest:
 
 
 def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[RoleSpec]]) -> Iterator[Finding]:
+    yield from _told({spec.name: spec for specs in wanted.values() for spec in specs})
     for asked, specs in wanted.items():
         what = f"EC2 {asked.region}: ground of {_some([spec.name for spec in specs])}"
         try:
@@ -40,6 +42,14 @@ def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[RoleSpec]]) ->
             yield judged(what, asked, found)
         except CloudError as error:
             yield refused(what, error)
+
+
+def _told(specs: Mapping[str, RoleSpec]) -> Iterator[Finding]:
+    """A role that was applied by an older version may have too little room by now."""
+    for name, spec in specs.items():
+        if error := unusable(spec):
+            said, _, advice = str(error).partition("; ")
+            yield broken(f"role {name}: user-data", said, advice)
 
 
 def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:

@@ -72,8 +72,18 @@ def test_a_parameter_that_moves_does_not_lend_the_launch_another_images_root(far
     assert len(farm.ready()) == 3
 
 
-def test_volumes_that_the_image_cannot_have_are_not_tried_in_every_pass(farm: Farm) -> None:
-    farm.apply(volumes={"/dev/sda1": {"size": 20}})
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"volumes": {"/dev/sda1": {"size": 20}}},
+        {"extra_user_data": "#!/bin/sh\n" + "x" * 10_000},
+    ],
+    ids=["another image's root device", "user-data that is too large"],
+)
+def test_what_cannot_be_launched_is_not_tried_in_every_pass(
+    farm: Farm, given: dict[str, object]
+) -> None:
+    farm.apply(**given)
     farm.passes(10)
     assert farm.cloud.count("create_template") == 0
     assert farm.store.launches.opened() == []

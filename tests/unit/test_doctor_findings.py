@@ -262,6 +262,18 @@ def test_a_root_device_that_is_not_the_images_is_broken_ground() -> None:
     assert verdicts("/dev/xvda") == verdicts("root") == verdicts("/dev/sdf") == [Verdict.OK]
 
 
+def test_a_stored_role_whose_user_data_is_too_large_by_now_is_broken() -> None:
+    def verdicts(size: int) -> list[Verdict]:
+        made = spec(
+            extra_user_data="#!/bin/sh\n" + "x" * size, image=IMAGE, security_groups=[GROUP]
+        )
+        found = ground.examine(FakeCloud(FakeClock()), ground.requests([made]))
+        return [each.verdict for each in found]
+
+    assert verdicts(5000) == [Verdict.OK]
+    assert verdicts(10_000) == [Verdict.BROKEN, Verdict.OK]
+
+
 def test_a_ground_without_free_addresses_is_a_warning() -> None:
     [asked] = ground.requests([spec()])
     full = Subnet(id="subnet-a", zone="a", vpc="vpc-1", free_addresses=0)
