@@ -228,6 +228,7 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         key_name=spec.key_name,
         instance_profile=spec.instance_profile,
         public_ip=spec.public_ip,
+        ipv6=any(subnet.ipv6_only for subnet in ground.subnets),
         volumes=planned(spec.volumes, ground),
         options=spec.options,
         tags={**spec.tags, **ours},

@@ -97,7 +97,10 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """A machine as EC2 lists it. Names and addresses may be empty at first, and are when dead."""
+    """A machine as EC2 lists it. Names and addresses may be empty at first, and are when dead.
+
+    ``private_ip`` is its IPv4 address in the network; where it has IPv6 alone, that one.
+    """
 
     id: str
     state: InstanceState
@@ -121,10 +124,18 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet:
+    """``free_addresses`` of IPv4. One that has IPv6 alone has none of those, and is not full."""
+
     id: str
     zone: str
     vpc: str
     free_addresses: int
+    ipv6_only: bool = False
+
+    @property
+    def room(self) -> int:
+        """The least that EC2 gives a subnet of IPv6 is a /64."""
+        return 2**64 if self.ipv6_only else self.free_addresses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +185,7 @@ class TemplateRequest:
     """A launch template for one launch. It carries the key: user_data is never shown.
 
     IMDSv2 is required and shutdown terminates, always. ``token`` makes a repeat harmless.
+    ``ipv6``: some machines have no IPv4, and reach the metadata service by IPv6.
     ``volumes`` are all that a launch makes; ``options`` are those of the role's, by its own names.
     ``tags`` go on the template itself and on the volumes
     and network interfaces of its machines; those of the machines come with each fleet request.
@@ -188,6 +200,7 @@ class TemplateRequest:
     key_name: str | None = None
     instance_profile: str | None = None
     public_ip: bool | None = None
+    ipv6: bool = False
     volumes: tuple[Volume, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -29,8 +29,6 @@ VOLUME = {
     "throughput": "Throughput",
     "delete_on_termination": "DeleteOnTermination",
 }
-# One hop: a container on the machine does not get at the machine's user-data.
-_METADATA = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
 
 
 def template_parameters(request: TemplateRequest) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def _template_data(request: TemplateRequest) -> dict[str, Any]:
         "InstanceInitiatedShutdownBehavior": "terminate",
         **_network(request),
         **options,
-        "MetadataOptions": _METADATA | options.get("MetadataOptions", {}),
+        "MetadataOptions": _metadata(request) | options.get("MetadataOptions", {}),
     }
     if request.tags:
         data["TagSpecifications"] = tagged(_made(request), request.tags)
@@ -63,6 +61,13 @@ def _template_data(request: TemplateRequest) -> dict[str, Any]:
     if mappings := _mappings(request.volumes):
         data["BlockDeviceMappings"] = mappings
     return data
+
+
+def _metadata(request: TemplateRequest) -> dict[str, Any]:
+    """One hop: a container on the machine does not get at the machine's user-data."""
+    said = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    # Only where it is needed: types that are not of the Nitro system do not have it.
+    return said | ({"HttpProtocolIpv6": "enabled"} if request.ipv6 else {})
 
 
 def _made(request: TemplateRequest) -> tuple[str, ...]:

@@ -152,7 +152,7 @@ def instance(region: str, entry: Mapping[str, Any]) -> Instance:
         launched_at=entry["LaunchTime"].astimezone(UTC),
         image=entry.get("ImageId", ""),
         vpc=entry.get("VpcId", ""),
-        private_ip=entry.get("PrivateIpAddress", ""),
+        private_ip=entry.get("PrivateIpAddress") or entry.get("Ipv6Address", ""),
         private_dns=entry.get("PrivateDnsName", ""),
         public_dns=entry.get("PublicDnsName", ""),
         state_reason=reason.get("Message") or reason.get("Code", ""),
@@ -166,6 +166,7 @@ def subnet(entry: Mapping[str, Any]) -> Subnet:
         zone=entry["AvailabilityZone"],
         vpc=entry["VpcId"],
         free_addresses=entry["AvailableIpAddressCount"],
+        ipv6_only=entry.get("Ipv6Native", False),
     )
 
 

@@ -56,8 +56,10 @@ def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:
     """Pure."""
     free = sum(subnet.free_addresses for subnet in found.subnets)
     told = f" ({found.image})" if found.image != asked.image else ""
-    said = f"image {asked.image}{told}, {len(found.subnets)} subnet(s) with {free} free addresses"
-    if not free:
+    alone = sum(subnet.ipv6_only for subnet in found.subnets)
+    with_ipv4 = f"{len(found.subnets) - alone} subnet(s) with {free} free addresses"
+    said = f"image {asked.image}{told}, {with_ipv4}{f', {alone} of IPv6 alone' if alone else ''}"
+    if not any(subnet.room for subnet in found.subnets):
         return warning(what, said, "name a subnet with room in launch.subnets, or retire machines")
     return ok(what, said)
 

@@ -182,6 +182,7 @@ def template_request(
         key_name=launch.key_name if launch else None,
         instance_profile=launch.instance_profile if launch else None,
         public_ip=launch.public_ip if launch else None,
+        ipv6=any(subnet.ipv6_only for subnet in found.subnets) if found else False,
         volumes=planned(launch.volumes, found) if launch and found else (),
         options=launch.options if launch else {},
         tags=_tags(place),

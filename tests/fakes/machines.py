@@ -65,7 +65,7 @@ class Machine:
         state = self.state(manners, now)
         gone = state is InstanceState.TERMINATED
         named = not gone and self.age(now) >= manners.dns_s
-        private, public = names(self.address, self.region) if named else ("", "")
+        private, public = self._names() if named else ("", "")
         return Instance(
             id=self.id,
             state=state,
@@ -76,12 +76,22 @@ class Machine:
             launched_at=self.born,
             image=self.image,
             vpc="" if gone else self.subnet.vpc,
-            private_ip="" if gone else self.address,
+            private_ip="" if gone else self._address(),
             private_dns=private,
             public_dns=public if self.public else "",
             state_reason=self.reason,
             tags=dict(self.tags),
         )
+
+    def _address(self) -> str:
+        return f"2001:db8::{self.address}" if self.subnet.ipv6_only else self.address
+
+    def _names(self) -> tuple[str, str]:
+        """Without IPv4 it is named by its id."""
+        private, public = names(self.address, self.region)
+        if self.subnet.ipv6_only:
+            return f"{self.id}.{private.partition('.')[2]}", ""
+        return private, public
 
 
 def disks_of(image: tuple[Volume, ...], launch: tuple[Volume, ...]) -> tuple[Volume, ...]:

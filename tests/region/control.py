@@ -154,6 +154,7 @@ def _truth(machine: Machine) -> Said:
         "volume_tags": spec.tags.get("volume", {}),
         "interface_tags": spec.tags.get("network-interface", {}),
         "private_ip": machine.private_ip,
+        "ipv6": machine.ipv6,
         "public_ip": public_ip(machine),
         "private_dns": private_dns(machine, endless),
         "public_dns": public_dns(machine, endless),

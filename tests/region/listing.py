@@ -48,6 +48,7 @@ FILTERS: dict[str, Callable[[Machine, float], Value]] = {
     "instance.group-id": lambda each, now: [key for key, _ in each.spec.groups],
     "instance.group-name": lambda each, now: [name for _, name in each.spec.groups],
     "ip-address": lambda each, now: public_ip(each),
+    "ipv6-address": lambda each, now: each.ipv6_address(now),
     "key-name": lambda each, now: each.spec.key_name,
     "launch-time": lambda each, now: timestamp(each.launched_at),
     "owner-id": lambda each, now: ACCOUNT,

@@ -17,6 +17,7 @@ SUBNETS = [
     ("b", "10.20.32.0/19", False),
     ("c", "10.20.64.0/19", False),
 ]
+IPV6_CIDR = "2001:db8:20:1::/64"
 KEY, PROFILE, GROUP = "ops", "node", "nodes"
 KEY_TEXT = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfkN0rUyvl+8R5TWYTBPIBEtcXTlEQbYvPYWxkCVd4d ops"
 DATA_DISK = "/dev/sdf"
@@ -34,6 +35,10 @@ def seed(store: Store) -> dict[str, Any]:
         made = here.create_subnet(vpc.id, cidr, availability_zone=zone)
         made.map_public_ip_on_launch = public
         subnets.setdefault(zone, []).append(made.id)
+    alone = here.create_subnet(
+        vpc.id, None, IPV6_CIDR, availability_zone=f"{store.region}c", ipv6_native=True
+    )
+    alone.map_public_ip_on_launch = False
     group = here.create_security_group(GROUP, "nodes", vpc_id=vpc.id)
     here.import_key_pair(KEY, KEY_TEXT, {})
     store.profiles.add(PROFILE)
@@ -50,6 +55,7 @@ def seed(store: Store) -> dict[str, Any]:
         "image": image,
         "other_image": older,
         "image_parameter": PARAMETER,
+        "ipv6_subnet": alone.id,
         "baked_image": baked,
         "diskless_image": _image(here, "diskless", kind="instance-store"),
     }

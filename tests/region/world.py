@@ -29,9 +29,11 @@ def install(free_addresses: Any) -> None:
     from moto.ec2.models.subnets import Subnet
     from moto.events.utils import EventTemplateParser
 
-    # moto counts the interfaces of its own instances, of which there are none.
+    # moto counts the interfaces of its own instances, of which there are none. EC2 counts IPv4.
     Subnet.available_ip_address_count = property(
-        lambda subnet: free_addresses(subnet.ec2_backend.region_name, subnet)
+        lambda subnet: (
+            0 if subnet.ipv6_native else free_addresses(subnet.ec2_backend.region_name, subnet)
+        )
     )
     # moto's images have one root volume, all alike.
     Ami.block_device_mappings = property(disks)

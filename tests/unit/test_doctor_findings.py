@@ -251,6 +251,17 @@ def test_roles_that_stand_on_the_same_ground_are_looked_up_once() -> None:
     assert [[each.name for each in roles] for roles in found.values()] == [["a", "b"], ["c"]]
 
 
+def test_a_ground_of_ipv6_alone_is_not_full() -> None:
+    [asked] = ground.requests([spec()])
+    full = Subnet(id="subnet-a", zone="a", vpc="vpc-1", free_addresses=0)
+    alone = Subnet(id="subnet-b", zone="b", vpc="vpc-1", free_addresses=0, ipv6_only=True)
+
+    found = ground.judged("g", asked, Ground(image=asked.image, subnets=(full, alone)))
+
+    assert found.verdict is Verdict.OK
+    assert "1 subnet(s) with 0 free addresses, 1 of IPv6 alone" in found.said
+
+
 def test_a_root_device_that_is_not_the_images_is_broken_ground() -> None:
     cloud = FakeCloud(FakeClock())
 

@@ -39,6 +39,7 @@ class Stage(Protocol):
     parameter: str
     subnets: dict[str, str]  # zone -> subnet
     twin: str  # another subnet of the first zone
+    ipv6_subnet: str  # without IPv4
     group: str
     key: str
 
@@ -82,6 +83,9 @@ class InMemory:
         self.twin = "subnet-twin"
         first = next(iter(self.cloud.subnets.values()))
         self.cloud.subnets[self.twin] = replace(first, id=self.twin)
+        self.ipv6_subnet = "subnet-ipv6"
+        alone = replace(first, id=self.ipv6_subnet, free_addresses=0, ipv6_only=True)
+        self.cloud.subnets[self.ipv6_subnet] = alone
         self.capacity, self.interrupt = self.cloud.capacity, self.cloud.interrupt
         self.refuse, self.wait = self.cloud.refuse, self.clock.step
         self.disrupt = self.cloud.disrupted.add
@@ -140,6 +144,7 @@ class OverHttp:
         self.group, self.key = world.security_group, world.key_name
         self.subnets = dict(zip(world.zones, world.one_per_zone, strict=True))
         self.twin = world.subnets[world.zones[0]][1]
+        self.ipv6_subnet = world.ipv6_subnet
         self.capacity, self.wait = region.capacity, region.advance
         self._refused: list[dict[str, Any]] = []
         region.configure(reuse_addresses=True)

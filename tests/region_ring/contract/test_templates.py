@@ -71,6 +71,14 @@ def test_the_ground_is_found_in_the_roles_order(stage: Stage) -> None:
     assert all(subnet.free_addresses > 0 and subnet.vpc for subnet in found.subnets)
 
 
+def test_a_subnet_of_ipv6_alone_is_told_and_has_room(stage: Stage) -> None:
+    first = next(iter(stage.subnets.values()))
+    alone, other = stage.cloud.ground(ground(stage, subnets=(stage.ipv6_subnet, first))).subnets
+
+    assert (alone.ipv6_only, alone.free_addresses, other.ipv6_only) == (True, 0, False)
+    assert alone.room > other.room > 0
+
+
 def test_an_image_may_be_named_by_a_parameter(stage: Stage) -> None:
     named = ground(stage, image=f"resolve:ssm:{stage.parameter}")
 
