@@ -38,7 +38,7 @@ def _device(name: str, volumes: Mapping[str, VolumeSpec], ground: Ground) -> str
     """The device that the role means. ``root`` stands for the image's own name."""
     if name == ROOT:
         return _root(volumes, ground)
-    if name.removeprefix(_FOLDER) in _ROOT_NAMES and name != ground.root:
+    if name.removeprefix(_FOLDER) in _ROOT_NAMES and ground.root not in ("", name):
         # EC2 would make a second disk of it, empty and billed.
         message = f"{name} is not the root device of {ground.image}, which is {ground.root}"
         raise _wrong(message, f"write {ROOT} instead of {name} under launch.volumes")

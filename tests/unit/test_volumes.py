@@ -63,6 +63,14 @@ def test_an_image_on_instance_store_has_no_root_to_change() -> None:
         made(bare, root={})
 
 
+def test_an_image_that_does_not_tell_its_root_refuses_no_name_but_root() -> None:
+    silent = Ground(image="ami-1", subnets=())
+
+    assert list(made(silent, **{"/dev/xvda": {"size": 8}})) == ["/dev/xvda"]
+    with pytest.raises(CloudError, match="is no EBS volume"):
+        made(silent, root={"size": 8})
+
+
 def test_what_an_image_would_leave_behind_ends_with_its_machine() -> None:
     disks = made(ground(stays=("/dev/sda1", "/dev/sdf"), more=("/dev/sdf", "/dev/sdg")))
 
