@@ -9,7 +9,7 @@ from provisioner.doctor.ports import Aws, QueueState
 from provisioner.ports import CloudError
 
 WHAT = "SQS: notices"
-# A pass a minute takes them all; EC2 says something of each machine that comes or goes.
+# A pass a minute takes them all.
 MANY = 1000
 
 

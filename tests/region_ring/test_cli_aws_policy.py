@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from provisioner.doctor import stack
+from provisioner.domain.notices import KINDS
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator, roles_yaml
 from tests.region_ring.doctoring import NOTHING
@@ -81,4 +82,4 @@ def test_the_rule_lets_the_notices_of_ec2_through(
 
     said = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     kinds = {json.loads(one["Body"])["detail-type"] for one in said}
-    assert kinds == set(stack.DETAIL_TYPES[:2])
+    assert kinds == set(KINDS)

@@ -42,10 +42,24 @@ def test_an_interrupted_machine_drains_and_is_replaced_in_the_same_pass(
     assert queue.left == []
 
 
-def test_a_rebalance_recommendation_replaces_before_it_drains(
+HEEDS = {"rebalance": "replace"}
+
+
+def test_a_rebalance_recommendation_costs_no_machine_unless_the_role_asks(
     farm: Farm, queue: FakeNotices
 ) -> None:
-    first, *_ = farm.grown()
+    ready = farm.grown()
+    queue.rebalance(ready[0])
+    farm.passes(4)
+    assert queue.left == []
+    assert farm.ready() == ready
+    assert len(farm.nodes()) == 3
+
+
+def test_a_rebalance_recommendation_replaces_before_it_drains_where_the_role_asks(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    first, *_ = farm.grown(fleet=HEEDS)
     queue.rebalance(first)
     farm.converge()
     assert state(farm, first) is State.READY
@@ -81,7 +95,7 @@ def test_a_notice_of_a_machine_that_is_not_ours_is_done_and_does_nothing(
 def test_a_recommendation_is_heeded_whatever_else_the_queue_holds(
     farm: Farm, queue: FakeNotices, first: str
 ) -> None:
-    ready = farm.grown()
+    ready = farm.grown(fleet=HEEDS)
     queue.rebalance(ready[0]) if first == "rebalance" else queue.state_change(ready[0], "running")
     queue.rebalance(ready[0])
     farm.converge()

@@ -19,6 +19,7 @@ import yaml
 import provisioner
 from provisioner.doctor import policy, stack
 from provisioner.doctor.policy import Needs
+from provisioner.domain.notices import KINDS
 from tests.unit.test_doctor_findings import spec
 
 SOURCE = Path(provisioner.__file__).parent
@@ -203,6 +204,15 @@ def test_the_template_has_queue_policy_rule_and_target_and_no_alias() -> None:
     assert made["Resources"]["NoticesRule"]["Properties"]["Targets"] == [
         {"Id": "notices", "Arn": {"Fn::GetAtt": ["Notices", "Arn"]}}
     ]
+
+
+def test_the_rule_sends_what_is_read_and_its_text_promises_that_and_no_more() -> None:
+    rule = stack.template("prod", "rolecall-prod")["Resources"]["NoticesRule"]["Properties"]
+
+    assert rule["EventPattern"] == {"source": ["aws.ec2"], "detail-type": list(KINDS)}
+    assert rule["Description"].split(", ") == list(KINDS)
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-rule.html
+    assert len(rule["Description"]) <= 512
 
 
 def test_every_reference_in_the_template_is_to_something_in_it() -> None:
