@@ -15,7 +15,7 @@ from provisioner.domain.pools import quota
 from provisioner.domain.suspicions import TEMPLATE, region_of
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
-from provisioner.notices import Notice, Warned
+from provisioner.notices import Notice, Notices, Warned
 from provisioner.parallel import at_once
 from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
@@ -28,11 +28,19 @@ _RECENTLY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What one queue had: to be done with there, once what came of it is written."""
+
+    queue: Notices
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seen:
-    """``world`` to decide on; ``notices`` to be done with once what came of them is written."""
+    """``world`` to decide on, and what was taken of EC2's notices."""
 
     world: World
-    notices: tuple[Notice, ...] = ()
+    taken: Sequence[Taken] = ()
     everywhere: bool = False
 
 
@@ -61,7 +69,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     others = _of_launches(regions.values(), strangers, {*launches, *bad_launches})
     more_launches, more_bad = store.launches.readable(others)
     requests, ca_error = _requests(context)
-    notices = _notices(context)
+    taken = at_once(context, lambda queue: _taken(context, queue), context.notices)
     held = sorted({*roles, *bad_roles, *every.counts})
     world = World(
         now=now,
@@ -85,12 +93,12 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         quotas=_quotas(context, roles.values()),
         requests=requests,
         ca_error=ca_error,
-        warned=_warned(notices),
+        warned=_warned(notice for each in taken for notice in each.notices),
         untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
         rules=rules or Rules(),
     )
-    return Seen(world=world, notices=notices, everywhere=bool(elsewhere))
+    return Seen(world=world, taken=taken, everywhere=bool(elsewhere))
 
 
 def _spans(context: Context) -> Spans:
@@ -229,14 +237,14 @@ def _requests(context: Context) -> tuple[tuple[str, ...] | None, str]:
         return None, advised(error)
 
 
-def _notices(context: Context) -> tuple[Notice, ...]:
-    if context.notices is None:
-        return ()
+def _taken(context: Context, queue: Notices) -> Taken:
+    """One queue that cannot be read takes nothing from the others."""
     try:
-        return context.notices.take()
+        return Taken(queue=queue, notices=queue.take())
     except CloudError as error:
-        context.reporter.say(f"warning: EC2's notices cannot be read: {advised(error)}")
-        return ()
+        said = f"EC2's notices cannot be read from {queue.url}: {advised(error)}"
+        context.reporter.say(f"warning: {said}")
+        return Taken(queue=queue, notices=())
 
 
 def _warned(notices: Iterable[Notice]) -> dict[str, Warned]:

@@ -59,7 +59,7 @@ class Settings:
     puppet_cert: str = ""
     puppet_key: str = ""
     puppet_ca: str = ""
-    spot_queue_url: str = ""
+    spot_queue_urls: tuple[str, ...] = ()
     enc_bind: str = DEFAULT_ENC_BIND
     spans: Mapping[str, timedelta] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ class Settings:
             puppet_cert=environ.get("PUPPET_CERT", ""),
             puppet_key=environ.get("PUPPET_KEY", ""),
             puppet_ca=environ.get("PUPPET_CA", ""),
-            spot_queue_url=_queue(environ),
+            spot_queue_urls=_queues(environ),
             enc_bind=environ.get("ENC_BIND", "").strip() or DEFAULT_ENC_BIND,
             spans=_spans(environ),
         )
@@ -136,13 +136,17 @@ def _is_safe(parts: SplitResult, *, loopback: bool) -> bool:
     return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
 
 
-def _queue(environ: Mapping[str, str]) -> str:
-    url = environ.get("SPOT_QUEUE_URL", "")
-    if url and place_of(url) is None:
-        raise SettingError(
-            f"SPOT_QUEUE_URL is not like {QUEUE_LIKE}, or http:// on a loopback address"
-        )
-    return url
+def _queues(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Each once: a queue of EC2's notices is one region's, and a site may have several."""
+    urls = tuple(dict.fromkeys(environ.get("SPOT_QUEUE_URL", "").split()))
+    for number, url in enumerate(urls, 1):
+        if place_of(url) is None:
+            which = f", number {number} of {len(urls)}," if len(urls) > 1 else ""
+            raise SettingError(
+                f"SPOT_QUEUE_URL{which} is not like {QUEUE_LIKE}, or http:// on a loopback "
+                "address; write a space between two URLs"
+            )
+    return urls
 
 
 def _complete(environ: Mapping[str, str], urls: Mapping[str, str]) -> None:

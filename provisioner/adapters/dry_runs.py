@@ -8,7 +8,6 @@ https://github.com/aws/karpenter-provider-aws, pkg/controllers/nodeclass/validat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,11 +16,11 @@ from typing import Any
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls
 from provisioner.doctor.ports import QueueState
+from provisioner.notices import place_of
 from provisioner.ports import SITE_TAG, CloudError, FleetRequest, TemplateRequest, Trouble
 
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 _NO_ROLE = frozenset({"NoSuchEntity"})
-_QUEUE_REGION = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
 _WAITING, _TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 
@@ -99,9 +98,9 @@ class AwsFacts:
         return True
 
     def queue(self, url: str) -> QueueState:
-        found = _QUEUE_REGION.match(url)
+        place = place_of(url)
         said = self._calls.repeated(
-            found[1] if found else "",
+            place.region if place else "",
             "GetQueueAttributes",
             service="sqs",
             QueueUrl=url,

@@ -26,7 +26,8 @@ _STACK = """---
 # 2. CloudFormation: the queue of EC2's notices and the rule that fills it, in a region.
 #    provisioner doctor --aws-policy=stack >rolecall.yaml
 #    aws cloudformation deploy --stack-name rolecall-notices --template-file rolecall.yaml
-#    Its output SpotQueueUrl is the provisioner's SPOT_QUEUE_URL."""
+#    Its output SpotQueueUrl is the provisioner's SPOT_QUEUE_URL. A stack hears of its own region
+#    alone: deploy one in each, and write their URLs with spaces between."""
 
 
 @click.command(
@@ -109,14 +110,14 @@ def _print_documents(which: str) -> None:
 
     ours = settings()
     specs = _known_roles(ours) if which != "stack" else None
-    given = needs(ours.site, ours.spot_queue_url, specs)
+    given = needs(ours.site, ours.spot_queue_urls, specs)
     both = which == "all"
     if which != "stack":
         output.write(f"{_IAM}\n" if both else "")
         output.emit_value("json", policy(given))
     if which != "iam":
         output.write(f"{_STACK}\n" if both else "")
-        output.emit_value("yaml", template(given.site, given.queue))
+        output.emit_value("yaml", template(given.site, given.queues[0]))
 
 
 def _known_roles(settings: Settings) -> Any:

@@ -55,7 +55,7 @@ class Patient:
     certificates: dict[str, str] = field(default_factory=dict)
     ca: Authority | None = None
     puppetdb: PuppetDBStatus | None = None
-    queue_url: str = ""
+    queue_urls: tuple[str, ...] = ()
     seconds: float = SECONDS
     unusable: frozenset[str] = frozenset()
 
@@ -78,7 +78,7 @@ def diagnose(patient: Patient) -> list[Finding]:
         ec2 = examine(list(_of_aws(patient, looked.known.roles or ())), patient.clock)
     else:
         ec2 = [[skipped("EC2", "not looked at: AWS does not say who we are", "see AWS: account")]]
-    queue = [] if patient.queue_url else _absent("SPOT_QUEUE_URL", patient, notices.without_queue())
+    queue = _without_queue(patient, looked.known.roles or ())
     return [each for found in (redis, aws, *ec2, queue, *others) for each in found]
 
 
@@ -129,12 +129,22 @@ def _of_aws(patient: Patient, roles: tuple[RoleSpec, ...]) -> Iterator[Check]:
     for place in places(patient.site, roles):
         yield _permitted(patient, place)
         yield _grounded(patient, place)
-    if patient.queue_url:
-        yield Check(
-            what=notices.WHAT,
-            act=lambda: notices.examine(aws, patient.queue_url),
-            seconds=seconds,
-        )
+    for url in patient.queue_urls:
+        yield _queued(patient, url)
+
+
+def _queued(patient: Patient, url: str) -> Check:
+    return Check(
+        what=notices.what(url),
+        act=lambda: notices.examine(patient.aws, url),
+        seconds=patient.seconds,
+    )
+
+
+def _without_queue(patient: Patient, roles: tuple[RoleSpec, ...]) -> list[Finding]:
+    if not patient.queue_urls:
+        return _absent("SPOT_QUEUE_URL", patient, notices.without_queue())
+    return notices.unheard(patient.queue_urls, roles)
 
 
 def _permitted(patient: Patient, place: Place) -> Check:

@@ -44,26 +44,27 @@ TEMPLATE = "launch-template"
 class Needs:
     """What the policy depends on.
 
-    ``profiles`` are instance profiles of roles, ``parameters`` SSM parameters that name images;
+    ``queues`` are names, one at least. ``profiles`` are instance profiles of roles, ``parameters`` SSM parameters that name images;
     None: nobody knows, so any are allowed.
     """
 
     site: str
-    queue: str
+    queues: tuple[str, ...]
     profiles: tuple[str, ...] | None = None
     parameters: tuple[str, ...] | None = None
 
 
-def needs(site: str, queue_url: str, specs: Sequence[RoleSpec] | None) -> Needs:
-    queue = urlsplit(queue_url).path.rpartition("/")[2] or queue_name(site)
+def needs(site: str, queue_urls: Sequence[str], specs: Sequence[RoleSpec] | None) -> Needs:
+    named = (urlsplit(url).path.rpartition("/")[2] for url in queue_urls)
+    queues = tuple(dict.fromkeys(named)) or (queue_name(site),)
     if specs is None:
-        return Needs(site=site, queue=queue)
+        return Needs(site=site, queues=queues)
     launches = [spec.launch for spec in specs if spec.launch]
     bursts = [spec.burst.image for spec in specs if spec.burst and spec.burst.image]
     images = [*(launch.image for launch in launches), *bursts]
     return Needs(
         site=site,
-        queue=queue,
+        queues=queues,
         profiles=_sorted(each.instance_profile for each in launches if each.instance_profile),
         parameters=_sorted(each.removeprefix(_SSM) for each in images if each.startswith(_SSM)),
     )
@@ -81,7 +82,7 @@ def policy(given: Needs) -> dict[str, Any]:
         *_passing(given.profiles),
         *_parameters(given.parameters),
         *_service_roles(),
-        _queue(given.queue),
+        _queues(given.queues),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -151,9 +152,9 @@ def _service_roles() -> list[Statement]:
     ]
 
 
-def _queue(name: str) -> Statement:
+def _queues(names: Sequence[str]) -> Statement:
     used = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
-    return _statement("Notices", used, [f"arn:aws:sqs:*:*:{name}"])
+    return _statement("Notices", used, [f"arn:aws:sqs:*:*:{name}" for name in names])
 
 
 def _statement(

@@ -90,7 +90,7 @@ CASES = {
         "AWS: account", ("999999999999", "AWS_PROFILE"), prepare=other_account
     ),
     "no queue": Case(
-        "SQS: notices",
+        "SQS us-east-1: notices",
         ("NonExistentQueue",),
         env={"SPOT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/none"},
     ),

@@ -35,7 +35,7 @@ IN_OUR_NAME = {
     "sqs:GetQueueUrl",
     "sqs:ReceiveMessage",
 }
-ANY = Needs(site="prod", queue="rolecall-prod")
+ANY = Needs(site="prod", queues=("rolecall-prod",))
 
 
 @cache
@@ -167,7 +167,7 @@ def test_known_roles_narrow_what_is_passed_and_read() -> None:
     profiled = spec("a", instance_profile="node", image="resolve:ssm:/images/web")
     arn = spec("b", instance_profile="arn:aws:iam::123456789012:instance-profile/x/db")
 
-    known = statements(policy.needs("prod", "", [profiled, arn]))
+    known = statements(policy.needs("prod", (), [profiled, arn]))
 
     assert known["PassRole"]["Resource"] == [
         "arn:aws:iam::123456789012:role/db",
@@ -180,7 +180,7 @@ def test_known_roles_narrow_what_is_passed_and_read() -> None:
 
 
 def test_roles_without_profiles_and_parameters_need_neither() -> None:
-    known = statements(policy.needs("prod", "", [spec()]))
+    known = statements(policy.needs("prod", (), [spec()]))
 
     assert {"PassRole", "ImagesByName"} & set(known) == set()
     assert {"PassRole", "ImagesByName"} <= set(statements(ANY))
