@@ -44,8 +44,8 @@ TEMPLATE = "launch-template"
 class Needs:
     """What the policy depends on.
 
-    ``queues`` are names, one at least. ``profiles`` are instance profiles of roles, ``parameters`` SSM parameters that name images;
-    None: nobody knows, so any are allowed.
+    ``queues`` are names, one at least. ``profiles`` are instance profiles of roles, ``parameters``
+    SSM parameters that name images; None: nobody knows, so any are allowed.
     """
 
     site: str

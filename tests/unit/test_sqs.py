@@ -118,12 +118,13 @@ def test_messages_that_are_none_are_deleted_and_told_of_once(
     assert (notice.instance_id, notice.kind) == (MACHINE, Warned.REBALANCE)
     (deleted,) = aws.asked("delete_message_batch")
     assert [each["ReceiptHandle"] for each in deleted["Entries"]] == ["h0", "h1", "h3", "h4"]
-    assert said == [
+    [line] = said
+    assert line == (
         f"warning: {URL}: 4 message(s) are no notices and are deleted: "
         "2 x it is not an event in JSON; "
         "1 x it is of another account (EC2 Spot Instance Interruption Warning); "
         "1 x it is another kind of event (EC2 Instance State-change Notification)"
-    ]
+    )
 
 
 def test_a_notice_that_sns_has_wrapped_is_read_and_not_deleted(
