@@ -21,6 +21,7 @@ from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 from provisioner.sign import pending
 
+NAME_THEM = "name the regions in use: 'provisioner init --regions LIST'"
 # A launch lives a day at most; its template may be left for a little longer.
 _TEMPLATES_OF = timedelta(hours=25)
 # For those who watch: how launches go.
@@ -59,7 +60,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     ours |= store.launches.regions_since(now - _TEMPLATES_OF)
     names = sorted({*ours, *(elsewhere or ())})
     templates = _look_for_templates(context, suspects, swept=elsewhere is None)
-    regions = _listed(context, names, templates=templates)
+    regions = _listed(context, names, templates=templates, ours=ours)
     strangers = _without_record(regions.values(), nodes, spoilt)
     # Recorded while EC2 was being listed.
     recorded, more_spoilt = store.nodes.readable(strangers)
@@ -164,13 +165,15 @@ def _regions(
 
 
 def _every_region(context: Context) -> tuple[str, ...]:
-    """Every region of the account, once in a while; () where there is none, or it is not told."""
-    if not context.inventory.meta.require().account:
+    """Those that the site uses, once in a while; () where there is none, or it is not told."""
+    meta = context.inventory.meta.require()
+    if not meta.account:
         return ()
     try:
-        return context.cloud.regions()
+        return meta.regions or context.cloud.regions()
     except CloudError as error:
-        context.reporter.say(f"warning: not every region is looked at: {advised(error)}")
+        said = f"not every region is looked at: {advised(error)}; or {NAME_THEM}"
+        context.reporter.say(f"warning: {said}")
         return ()
 
 
@@ -181,20 +184,23 @@ def _look_for_templates(context: Context, suspects: Iterable[str], *, swept: boo
     return context.inventory.launches.any_since(context.clock.now() - _TEMPLATES_OF)
 
 
-def _listed(context: Context, names: Sequence[str], *, templates: bool) -> dict[str, Region]:
+def _listed(
+    context: Context, names: Sequence[str], *, templates: bool, ours: Collection[str]
+) -> dict[str, Region]:
     def one(name: str) -> Region:
-        return _region(context, name, templates=templates)
+        advice = "" if name in ours else f"; if the site does not use it, {NAME_THEM}"
+        return _region(context, name, templates=templates, advice=advice)
 
     return {region.name: region for region in at_once(context, one, names)}
 
 
-def _region(context: Context, name: str, *, templates: bool) -> Region:
+def _region(context: Context, name: str, *, templates: bool, advice: str) -> Region:
     context.reporter.status(f"listing {name}")
     try:
         found = context.cloud.instances(name, context.site)
         made = context.cloud.templates(name, context.site) if templates else None
     except CloudError as error:
-        return Region(name=name, error=advised(error))
+        return Region(name=name, error=advised(error) + advice)
     named = [(template, tags.get(LAUNCH_TAG, "")) for template, tags in made or ()]
     return Region(
         name=name,

@@ -205,6 +205,7 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
         ca=PuppetCA(Caller("Puppet's CA", ca, _tls(settings))) if ca else None,
         puppetdb=PuppetDBCommands(_puppetdb_caller(settings)) if db else None,
         queue_urls=settings.spot_queue_urls,
+        regions=settings.regions,
         unusable=unusable,
     )
 

@@ -84,9 +84,9 @@ class AwsFacts:
         said = self._calls.repeated("", "GetCallerIdentity", service="sts")
         return str(said["Account"])
 
-    def regions(self) -> tuple[int, datetime | None]:
+    def regions(self) -> tuple[tuple[str, ...], datetime | None]:
         said = self._calls.repeated("", "DescribeRegions", AllRegions=False)
-        return len(said["Regions"]), _date(said)
+        return tuple(sorted(one["RegionName"] for one in said["Regions"])), _date(said)
 
     def has_role(self, name: str) -> bool:
         try:

@@ -14,6 +14,7 @@ from provisioner.doctor import (
     notices,
     permissions,
     puppetdb,
+    regions,
     service,
     service_roles,
     store,
@@ -56,6 +57,7 @@ class Patient:
     ca: Authority | None = None
     puppetdb: PuppetDBStatus | None = None
     queue_urls: tuple[str, ...] = ()
+    regions: tuple[str, ...] | None = None
     seconds: float = SECONDS
     unusable: frozenset[str] = frozenset()
 
@@ -75,7 +77,7 @@ def diagnose(patient: Patient) -> list[Finding]:
     ec2: list[list[Finding]]
     if identity.account:
         aws = [*aws, account.matched(identity.account, looked.known.account)]
-        ec2 = examine(list(_of_aws(patient, looked.known.roles or ())), patient.clock)
+        ec2 = _ec2(patient, looked.known)
     else:
         ec2 = [[skipped("EC2", "not looked at: AWS does not say who we are", "see AWS: account")]]
     queue = _without_queue(patient, looked.known.roles or ())
@@ -118,13 +120,30 @@ def _absent(variable: str, patient: Patient, finding: Finding) -> list[Finding]:
     return [] if variable in patient.unusable else [finding]
 
 
-def _of_aws(patient: Patient, roles: tuple[RoleSpec, ...]) -> Iterator[Check]:
-    aws, seconds = patient.aws, patient.seconds
-    yield Check(
-        what="EC2",
-        act=lambda: account.examine_regions(aws, patient.clock),
-        seconds=seconds,
+def _ec2(patient: Patient, known: store.Known) -> list[list[Finding]]:
+    roles = known.roles or ()
+    where = regions.Regions(patient.aws, patient.clock, known.regions)
+    found = examine(list(_of_aws(patient, where, roles)), patient.clock)
+    # What the roles launch in has been looked at.
+    others = [name for name in where.used if name not in {p.region for p in places("", roles)}]
+    unread = examine([_read(patient, name) for name in others], patient.clock)
+    said = list(regions.judged(known.regions, patient.regions, roles))
+    return [*found, *unread, said]
+
+
+def _read(patient: Patient, region: str) -> Check:
+    return Check(
+        what=regions.what(region),
+        act=lambda: regions.examine(patient.permissions, region, patient.site),
+        seconds=patient.seconds,
     )
+
+
+def _of_aws(
+    patient: Patient, where: regions.Regions, roles: tuple[RoleSpec, ...]
+) -> Iterator[Check]:
+    aws, seconds = patient.aws, patient.seconds
+    yield Check(what="EC2", act=where.examine, seconds=seconds)
     yield Check(what="IAM", act=lambda: service_roles.examine(aws), seconds=seconds)
     for place in places(patient.site, roles):
         yield _permitted(patient, place)

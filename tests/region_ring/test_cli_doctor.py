@@ -26,7 +26,7 @@ VERDICTS = {"ok", "warning", "broken", "skipped"}
 def operators(
     region_server: Region, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
+    with Operators.open(region_server, tmp_path_factory.mktemp("cli"), alone=True) as found:
         found.new(begun=False).redis.config_set("appendonly", "yes")
         yield found
 
@@ -147,6 +147,45 @@ def test_an_ec2_that_is_silent_costs_seconds_is_named_and_delays_nobody(
 
     assert list(found) == ["EC2"]
     assert "no answer within 10 s" in found["EC2"]["said"]
+
+
+def test_a_region_that_the_organisation_denies_is_named_until_it_is_left_out(
+    operators: Operators, region_server: Region
+) -> None:
+    operator = operators.new()
+    operator.redis.hdel("meta", "regions")
+    region_server.deny("us-west-1")
+    try:
+        found = wrong(look(operator))
+        operator.redis.hset("meta", "regions", operator.place)
+        after = findings(look(operator))
+        region_server.fault("DescribeRegions", "UnauthorizedOperation")
+        untold = findings(look(operator))
+    finally:
+        region_server.clear_faults()
+
+    assert list(found) == ["EC2 us-west-1: DescribeInstances"]
+    remedy = found["EC2 us-west-1: DescribeInstances"]["remedy"]
+    assert "allow ec2:DescribeInstances" in remedy
+    assert "'provisioner init --regions LIST'" in remedy
+    assert not any("us-west-1" in what for what in after)
+    assert after["EC2: DescribeRegions"]["said"].endswith(f"; in use: {operator.place}")
+    assert untold["EC2: DescribeRegions"]["verdict"] == "skipped"
+
+
+def test_where_regions_are_not_told_the_remedy_is_to_name_them(
+    operators: Operators, region_server: Region
+) -> None:
+    operator = operators.new()
+    operator.redis.hdel("meta", "regions")
+    region_server.fault("DescribeRegions", "UnauthorizedOperation")
+
+    found = wrong(look(operator, REGIONS=operator.place))
+
+    assert list(found) == ["EC2: DescribeRegions", "EC2: regions"]
+    assert "--regions LIST" in found["EC2: DescribeRegions"]["remedy"]
+    said = found["EC2: regions"]["said"]
+    assert said == f"REGIONS says {operator.place}, and the inventory remembers all"
 
 
 # Nothing there at all.

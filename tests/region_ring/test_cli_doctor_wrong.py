@@ -20,7 +20,7 @@ DRY = {"DryRun": "true"}
 def operators(
     region_server: Region, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
+    with Operators.open(region_server, tmp_path_factory.mktemp("cli"), alone=True) as found:
         found.new(begun=False).redis.config_set("appendonly", "yes")
         yield found
 

@@ -18,6 +18,7 @@ from provisioner.doctor import (
     policy,
     redis_info,
     redis_url,
+    regions,
     service,
 )
 from provisioner.doctor.diagnosis import places
@@ -166,6 +167,27 @@ def test_a_certificate_is_valid_and_for_another_30_days(
 )
 def test_the_account_is_the_inventorys(wanted: str | None, verdict: Verdict) -> None:
     assert account.matched("1", wanted).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("remembered", "named", "said"),
+    [
+        (("eu-west-1",), None, ["a: launches outside of the regions in use (eu-west-1)"]),
+        (("eu-west-1", "us-east-1"), ("us-east-1", "eu-west-1"), []),
+        ((), ("us-east-1",), ["REGIONS says us-east-1, and the inventory remembers all"]),
+        (("us-east-1",), (), ["REGIONS says all, and the inventory remembers us-east-1"]),
+        ((), None, []),
+        ((), (), []),
+        (None, ("eu-west-1",), []),
+    ],
+)
+def test_what_is_said_of_regions_agrees_or_is_a_warning(
+    remembered: tuple[str, ...] | None, named: tuple[str, ...] | None, said: list[str]
+) -> None:
+    found = list(regions.judged(remembered, named, [spec("a", region="us-east-1")]))
+
+    assert [one.said for one in found] == said
+    assert all(one.verdict is Verdict.WARNING and one.remedy for one in found)
 
 
 READY = b'{"status": "ready", "site": "prod", "schema": 1}'

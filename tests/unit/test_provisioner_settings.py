@@ -217,3 +217,21 @@ def test_a_span_that_is_none_is_named(variable: str, text: str) -> None:
 
 def test_every_span_can_be_set() -> None:
     assert {one.name for one in fields(Spans)} == set(SPANS)
+
+
+@pytest.mark.parametrize(
+    "text", ["us-east-1,eu-west-1", " eu-west-1  us-east-1", "us-east-1, eu-west-1,us-east-1"]
+)
+def test_regions_stand_with_commas_or_spaces_between(text: str) -> None:
+    assert Settings.read({"REGIONS": text}).regions == ("eu-west-1", "us-east-1")
+
+
+def test_all_regions_are_another_thing_than_none_said() -> None:
+    assert Settings.read({"REGIONS": "all"}).regions == ()
+    assert Settings.read({"REGIONS": ""}).regions is None
+
+
+@pytest.mark.parametrize("text", ["mars", "us-east-1;eu-west-1", "us-east-1 all", " ", "US-EAST-1"])
+def test_what_is_no_region_is_refused_by_the_variables_name(text: str) -> None:
+    with pytest.raises(SettingError, match=r"^REGIONS: "):
+        Settings.read({"REGIONS": text})

@@ -60,6 +60,9 @@ class Stage(Protocol):
 
     def disrupt(self, zone: str) -> None: ...
 
+    def deny(self, region: str) -> None:
+        """The organisation's policy denies everything there."""
+
 
 class InMemory:
     """The fake that the tests of the launch stand on."""
@@ -82,6 +85,10 @@ class InMemory:
 
     def lose(self, action: str) -> None:
         self.cloud.fail(action, Trouble.UNKNOWN_OUTCOME, after=True)
+
+    def deny(self, region: str) -> None:
+        self.cloud.region_names.add(region)
+        self.cloud.denied.add(region)
 
     def manners(self, **seconds: float) -> None:
         for name, value in seconds.items():
@@ -142,6 +149,9 @@ class OverHttp:
 
     def disrupt(self, zone: str) -> None:
         self._region.configure(disrupted_zones=[zone])
+
+    def deny(self, region: str) -> None:
+        self._region.deny(region)
 
 
 def template(stage: Stage, **changes: Any) -> TemplateRequest:
