@@ -175,6 +175,13 @@ def context(
     )
 
 
+def partition(region: str) -> str:
+    """Of AWS: see adapters.aws.partition_of."""
+    from provisioner.adapters.aws import partition_of
+
+    return partition_of(region)
+
+
 def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patient:
     """All that the doctor looks at. Nothing is read or connected yet."""
     from provisioner.adapters.aws import Calls, client_factory

@@ -97,6 +97,13 @@ class AwsFacts:
             raise
         return True
 
+    def role_in(self, profile: str) -> str:
+        said = self._calls.repeated(
+            "", "GetInstanceProfile", service="iam", InstanceProfileName=profile
+        )
+        roles = said["InstanceProfile"].get("Roles") or ()
+        return str(roles[0]["Arn"]) if roles else ""
+
     def queue(self, url: str) -> QueueState:
         place = place_of(url)
         said = self._calls.repeated(

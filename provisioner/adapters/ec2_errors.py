@@ -276,7 +276,8 @@ def _credentials_hint(code: str) -> str:
         return "the session is over: sign in again (aws sso login, aws login), or get new keys"
     return (
         "boto3 looks in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile AWS_PROFILE of "
-        "~/.aws, and in this machine's instance profile; `aws sts get-caller-identity` tries them"
+        "~/.aws, and in this machine's instance profile; `aws sts get-caller-identity` tries them. "
+        "In China and GovCloud set AWS_DEFAULT_REGION, too"
     )
 
 

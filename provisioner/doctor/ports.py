@@ -53,6 +53,10 @@ class Aws(Protocol):
         """Which are enabled, and EC2's time, where its answer tells it."""
 
     def has_role(self, name: str) -> bool: ...
+
+    def role_in(self, profile: str) -> str:
+        """The ARN of the IAM role in the instance profile of this name; "" for an empty one."""
+
     def queue(self, url: str) -> QueueState: ...
 
 
