@@ -285,7 +285,7 @@ def _denied_hint(code: str, permission: str, region: str, message: str) -> str:
     if code == NO_SERVICE_ROLE:
         return (
             "once, as an administrator: aws iam create-service-linked-role --aws-service-name "
-            "spot.amazonaws.com, and the same for ec2fleet.amazonaws.com"
+            "spot.amazonaws.com"
         )
     if code == "OperationNotPermitted":
         return "the instance is protected: switch its termination protection off first"

@@ -144,7 +144,7 @@ def _of_aws(
 ) -> Iterator[Check]:
     aws, seconds = patient.aws, patient.seconds
     yield Check(what="EC2", act=where.examine, seconds=seconds)
-    yield Check(what="IAM", act=lambda: service_roles.examine(aws), seconds=seconds)
+    yield Check(what="IAM", act=lambda: service_roles.examine(aws, roles), seconds=seconds)
     for place in places(patient.site, roles):
         yield _permitted(patient, place)
         yield _grounded(patient, place)

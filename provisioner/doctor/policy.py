@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from provisioner.doctor.service_roles import ROLES
+from provisioner.doctor.service_roles import ROLE, SERVICE
 from provisioner.ports import SITE_TAG
 from provisioner.rolesfile.spec import RoleSpec
 
@@ -178,13 +178,11 @@ def _parameters(names: tuple[str, ...] | None) -> list[Statement]:
 
 
 def _service_roles() -> list[Statement]:
-    places = [
-        f"arn:aws:iam::*:role/aws-service-role/{service}/{role}" for role, service in ROLES.items()
-    ]
-    for_these = {"StringEquals": {"iam:AWSServiceName": list(ROLES.values())}}
+    place = [f"arn:aws:iam::*:role/aws-service-role/{SERVICE}/{ROLE}"]
+    for_this = {"StringEquals": {"iam:AWSServiceName": SERVICE}}
     return [
-        _statement("LookForServiceRoles", ("iam:GetRole",), places),
-        _statement("MakeServiceRoles", ("iam:CreateServiceLinkedRole",), places, for_these),
+        _statement("LookForServiceRoles", ("iam:GetRole",), place),
+        _statement("MakeServiceRoles", ("iam:CreateServiceLinkedRole",), place, for_this),
     ]
 
 

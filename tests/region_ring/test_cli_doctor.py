@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from provisioner.doctor.service_roles import SERVICE
 from tests.fakes.ca_server import PuppetServer
 from tests.region.config import SERVICE_ROLES
 from tests.region.handle import Region
@@ -92,32 +93,33 @@ def test_looking_changes_nothing(operators: Operators) -> None:
 # What belongs to the account, and not to a region: one after the other.
 
 
-def test_service_linked_roles_that_are_not_there_come_with_the_commands_that_make_them(
+def test_spots_service_linked_role_alone_is_asked_for_with_the_command_that_makes_it(
     operators: Operators, region_server: Region
 ) -> None:
     operator = operators.new()
     region_server.configure(service_roles=[])
     try:
-        done = look(operator)
-        iam = region_server.client("iam")
-        for name in ("ec2fleet", "spot"):
-            remedy = f"--aws-service-name {name}.amazonaws.com"
-            assert any(remedy in one["remedy"] for one in wrong(done).values())
-            iam.create_service_linked_role(AWSServiceName=f"{name}.amazonaws.com")
-        assert set(wrong(done)) == {
-            "IAM: AWSServiceRoleForEC2Fleet",
-            "IAM: AWSServiceRoleForEC2Spot",
-        }
+        found = wrong(look(operator))
+        denied = operator.run("launch", "batch")
+        solid = operator.run("launch", "solid")
+        region_server.client("iam").create_service_linked_role(AWSServiceName=SERVICE)
         assert wrong(look(operator)) == {}
+        assert operator.run("launch", "batch").code == 0
     finally:
         region_server.configure(service_roles=list(SERVICE_ROLES))
 
+    assert list(found) == ["IAM: AWSServiceRoleForEC2Spot"]
+    assert found["IAM: AWSServiceRoleForEC2Spot"]["remedy"].endswith(SERVICE)
+    assert denied.code == 1
+    assert denied.said[-1].endswith(f"create-service-linked-role --aws-service-name {SERVICE}")
+    assert solid.code == 0, "neither EC2 Fleet's role nor Spot's is needed for on-demand machines"
 
-def test_roles_that_cannot_be_asked_for_are_a_warning_and_exit_0(
+
+def test_a_role_that_cannot_be_asked_for_is_a_warning_and_exit_0(
     operators: Operators, region_server: Region
 ) -> None:
     operator = operators.new()
-    region_server.fault("GetRole", "AccessDenied", times=2, status=403)
+    region_server.fault("GetRole", "AccessDenied", status=403)
 
     done = look(operator)
 

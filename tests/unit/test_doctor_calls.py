@@ -119,26 +119,43 @@ class NoCloud:
     """Is not asked."""
 
 
-def test_a_service_linked_role_is_there_or_not_or_cannot_be_asked() -> None:
+SPOT, SOLID = spec("a", market="spot"), spec("b", market="on-demand")
+
+
+def test_the_service_linked_role_of_spot_is_there_or_not_or_cannot_be_asked() -> None:
     there = FakeAws({"get_role": [{"Role": {}}]})
     gone = FakeAws({"get_role": [refusal("NoSuchEntity", status=404)]})
     denied = FakeAws({"get_role": [refusal("AccessDenied", status=403)]})
 
-    def verdicts(aws: FakeAws) -> set[Verdict]:
-        return {each.verdict for each in service_roles.examine(facts(aws))}
+    def verdicts(aws: FakeAws) -> list[Verdict]:
+        return [each.verdict for each in service_roles.examine(facts(aws), [SPOT, SOLID])]
 
-    assert verdicts(there) == {Verdict.OK}
-    assert verdicts(gone) == {Verdict.BROKEN}
-    assert verdicts(denied) == {Verdict.WARNING}
+    assert verdicts(there) == [Verdict.OK]
+    assert verdicts(gone) == [Verdict.BROKEN]
+    assert verdicts(denied) == [Verdict.WARNING]
 
 
-def test_each_missing_service_linked_role_comes_with_the_command_that_makes_it() -> None:
+def test_where_no_role_launches_spot_machines_it_is_not_asked_for() -> None:
+    aws = FakeAws()
+
+    [found] = service_roles.examine(facts(aws), [SOLID])
+
+    assert found.verdict is Verdict.SKIPPED
+    assert aws.calls == []
+
+
+def test_where_nobody_knows_the_roles_it_is() -> None:
+    aws = FakeAws({"get_role": [{"Role": {}}]})
+
+    assert [each.verdict for each in service_roles.examine(facts(aws), [])] == [Verdict.OK]
+
+
+def test_a_missing_service_linked_role_comes_with_the_command_that_makes_it() -> None:
     for code in ("NoSuchEntity", "AccessDenied"):
-        aws = FakeAws({"get_role": [refusal(code)]})
-        found = list(service_roles.examine(facts(aws)))
+        [found] = service_roles.examine(facts(FakeAws({"get_role": [refusal(code)]})), [SPOT])
 
-        for one, name in zip(found, ("ec2fleet.amazonaws.com", "spot.amazonaws.com"), strict=True):
-            assert f"create-service-linked-role --aws-service-name {name}" in one.remedy
+        command = "create-service-linked-role --aws-service-name spot.amazonaws.com"
+        assert found.remedy.endswith(command)
 
 
 def test_the_role_in_a_profile_is_asked_by_the_profiles_name_without_its_path() -> None:
