@@ -128,8 +128,8 @@ def _enabled(context: Context, named: Sequence[str]) -> tuple[Sequence[str], Clo
         if error.trouble is not Trouble.DENIED:
             raise
         raise RegionsError(
-            f"EC2 does not tell which regions there are ({error}); nothing was changed. Allow "
-            f"ec2:DescribeRegions, or name those in use: 'provisioner init --regions {_LIST}'"
+            f"EC2 does not tell which regions there are ({error.code}); nothing was changed; "
+            f"{error.hint}. Or name those in use: 'provisioner init --regions {_LIST}'"
         ) from error
     if unknown := sorted(set(named) - set(enabled)):
         raise RegionsError(
@@ -152,8 +152,9 @@ def _all_read(unread: Mapping[str, CloudError], every: Sequence[str]) -> None:
         return
     said = f"{len(unread)} of {len(every)} region(s) cannot be read: {_by_code(unread)}"
     denied = {name for name, error in unread.items() if error.trouble is Trouble.DENIED}
-    passing = "" if len(denied) == len(unread) else "; try again in a minute"
-    raise RegionsError(f"{said}; nothing was changed{passing}{_leave_out(denied, unread, every)}")
+    others = [error for name, error in unread.items() if name not in denied]
+    advice = f". {others[0].hint or 'Try again in a minute'}" if others else ""
+    raise RegionsError(f"{said}; nothing was changed{advice}{_leave_out(denied, unread, every)}")
 
 
 def _leave_out(
@@ -162,10 +163,10 @@ def _leave_out(
     if not denied:
         return ""
     rest = ",".join(name for name in every if name not in denied) or _LIST
-    first = min(denied)
+    first = unread[min(denied)]
+    said = f". EC2 says: {first.message.rstrip('.')}; {first.hint}" if first.hint else ""
     return (
-        f". EC2 says in {first}: {unread[first].message}. Allow ec2:DescribeInstances there. Or, "
-        "where this site has no machine, leave it out, by naming the regions in use: "
+        f"{said}. Or, where this site has no machine in the denied ones, name those in use: "
         f"'provisioner init --regions {rest}'"
     )
 

@@ -72,7 +72,7 @@ def test_a_region_that_cannot_be_listed_adopts_nothing(bench: Workbench) -> None
     bench.cloud.on("instances", lambda: bench.cloud.fail("instances", Trouble.UNAVAILABLE))
     with pytest.raises(RegionsError, match=r"us-west-2 \(EndpointConnectionError\)") as caught:
         adopt_all(bench.context)
-    assert "try again in a minute" in str(caught.value)
+    assert "Try again in a minute" in str(caught.value)
     assert "--regions" not in str(caught.value), "what passes may hide machines of ours"
     assert bench.inventory.redis.keys() == []
 

@@ -59,8 +59,15 @@ def test_what_only_passes_is_never_advised_to_be_left_out(bench: Workbench) -> N
     bench.cloud.fail("instances", Trouble.UNAVAILABLE, times=2)  # in the order of names
     with pytest.raises(RegionsError) as caught:
         adopt_all(lost(bench).context)
-    assert "try again in a minute" in said_of(caught)
+    assert "Try again in a minute" in said_of(caught)
     assert "--regions" not in said_of(caught)
+
+
+def test_what_ec2s_error_advises_is_not_lost(bench: Workbench) -> None:
+    odd = CloudError(Trouble.NO_CREDENTIALS, "ExpiredToken", "old", hint="sign in again")
+    bench.cloud.fail("instances", odd)
+    with pytest.raises(RegionsError, match="sign in again"):
+        adopt_all(lost(bench).context)
 
 
 def test_with_the_others_named_it_adopts_and_tells_what_was_not_looked_into(
