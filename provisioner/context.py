@@ -65,8 +65,9 @@ class Spans:
 class Context:
     """``shielded()`` holds Ctrl-C back while EC2 and the store would otherwise disagree.
 
-    ``ca`` and ``puppetdb`` are None where they are not configured. ``spared()`` tells the certnames
-    whose certificates are never revoked, each with its reason: without them nothing works.
+    ``ca`` and ``puppetdb`` are None, and ``notices``, one for each queue, (), where they are not
+    configured. ``spared()`` tells the certnames whose certificates are never revoked, each with its
+    reason: without them nothing works.
     ``at_once`` bounds how many calls a pass of converge has under way at a time; ``store_now``
     is what Redis' clock says, where it is not Redis who is asked.
     """
@@ -84,7 +85,7 @@ class Context:
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
     spared: Callable[[], Mapping[str, str]] = dict
-    notices: Notices | None = None
+    notices: tuple[Notices, ...] = ()
     at_once: int = 8
     store_now: Callable[[], datetime] | None = None
 

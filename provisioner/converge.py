@@ -19,7 +19,7 @@ from provisioner.domain.world import Rules, World
 from provisioner.garbage import looked_for_later
 from provisioner.leasing import leased
 from provisioner.ledger import advised
-from provisioner.notices import Notice
+from provisioner.notices import Notice, Notices
 from provisioner.observe import Seen, observe
 from provisioner.ports import CloudError
 
@@ -58,7 +58,7 @@ def plan(context: Context, wish: Wish) -> tuple[World, Plan]:
 
     EC2's notices are left to converge: to read one is to hide it from others for a while.
     """
-    seen, found = _planned(replace(context, notices=None), wish)
+    seen, found = _planned(replace(context, notices=()), wish)
     return seen.world, _wished(found, wish)
 
 
@@ -141,17 +141,23 @@ def _remember(context: Context, seen: Seen, whole: Plan, done: Sequence[Done]) -
     """
     did = {one.action.target for one in done if one.came is Came.DONE}
     open_ = {one.target for one in whole.actions} - did
-    over = [notice for notice in seen.notices if _is_over(seen.world, notice, open_)]
-    if context.notices is not None and over:
-        try:
-            context.notices.done(over)
-        except CloudError as error:
-            context.reporter.say(f"warning: EC2's notices cannot be deleted: {advised(error)}")
+    for taken in seen.taken:
+        over = [notice for notice in taken.notices if _is_over(seen.world, notice, open_)]
+        if over:
+            _done_with(context, taken.queue, over)
     if seen.everywhere and len(done) == len(whole.actions):
         regions, span = seen.world.regions, context.spans.sweep
         if any(region.error for region in regions.values()):
             span /= _SOONER
         context.inventory.sweeps.note(sorted(regions), span)
+
+
+def _done_with(context: Context, queue: Notices, over: Sequence[Notice]) -> None:
+    try:
+        queue.done(over)
+    except CloudError as error:
+        said = f"EC2's notices cannot be deleted from {queue.url}: {advised(error)}"
+        context.reporter.say(f"warning: {said}")
 
 
 def _is_over(world: World, notice: Notice, open_: Collection[str]) -> bool:

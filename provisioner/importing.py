@@ -58,14 +58,19 @@ def planned(context: Context, manifest: Manifest, *, ask_ec2: bool) -> Plan:
 
 
 def look(context: Context, names: Sequence[str]) -> Look:
-    """Which machines have these names, in every region of the account."""
+    """Which machines have these names, in every region of the account.
+
+    Where EC2 does not tell which there are, those in use are looked into: that finds machines, and
+    proves of nobody that it is gone.
+    """
+    troubles: list[str] = []
     try:
         regions = context.cloud.regions()
     except CloudError as error:
-        return Look(trouble=advised(error))
+        regions, troubles = context.inventory.meta.require().regions, [advised(error)]
     listed = at_once(context, lambda region: _everyone(context, region), regions)
     machines = [machine for region in listed if isinstance(region, tuple) for machine in region]
-    troubles = [region for region in listed if isinstance(region, str)]
+    troubles += [region for region in listed if isinstance(region, str)]
     return looked(machines, names, trouble=troubles[0] if troubles else "")
 
 

@@ -44,7 +44,7 @@ class Notice:
 
 
 class Notices(Protocol):
-    """The queue. Who takes a notice also ends it, and nobody else does.
+    """A queue: of a site's own, one for each region. Who takes a notice also ends it.
 
     What was taken stays in the queue, hidden for a while, and comes again unless it is ``done``.
     So a notice is done only after what it caused is written to the store: whoever dies in between
@@ -55,8 +55,12 @@ class Notices(Protocol):
     one each would delete the others' notices.
 
     Messages that are no notices (broken, of another account or service, of another kind of
-    event) are deleted by ``take`` itself, and counted in one line of the log.
+    event) are deleted by ``take`` itself, and a line tells how many of each kind there were.
     """
+
+    @property
+    def url(self) -> str:
+        """Which queue it is, for people."""
 
     def take(self, most: int = MOST) -> tuple[Notice, ...]:
         """What is there now, without waiting for more: one notice a machine and kind.
@@ -66,7 +70,7 @@ class Notices(Protocol):
         """
 
     def done(self, notices: Sequence[Notice]) -> None:
-        """Delete them. What cannot be deleted for now is logged, and comes again: no harm.
+        """Delete them. What cannot be deleted for now is told, and comes again: no harm.
 
         Raises CloudError only for what will not pass by itself, such as a missing permission.
         """

@@ -15,12 +15,13 @@ from provisioner.domain.pools import quota
 from provisioner.domain.suspicions import TEMPLATE, region_of
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
-from provisioner.notices import Notice, Warned
+from provisioner.notices import Notice, Notices, Warned
 from provisioner.parallel import at_once
 from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 from provisioner.sign import pending
 
+NAME_THEM = "name the regions in use: 'provisioner init --regions LIST'"
 # A launch lives a day at most; its template may be left for a little longer.
 _TEMPLATES_OF = timedelta(hours=25)
 # For those who watch: how launches go.
@@ -28,11 +29,19 @@ _RECENTLY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What one queue had: to be done with there, once what came of it is written."""
+
+    queue: Notices
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seen:
-    """``world`` to decide on; ``notices`` to be done with once what came of them is written."""
+    """``world`` to decide on, and what was taken of EC2's notices."""
 
     world: World
-    notices: tuple[Notice, ...] = ()
+    taken: Sequence[Taken] = ()
     everywhere: bool = False
 
 
@@ -51,7 +60,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     ours |= store.launches.regions_since(now - _TEMPLATES_OF)
     names = sorted({*ours, *(elsewhere or ())})
     templates = _look_for_templates(context, suspects, swept=elsewhere is None)
-    regions = _listed(context, names, templates=templates)
+    regions = _listed(context, names, templates=templates, ours=ours)
     strangers = _without_record(regions.values(), nodes, spoilt)
     # Recorded while EC2 was being listed.
     recorded, more_spoilt = store.nodes.readable(strangers)
@@ -61,7 +70,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     others = _of_launches(regions.values(), strangers, {*launches, *bad_launches})
     more_launches, more_bad = store.launches.readable(others)
     requests, ca_error = _requests(context)
-    notices = _notices(context)
+    taken = at_once(context, lambda queue: _taken(context, queue), context.notices)
     held = sorted({*roles, *bad_roles, *every.counts})
     world = World(
         now=now,
@@ -85,12 +94,12 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         quotas=_quotas(context, roles.values()),
         requests=requests,
         ca_error=ca_error,
-        warned=_warned(notices),
+        warned=_warned(notice for each in taken for notice in each.notices),
         untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
         rules=rules or Rules(),
     )
-    return Seen(world=world, notices=notices, everywhere=bool(elsewhere))
+    return Seen(world=world, taken=taken, everywhere=bool(elsewhere))
 
 
 def _spans(context: Context) -> Spans:
@@ -156,13 +165,15 @@ def _regions(
 
 
 def _every_region(context: Context) -> tuple[str, ...]:
-    """Every region of the account, once in a while; () where there is none, or it is not told."""
-    if not context.inventory.meta.require().account:
+    """Those that the site uses, once in a while; () where there is none, or it is not told."""
+    meta = context.inventory.meta.require()
+    if not meta.account:
         return ()
     try:
-        return context.cloud.regions()
+        return meta.regions or context.cloud.regions()
     except CloudError as error:
-        context.reporter.say(f"warning: not every region is looked at: {advised(error)}")
+        said = f"not every region is looked at: {advised(error)}; or {NAME_THEM}"
+        context.reporter.say(f"warning: {said}")
         return ()
 
 
@@ -173,20 +184,23 @@ def _look_for_templates(context: Context, suspects: Iterable[str], *, swept: boo
     return context.inventory.launches.any_since(context.clock.now() - _TEMPLATES_OF)
 
 
-def _listed(context: Context, names: Sequence[str], *, templates: bool) -> dict[str, Region]:
+def _listed(
+    context: Context, names: Sequence[str], *, templates: bool, ours: Collection[str]
+) -> dict[str, Region]:
     def one(name: str) -> Region:
-        return _region(context, name, templates=templates)
+        advice = "" if name in ours else f"; if the site does not use it, {NAME_THEM}"
+        return _region(context, name, templates=templates, advice=advice)
 
     return {region.name: region for region in at_once(context, one, names)}
 
 
-def _region(context: Context, name: str, *, templates: bool) -> Region:
+def _region(context: Context, name: str, *, templates: bool, advice: str) -> Region:
     context.reporter.status(f"listing {name}")
     try:
         found = context.cloud.instances(name, context.site)
         made = context.cloud.templates(name, context.site) if templates else None
     except CloudError as error:
-        return Region(name=name, error=advised(error))
+        return Region(name=name, error=advised(error) + advice)
     named = [(template, tags.get(LAUNCH_TAG, "")) for template, tags in made or ()]
     return Region(
         name=name,
@@ -229,14 +243,14 @@ def _requests(context: Context) -> tuple[tuple[str, ...] | None, str]:
         return None, advised(error)
 
 
-def _notices(context: Context) -> tuple[Notice, ...]:
-    if context.notices is None:
-        return ()
+def _taken(context: Context, queue: Notices) -> Taken:
+    """One queue that cannot be read takes nothing from the others."""
     try:
-        return context.notices.take()
+        return Taken(queue=queue, notices=queue.take())
     except CloudError as error:
-        context.reporter.say(f"warning: EC2's notices cannot be read: {advised(error)}")
-        return ()
+        said = f"EC2's notices cannot be read from {queue.url}: {advised(error)}"
+        context.reporter.say(f"warning: {said}")
+        return Taken(queue=queue, notices=())
 
 
 def _warned(notices: Iterable[Notice]) -> dict[str, Warned]:

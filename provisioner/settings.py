@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from enc.durations import parse
-from provisioner.notices import place_of
+from provisioner.notices import REGION, place_of
 
 QUEUE_LIKE = "https://sqs.us-east-1.amazonaws.com/123456789012/NAME"
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
@@ -26,6 +26,7 @@ SPANS = (
     *("pass_patience", "patience", "record", "running", "skew", "stale", "suspect", "sweep"),
     *("terminated", "young"),
 )
+_REGION = re.compile(REGION)
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -49,6 +50,7 @@ class Settings:
     named; whether they can be read is asked by ``check_puppet_files``. ``enc_bind``, where the ENC
     service listens, is not checked: the doctor alone asks there. ``spans`` are those of
     provisioner.context.Spans that ROLECALL_SPAN_<NAME> sets, as in ROLECALL_SPAN_SUSPECT=90s.
+    ``regions`` are those that the site uses: () for every enabled one, None where nobody says.
     """
 
     redis_url: str = field(repr=False)
@@ -59,7 +61,8 @@ class Settings:
     puppet_cert: str = ""
     puppet_key: str = ""
     puppet_ca: str = ""
-    spot_queue_url: str = ""
+    spot_queue_urls: tuple[str, ...] = ()
+    regions: tuple[str, ...] | None = None
     enc_bind: str = DEFAULT_ENC_BIND
     spans: Mapping[str, timedelta] = field(default_factory=dict)
 
@@ -82,7 +85,8 @@ class Settings:
             puppet_cert=environ.get("PUPPET_CERT", ""),
             puppet_key=environ.get("PUPPET_KEY", ""),
             puppet_ca=environ.get("PUPPET_CA", ""),
-            spot_queue_url=_queue(environ),
+            spot_queue_urls=_queues(environ),
+            regions=regions_in("REGIONS", environ["REGIONS"]) if environ.get("REGIONS") else None,
             enc_bind=environ.get("ENC_BIND", "").strip() or DEFAULT_ENC_BIND,
             spans=_spans(environ),
         )
@@ -136,13 +140,29 @@ def _is_safe(parts: SplitResult, *, loopback: bool) -> bool:
     return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
 
 
-def _queue(environ: Mapping[str, str]) -> str:
-    url = environ.get("SPOT_QUEUE_URL", "")
-    if url and place_of(url) is None:
-        raise SettingError(
-            f"SPOT_QUEUE_URL is not like {QUEUE_LIKE}, or http:// on a loopback address"
-        )
-    return url
+def regions_in(variable: str, text: str) -> tuple[str, ...]:
+    """Names with commas or spaces between, sorted; () for "all". Raises SettingError."""
+    names = sorted(set(text.replace(",", " ").split()))
+    if names == ["all"]:
+        return ()
+    bad = [name for name in names if not _REGION.fullmatch(name)]
+    if bad or not names:
+        what = f"{bad[0]!r} is no region" if bad else "there is no region in it"
+        raise SettingError(f"{variable}: {what}; write us-east-1,eu-west-1, or all")
+    return tuple(names)
+
+
+def _queues(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Each once: a queue of EC2's notices is one region's, and a site may have several."""
+    urls = tuple(dict.fromkeys(environ.get("SPOT_QUEUE_URL", "").split()))
+    for number, url in enumerate(urls, 1):
+        if place_of(url) is None:
+            which = f", number {number} of {len(urls)}," if len(urls) > 1 else ""
+            raise SettingError(
+                f"SPOT_QUEUE_URL{which} is not like {QUEUE_LIKE}, or http:// on a loopback "
+                "address; write a space between two URLs"
+            )
+    return urls
 
 
 def _complete(environ: Mapping[str, str], urls: Mapping[str, str]) -> None:

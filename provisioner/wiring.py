@@ -57,14 +57,15 @@ def open_cloud() -> Cloud:
     return Ec2Cloud(client_factory(), SystemClock())
 
 
-def open_notices(settings: Settings) -> Notices | None:
-    """The queue of EC2's notices; None where it is not configured. Nothing is asked yet."""
-    if not settings.spot_queue_url:
-        return None
+def open_notices(settings: Settings, say: Callable[[str], None]) -> tuple[Notices, ...]:
+    """The queues of EC2's notices; () where none is configured. Nothing is asked yet."""
+    if not settings.spot_queue_urls:
+        return ()
     from provisioner.adapters.aws import client_factory
     from provisioner.adapters.sqs import SqsNotices
 
-    return SqsNotices(client_factory(), SystemClock(), settings.spot_queue_url)
+    clients, clock = client_factory(), SystemClock()
+    return tuple(SqsNotices(clients, clock, url, say) for url in settings.spot_queue_urls)
 
 
 def open_ca(settings: Settings) -> CA | None:
@@ -169,9 +170,16 @@ def context(
         ca=open_ca(settings),
         puppetdb=open_puppetdb(settings),
         spared=lambda: spared(settings),
-        notices=open_notices(settings),
+        notices=open_notices(settings, reporter.say),
         spans=Spans(**settings.spans),
     )
+
+
+def partition(region: str) -> str:
+    """Of AWS: see adapters.aws.partition_of."""
+    from provisioner.adapters.aws import partition_of
+
+    return partition_of(region)
 
 
 def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patient:
@@ -203,7 +211,8 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
         certificates=files if "https:" in ca + db else {},
         ca=PuppetCA(Caller("Puppet's CA", ca, _tls(settings))) if ca else None,
         puppetdb=PuppetDBCommands(_puppetdb_caller(settings)) if db else None,
-        queue_url=settings.spot_queue_url,
+        queue_urls=settings.spot_queue_urls,
+        regions=settings.regions,
         unusable=unusable,
     )
 

@@ -46,7 +46,7 @@ class Workbench:
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
     spared: dict[str, str] = field(default_factory=dict)
-    notices: Notices | None = None
+    notices: tuple[Notices, ...] = ()
     store_ahead: timedelta = timedelta(0)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from redis import Redis
 from enc.inventory import keys
 from enc.inventory.batch import hashes
 from enc.inventory.codec import iso, parse_iso, whole
-from enc.inventory.errors import CorruptError, StoreError, StoreLostError
+from enc.inventory.errors import ConflictError, CorruptError, StoreError, StoreLostError
 from enc.inventory.events import Event
 from enc.inventory.writes import Writes, hset
 
@@ -19,7 +20,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Meta:
-    """``account`` is the AWS account, "" for an inventory without EC2."""
+    """``account`` is the AWS account, "" for an inventory without EC2.
+
+    ``regions`` are those of AWS that the site uses, sorted; () for every enabled one.
+    """
 
     schema: int
     site: str
@@ -27,6 +31,7 @@ class Meta:
     created_at: datetime
     created_by: str
     roles_rev: int = 0
+    regions: tuple[str, ...] = ()
 
 
 class OtherSiteError(StoreError):
@@ -65,7 +70,7 @@ class MetaStore:
             )
         return meta
 
-    def begin(self, *, site: str, account: str, event: Event) -> bool:
+    def begin(self, *, site: str, account: str, event: Event, regions: Sequence[str] = ()) -> bool:
         """Write meta, unless somebody has; from here on the store answers. True if it was us."""
         fields = {
             "schema": str(SCHEMA),
@@ -73,10 +78,22 @@ class MetaStore:
             "account": account,
             "created_at": iso(event.at),
             "created_by": event.who,
+            **({"regions": " ".join(sorted(regions))} if regions else {}),
         }
         absent = (["EXISTS", keys.META], "0")
         begun = self._writes.write([hset(keys.META, fields)], [event], same=[absent], init=True)
         return begun is None
+
+    def use(self, regions: Sequence[str], event: Event, *, read: Meta) -> None:
+        """These regions are in use from now on. The next pass looks into each of them.
+
+        Raises ConflictError where roles have changed since ``read`` was: they say what is needed.
+        """
+        rev = str(read.roles_rev) if read.roles_rev else ""
+        commands = [hset(keys.META, {"regions": " ".join(sorted(regions))}), ["DEL", keys.SWEPT]]
+        same = [(["HGET", keys.META, "roles_rev"], rev)]
+        if self._writes.write(commands, [event], same=same) is not None:
+            raise ConflictError("roles were applied meanwhile; try again")
 
 
 def _parse(found: dict[str, str]) -> Meta:
@@ -88,6 +105,7 @@ def _parse(found: dict[str, str]) -> Meta:
             created_at=parse_iso(found["created_at"]),
             created_by=found.get("created_by", ""),
             roles_rev=whole(keys.META, "roles_rev", found.get("roles_rev", "0")),
+            regions=tuple(sorted(found.get("regions", "").split())),
         )
     except (KeyError, ValueError) as error:
         raise CorruptError(keys.META, f"lacks or garbles {error}") from error

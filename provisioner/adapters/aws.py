@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from provisioner.adapters.ec2_errors import SILENT, translated
 from provisioner.ports import Clock, CloudError, Trouble
@@ -52,6 +53,20 @@ def client_factory(**session: Any) -> ClientFactory:
         return made[0].client(service, region_name=region or home, config=_config(service))
 
     return client
+
+
+def partition_of(region: str) -> str:
+    """Which part of AWS a region is in: ``aws``, ``aws-cn``, ``aws-us-gov``. Nothing is asked.
+
+    ``region`` "" is the session's own. One that the library does not know is of ``aws``.
+    """
+    import boto3
+
+    try:
+        session = boto3.Session()
+        return session.get_partition_for_region(region or session.region_name or HOME_REGION)
+    except BotoCoreError:
+        return "aws"
 
 
 def _session(**session: Any) -> Any:

@@ -8,7 +8,6 @@ https://github.com/aws/karpenter-provider-aws, pkg/controllers/nodeclass/validat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,11 +17,11 @@ from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls
 from provisioner.doctor.ports import QueueState
+from provisioner.notices import place_of
 from provisioner.ports import SITE_TAG, CloudError, FleetRequest, TemplateRequest, Trouble
 
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 _NO_ROLE = frozenset({"NoSuchEntity"})
-_QUEUE_REGION = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
 _WAITING, _TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 
@@ -86,9 +85,9 @@ class AwsFacts:
         said = self._calls.repeated("", "GetCallerIdentity", service="sts")
         return str(said["Account"])
 
-    def regions(self) -> tuple[int, datetime | None]:
+    def regions(self) -> tuple[tuple[str, ...], datetime | None]:
         said = self._calls.repeated("", "DescribeRegions", AllRegions=False)
-        return len(said["Regions"]), _date(said)
+        return tuple(sorted(one["RegionName"] for one in said["Regions"])), _date(said)
 
     def has_role(self, name: str) -> bool:
         try:
@@ -99,10 +98,17 @@ class AwsFacts:
             raise
         return True
 
-    def queue(self, url: str) -> QueueState:
-        found = _QUEUE_REGION.match(url)
+    def role_in(self, profile: str) -> str:
         said = self._calls.repeated(
-            found[1] if found else "",
+            "", "GetInstanceProfile", service="iam", InstanceProfileName=profile
+        )
+        roles = said["InstanceProfile"].get("Roles") or ()
+        return str(roles[0]["Arn"]) if roles else ""
+
+    def queue(self, url: str) -> QueueState:
+        place = place_of(url)
+        said = self._calls.repeated(
+            place.region if place else "",
             "GetQueueAttributes",
             service="sqs",
             QueueUrl=url,

@@ -278,7 +278,8 @@ def _credentials_hint(code: str) -> str:
         return "the session is over: sign in again (aws sso login, aws login), or get new keys"
     return (
         "boto3 looks in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile AWS_PROFILE of "
-        "~/.aws, and in this machine's instance profile; `aws sts get-caller-identity` tries them"
+        "~/.aws, and in this machine's instance profile; `aws sts get-caller-identity` tries them. "
+        "In China and GovCloud set AWS_DEFAULT_REGION, too"
     )
 
 
@@ -286,7 +287,7 @@ def _denied_hint(code: str, permission: str, region: str, message: str) -> str:
     if code == NO_SERVICE_ROLE:
         return (
             "once, as an administrator: aws iam create-service-linked-role --aws-service-name "
-            "spot.amazonaws.com, and the same for ec2fleet.amazonaws.com"
+            "spot.amazonaws.com"
         )
     if code == "OperationNotPermitted":
         return "the instance is protected: switch its termination protection off first"

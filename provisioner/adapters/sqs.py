@@ -1,14 +1,13 @@
-"""The queue of EC2's notices through boto3, as provisioner.notices.Notices."""
+"""A queue of EC2's notices through boto3, as provisioner.notices.Notices."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from enc.logs import Log
 from provisioner.adapters.aws import Calls, ClientFactory
-from provisioner.domain.notices import NoNotice, merged, parse
+from provisioner.domain.notices import NoNotice, counted, merged, parse
 from provisioner.notices import MOST, Notice, place_of
 from provisioner.ports import Clock, CloudError
 
@@ -23,23 +22,30 @@ HIDDEN = 30
 # A queue that fills as fast as it is read must not hold a pass, nor outlive HIDDEN.
 LONGEST_TAKE = 10.0
 
-log = Log("provisioner.notices")
-
 
 class SqsNotices:
     """Implements provisioner.notices.Notices. ``hidden``: seconds until what is not done returns.
 
-    Raises ValueError for a URL that is not a queue's.
+    ``say`` is given a line for people. Raises ValueError for a URL that is not a queue's.
     """
 
     def __init__(
-        self, clients: ClientFactory, clock: Clock, url: str, hidden: int = HIDDEN
+        self,
+        clients: ClientFactory,
+        clock: Clock,
+        url: str,
+        say: Callable[[str], None],
+        hidden: int = HIDDEN,
     ) -> None:
         place = place_of(url)
         if place is None:
             raise ValueError(f"{url} is not the URL of an SQS queue")
-        self._calls, self._clock = Calls(clients, clock), clock
+        self._calls, self._clock, self._say = Calls(clients, clock), clock, say
         self._url, self._place, self._hidden = url, place, hidden
+
+    @property
+    def url(self) -> str:
+        return self._url
 
     def take(self, most: int = MOST) -> tuple[Notice, ...]:
         read = [self._parsed(message) for message in self._received(most)]
@@ -52,7 +58,7 @@ class SqsNotices:
         except CloudError as error:
             if not error.passing:
                 raise
-            self._tell("notices could not be deleted and will come again", error)
+            self._warn(f"notices could not be deleted and come again: {error}")
 
     def _received(self, most: int) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
@@ -63,7 +69,7 @@ class SqsNotices:
             except CloudError as error:
                 if not found:
                     raise
-                self._tell("some notices could not be read", error)
+                self._warn(f"some notices could not be read: {error}")
                 break
             if not batch:
                 break
@@ -86,12 +92,11 @@ class SqsNotices:
     def _drop(self, others: Sequence[NoNotice]) -> None:
         if not others:
             return
-        reasons = dict(Counter(other.reason for other in others))
-        log.warning("messages that are no notices", queue=self._url, reasons=reasons)
+        self._warn(f"{len(others)} message(s) are no notices and are deleted: {counted(others)}")
         try:
             self._delete([other.handle for other in others])
         except CloudError as error:
-            self._tell("messages that are no notices could not be deleted", error)
+            self._warn(f"messages that are no notices could not be deleted: {error}")
 
     def _delete(self, handles: Sequence[str]) -> None:
         """Raises CloudError at the first batch of which there is no answer."""
@@ -101,15 +106,16 @@ class SqsNotices:
             said = self._call("DeleteMessageBatch", Entries=entries)
             failed.update(entry.get("Code", "") for entry in said.get("Failed") or ())
         if failed:
-            log.warning("messages were not deleted", queue=self._url, codes=dict(failed))
+            codes = ", ".join(f"{count} x {code}" for code, count in failed.items())
+            self._warn(f"messages were not deleted and come again: {codes}")
 
     def _call(self, action: str, **parameters: Any) -> Mapping[str, Any]:
         # Both may be repeated: a message that an answer lost comes again, one deleted is deleted.
         region = self._place.region
         return self._calls.repeated(region, action, service="sqs", QueueUrl=self._url, **parameters)
 
-    def _tell(self, what: str, error: CloudError) -> None:
-        log.warning(what, queue=self._url, why=str(error), hint=error.hint)
+    def _warn(self, text: str) -> None:
+        self._say(f"warning: {self._url}: {text}")
 
 
 def _batches(handles: Sequence[str]) -> Iterator[Sequence[str]]:

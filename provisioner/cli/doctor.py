@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,8 @@ from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from provisioner.doctor.finding import Finding
+    from provisioner.doctor.policy import Needs
+    from provisioner.rolesfile.spec import RoleSpec
     from provisioner.settings import Settings
 
 _FIELDS = ("what", "verdict", "said", "remedy")
@@ -26,7 +29,8 @@ _STACK = """---
 # 2. CloudFormation: the queue of EC2's notices and the rule that fills it, in a region.
 #    provisioner doctor --aws-policy=stack >rolecall.yaml
 #    aws cloudformation deploy --stack-name rolecall-notices --template-file rolecall.yaml
-#    Its output SpotQueueUrl is the provisioner's SPOT_QUEUE_URL."""
+#    Its output SpotQueueUrl is the provisioner's SPOT_QUEUE_URL. A stack hears of its own region
+#    alone: deploy one in each, and write their URLs with spaces between."""
 
 
 @click.command(
@@ -51,7 +55,8 @@ def doctor(*, document: str | None, form: str) -> None:
     """Look at everything that the provisioner depends on; each line says ok, or what to do.
 
     Nothing is changed: EC2 is asked by dry runs of the very calls. What does not answer costs
-    seconds, and is named. --aws-policy asks neither AWS nor, where it does not answer, Redis.
+    seconds, and is named. --aws-policy prints its documents where nothing answers, too: it asks
+    Redis for the roles, and IAM for the roles in their instance profiles.
 
     Exit codes: 0 nothing is broken; 1 something is.
     """
@@ -109,17 +114,46 @@ def _print_documents(which: str) -> None:
 
     ours = settings()
     specs = _known_roles(ours) if which != "stack" else None
-    given = needs(ours.site, ours.spot_queue_url, specs)
+    given = _in_place(ours, specs, needs(ours.site, ours.spot_queue_urls, specs))
     both = which == "all"
     if which != "stack":
         output.write(f"{_IAM}\n" if both else "")
         output.emit_value("json", policy(given))
     if which != "iam":
         output.write(f"{_STACK}\n" if both else "")
-        output.emit_value("yaml", template(given.site, given.queue))
+        output.emit_value("yaml", template(given.site, given.queues[0]))
 
 
-def _known_roles(settings: Settings) -> Any:
+def _in_place(settings: Settings, specs: Sequence[RoleSpec] | None, given: Needs) -> Needs:
+    """In the partition of where roles launch, with what IAM tells of their instance profiles."""
+    from provisioner import wiring
+    from provisioner.notices import place_of
+
+    launching = [spec.launch.region for spec in specs or () if spec.launch]
+    queues = [place.region for url in settings.spot_queue_urls if (place := place_of(url))]
+    where = [each for each in (*launching, *(settings.regions or ()), *queues) if each]
+    partition = wiring.partition(where[0] if where else "")
+    return replace(given, partition=partition, passed=_passed(settings, given.profiles or ()))
+
+
+def _passed(settings: Settings, profiles: Sequence[str]) -> dict[str, str]:
+    """The ARNs of the IAM roles in the instance profiles, where IAM tells them."""
+    from provisioner import wiring
+    from provisioner.doctor.profiles import WHAT, Profiles
+    from provisioner.doctor.running import Check, examine
+
+    if not profiles:
+        return {}
+    patient = wiring.patient(settings)
+    looked = Profiles(patient.aws, profiles)
+    [untold] = examine([Check(what=WHAT, act=looked.examine)], patient.clock)
+    for one in untold:
+        said = f"{one.what}: {one.said}; the policy takes the role to have the profile's name"
+        output.say(said, err=True)
+    return looked.roles
+
+
+def _known_roles(settings: Settings) -> tuple[RoleSpec, ...] | None:
     """The store's, where it answers: a policy that names their profiles allows less."""
     from provisioner import wiring
     from provisioner.doctor.running import Check, examine

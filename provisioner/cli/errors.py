@@ -37,6 +37,7 @@ FAILED_KINDS = frozenset(
         "provisioner.exporting.errors.ExportError",
         "provisioner.ports.CloudError",
         "provisioner.ports.PuppetError",
+        "provisioner.regions.RegionsError",
         "provisioner.rolesfile.spec.StoredRoleError",
     }
 )

@@ -17,6 +17,7 @@ from provisioner.cli.texts import clean
 from provisioner.cli.usage import Group, examples
 
 if TYPE_CHECKING:
+    from enc.inventory import Inventory
     from enc.model import Role
     from provisioner.rolesfile.loading import RolesFile
 
@@ -52,6 +53,7 @@ def apply_(file: Path, *, prune: bool) -> None:
 
     read = _read(file)
     store = inventory()
+    _where_they_launch(read, store)
     event = Event(what="roles applied", who=settings().who, at=now(), why=clean(file.name))
     done = store.roles.apply(_roles(read), event, prune=prune)
     for name in done.changed:
@@ -62,6 +64,14 @@ def apply_(file: Path, *, prune: bool) -> None:
         output.say(f"nothing to do: {len(done.unchanged)} role(s) as they were")
     for name in sorted(set(store.roles.names()) - set(read.roles)):
         output.say(f"kept {name}: stored, and not in {file} (--prune removes it)", err=True)
+
+
+def _where_they_launch(read: RolesFile, store: Inventory) -> None:
+    """After a loss of the store, only the regions in use are searched for machines."""
+    from provisioner.regions import outside
+
+    launching = {name: spec.launch.region for name, spec in read.roles.items() if spec.launch}
+    outside(launching, store.meta.require().regions)
 
 
 @roles.command(short_help="Show what 'roles apply' would change.")

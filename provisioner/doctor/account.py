@@ -1,13 +1,12 @@
-"""Whose credentials these are, what they see, and EC2's clock."""
+"""Whose credentials these are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.doctor import clocks
-from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
+from provisioner.doctor.finding import Finding, broken, ok, refused, warning
 from provisioner.doctor.ports import Aws
-from provisioner.ports import Clock, CloudError
+from provisioner.ports import CloudError
 
 WHAT = "AWS: account"
 
@@ -37,17 +36,3 @@ def matched(found: str, wanted: str | None) -> Finding:
         return ok(WHAT, f"the credentials are for {found}, as the inventory is")
     remedy = "see 'aws sts get-caller-identity' and set AWS_PROFILE, or point REDIS_URL elsewhere"
     return broken(WHAT, f"the credentials are for {found}, the inventory is of {wanted}", remedy)
-
-
-def examine_regions(aws: Aws, clock: Clock) -> Iterator[Finding]:
-    what = "EC2: DescribeRegions"
-    try:
-        count, theirs = aws.regions()
-    except CloudError as error:
-        yield refused(what, error)
-        return
-    yield ok(what, f"{count} are enabled")
-    if theirs is None:
-        yield skipped("EC2: clock", "its answers carry no Date header: something on the way")
-    else:
-        yield clocks.compared("EC2: clock", theirs, clock.now())

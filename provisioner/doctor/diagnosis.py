@@ -14,6 +14,7 @@ from provisioner.doctor import (
     notices,
     permissions,
     puppetdb,
+    regions,
     service,
     service_roles,
     store,
@@ -55,7 +56,8 @@ class Patient:
     certificates: dict[str, str] = field(default_factory=dict)
     ca: Authority | None = None
     puppetdb: PuppetDBStatus | None = None
-    queue_url: str = ""
+    queue_urls: tuple[str, ...] = ()
+    regions: tuple[str, ...] | None = None
     seconds: float = SECONDS
     unusable: frozenset[str] = frozenset()
 
@@ -75,10 +77,10 @@ def diagnose(patient: Patient) -> list[Finding]:
     ec2: list[list[Finding]]
     if identity.account:
         aws = [*aws, account.matched(identity.account, looked.known.account)]
-        ec2 = examine(list(_of_aws(patient, looked.known.roles or ())), patient.clock)
+        ec2 = _ec2(patient, looked.known)
     else:
         ec2 = [[skipped("EC2", "not looked at: AWS does not say who we are", "see AWS: account")]]
-    queue = [] if patient.queue_url else _absent("SPOT_QUEUE_URL", patient, notices.without_queue())
+    queue = _without_queue(patient, looked.known.roles or ())
     return [each for found in (redis, aws, *ec2, queue, *others) for each in found]
 
 
@@ -118,23 +120,50 @@ def _absent(variable: str, patient: Patient, finding: Finding) -> list[Finding]:
     return [] if variable in patient.unusable else [finding]
 
 
-def _of_aws(patient: Patient, roles: tuple[RoleSpec, ...]) -> Iterator[Check]:
-    aws, seconds = patient.aws, patient.seconds
-    yield Check(
-        what="EC2",
-        act=lambda: account.examine_regions(aws, patient.clock),
-        seconds=seconds,
+def _ec2(patient: Patient, known: store.Known) -> list[list[Finding]]:
+    roles = known.roles or ()
+    where = regions.Regions(patient.aws, patient.clock, known.regions)
+    found = examine(list(_of_aws(patient, where, roles)), patient.clock)
+    # What the roles launch in has been looked at.
+    others = [name for name in where.used if name not in {p.region for p in places("", roles)}]
+    unread = examine([_read(patient, name) for name in others], patient.clock)
+    said = list(regions.judged(known.regions, patient.regions, roles))
+    return [*found, *unread, said]
+
+
+def _read(patient: Patient, region: str) -> Check:
+    return Check(
+        what=regions.what(region),
+        act=lambda: regions.examine(patient.permissions, region, patient.site),
+        seconds=patient.seconds,
     )
-    yield Check(what="IAM", act=lambda: service_roles.examine(aws), seconds=seconds)
+
+
+def _of_aws(
+    patient: Patient, where: regions.Regions, roles: tuple[RoleSpec, ...]
+) -> Iterator[Check]:
+    aws, seconds = patient.aws, patient.seconds
+    yield Check(what="EC2", act=where.examine, seconds=seconds)
+    yield Check(what="IAM", act=lambda: service_roles.examine(aws, roles), seconds=seconds)
     for place in places(patient.site, roles):
         yield _permitted(patient, place)
         yield _grounded(patient, place)
-    if patient.queue_url:
-        yield Check(
-            what=notices.WHAT,
-            act=lambda: notices.examine(aws, patient.queue_url),
-            seconds=seconds,
-        )
+    for url in patient.queue_urls:
+        yield _queued(patient, url)
+
+
+def _queued(patient: Patient, url: str) -> Check:
+    return Check(
+        what=notices.what(url),
+        act=lambda: notices.examine(patient.aws, url),
+        seconds=patient.seconds,
+    )
+
+
+def _without_queue(patient: Patient, roles: tuple[RoleSpec, ...]) -> list[Finding]:
+    if not patient.queue_urls:
+        return _absent("SPOT_QUEUE_URL", patient, notices.without_queue())
+    return notices.unheard(patient.queue_urls, roles)
 
 
 def _permitted(patient: Patient, place: Place) -> Check:

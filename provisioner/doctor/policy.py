@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from provisioner.doctor.service_roles import ROLES
+from provisioner.doctor.service_roles import ROLE, SERVICE
 from provisioner.ports import SITE_TAG
 from provisioner.rolesfile.spec import RoleSpec
 
@@ -40,32 +40,41 @@ _UNTAGGED = ("fleet", "spot-instances-request")
 _TAGGED_BY_TEMPLATE = ("network-interface", "volume")
 _TAGGED = ("instance", *_TAGGED_BY_TEMPLATE)
 TEMPLATE = "launch-template"
+# China's EC2 asks under both names: https://github.com/aws/karpenter-provider-aws/pull/6839
+_EC2: Mapping[str, str | list[str]] = {
+    "aws": "ec2.amazonaws.com",
+    "aws-cn": ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
     """What the policy depends on.
 
-    ``profiles`` are instance profiles of roles, ``parameters`` SSM parameters that name images;
-    None: nobody knows, so any are allowed.
+    ``queues`` are names, one at least. ``profiles`` are instance profiles of roles, ``parameters``
+    SSM parameters that name images; None: nobody knows, so any are allowed. ``passed`` are ARNs of
+    the IAM roles in the profiles, as far as IAM has told them. ``partition``: ``aws-us-gov``, ….
     """
 
     site: str
-    queue: str
+    queues: tuple[str, ...]
     profiles: tuple[str, ...] | None = None
     parameters: tuple[str, ...] | None = None
+    passed: Mapping[str, str] = field(default_factory=dict)
+    partition: str = "aws"
 
 
-def needs(site: str, queue_url: str, specs: Sequence[RoleSpec] | None) -> Needs:
-    queue = urlsplit(queue_url).path.rpartition("/")[2] or queue_name(site)
+def needs(site: str, queue_urls: Sequence[str], specs: Sequence[RoleSpec] | None) -> Needs:
+    named = (urlsplit(url).path.rpartition("/")[2] for url in queue_urls)
+    queues = tuple(dict.fromkeys(named)) or (queue_name(site),)
     if specs is None:
-        return Needs(site=site, queue=queue)
+        return Needs(site=site, queues=queues)
     launches = [spec.launch for spec in specs if spec.launch]
     bursts = [spec.burst.image for spec in specs if spec.burst and spec.burst.image]
     images = [*(launch.image for launch in launches), *bursts]
     return Needs(
         site=site,
-        queue=queue,
+        queues=queues,
         profiles=_sorted(each.instance_profile for each in launches if each.instance_profile),
         parameters=_sorted(each.removeprefix(_SSM) for each in images if each.startswith(_SSM)),
     )
@@ -80,12 +89,22 @@ def policy(given: Needs) -> dict[str, Any]:
         _statement("Look", READS, ["*"]),
         *_launching(given.site),
         *_ours(given.site),
-        *_passing(given.profiles),
+        *_passing(given),
         *_parameters(given.parameters),
         *_service_roles(),
-        _queue(given.queue),
+        _queues(given.queues),
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
+    moved = [_moved(one, given.partition) for one in statements]
+    return {"Version": "2012-10-17", "Statement": moved}
+
+
+def _moved(statement: Statement, partition: str) -> Statement:
+    """To another part of AWS. IAM takes no wildcard in its place.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    """
+    ours, theirs = "arn:aws:", f"arn:{partition}:"
+    return {**statement, "Resource": [r.replace(ours, theirs, 1) for r in statement["Resource"]]}
 
 
 def actions(document: Mapping[str, Any]) -> set[str]:
@@ -120,18 +139,36 @@ def _ours(site: str) -> list[Statement]:
     ]
 
 
-def _passing(profiles: tuple[str, ...] | None) -> list[Statement]:
-    """The roles in the instance profiles: as a rule they have the profiles' names."""
-    if profiles == ():
+def _passing(given: Needs) -> list[Statement]:
+    """The roles in the instance profiles, and the right to ask IAM which they are."""
+    if given.profiles == ():
         return []
-    named = ["arn:aws:iam::*:role/*"] if profiles is None else [_role(each) for each in profiles]
-    to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
-    return [_statement("PassRole", ("iam:PassRole",), named, to_ec2)]
+    looked, passed = ["arn:aws:iam::*:instance-profile/*"], ["arn:aws:iam::*:role/*"]
+    if given.profiles is not None:
+        looked = [each for one in given.profiles for each in _named("instance-profile", one)]
+        passed = [each for one in given.profiles for each in _roles_in(one, given.passed)]
+    service = _EC2.get(given.partition, _EC2["aws"])
+    to_ec2 = {"StringEquals": {"iam:PassedToService": service}}
+    return [
+        _statement("LookForProfiles", ("iam:GetInstanceProfile",), looked),
+        _statement("PassRole", ("iam:PassRole",), list(dict.fromkeys(passed)), to_ec2),
+    ]
 
 
-def _role(profile: str) -> str:
+def _roles_in(profile: str, passed: Mapping[str, str]) -> list[str]:
+    """Where IAM did not tell it: as a rule a role has its profile's name, in whatever path."""
+    return [passed[profile]] if profile in passed else _named("role", profile)
+
+
+def _named(kind: str, profile: str) -> list[str]:
     account = profile.split(":")[4] if profile.startswith("arn:") else "*"
-    return f"arn:aws:iam::{account}:role/{profile.rpartition('/')[2]}"
+    name = profile_name(profile)
+    return [f"arn:aws:iam::{account}:{kind}/{name}", f"arn:aws:iam::{account}:{kind}/*/{name}"]
+
+
+def profile_name(profile: str) -> str:
+    """Of an instance profile that a role names, or whose ARN, with its path, it has."""
+    return profile.rpartition("/")[2]
 
 
 def _parameters(names: tuple[str, ...] | None) -> list[Statement]:
@@ -144,19 +181,17 @@ def _parameters(names: tuple[str, ...] | None) -> list[Statement]:
 
 
 def _service_roles() -> list[Statement]:
-    places = [
-        f"arn:aws:iam::*:role/aws-service-role/{service}/{role}" for role, service in ROLES.items()
-    ]
-    for_these = {"StringEquals": {"iam:AWSServiceName": list(ROLES.values())}}
+    place = [f"arn:aws:iam::*:role/aws-service-role/{SERVICE}/{ROLE}"]
+    for_this = {"StringEquals": {"iam:AWSServiceName": SERVICE}}
     return [
-        _statement("LookForServiceRoles", ("iam:GetRole",), places),
-        _statement("MakeServiceRoles", ("iam:CreateServiceLinkedRole",), places, for_these),
+        _statement("LookForServiceRoles", ("iam:GetRole",), place),
+        _statement("MakeServiceRoles", ("iam:CreateServiceLinkedRole",), place, for_this),
     ]
 
 
-def _queue(name: str) -> Statement:
+def _queues(names: Sequence[str]) -> Statement:
     used = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
-    return _statement("Notices", used, [f"arn:aws:sqs:*:*:{name}"])
+    return _statement("Notices", used, [f"arn:aws:sqs:*:*:{name}" for name in names])
 
 
 def _statement(

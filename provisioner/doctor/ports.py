@@ -49,10 +49,14 @@ class Aws(Protocol):
 
     def account(self) -> str: ...
 
-    def regions(self) -> tuple[int, datetime | None]:
-        """How many are enabled, and EC2's time, where its answer tells it."""
+    def regions(self) -> tuple[tuple[str, ...], datetime | None]:
+        """Which are enabled, and EC2's time, where its answer tells it."""
 
     def has_role(self, name: str) -> bool: ...
+
+    def role_in(self, profile: str) -> str:
+        """The ARN of the IAM role in the instance profile of this name; "" for an empty one."""
+
     def queue(self, url: str) -> QueueState: ...
 
 

@@ -1,36 +1,43 @@
-"""The roles in which EC2 Fleet and Spot themselves act in the account; made once, by anybody."""
+"""The role in which EC2 Spot itself acts in the account; made once, by anybody.
+
+An instant fleet does not require the one of EC2 Fleet:
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-fleet-prerequisites.html
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
-from provisioner.doctor.finding import Finding, broken, ok, refused, warning
+from enc.model import Market
+from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
 from provisioner.doctor.ports import Aws
 from provisioner.ports import CloudError, Trouble
+from provisioner.rolesfile.spec import RoleSpec
 
-# Role -> the service whose it is.
-ROLES: Mapping[str, str] = {
-    "AWSServiceRoleForEC2Fleet": "ec2fleet.amazonaws.com",
-    "AWSServiceRoleForEC2Spot": "spot.amazonaws.com",
-}
-
-
-def examine(aws: Aws) -> Iterator[Finding]:
-    return (_examined(aws, role, service) for role, service in ROLES.items())
+ROLE, SERVICE = "AWSServiceRoleForEC2Spot", "spot.amazonaws.com"
+_WHAT = f"IAM: {ROLE}"
+_CREATE = f"aws iam create-service-linked-role --aws-service-name {SERVICE}"
 
 
-def _examined(aws: Aws, role: str, service: str) -> Finding:
-    what = f"IAM: {role}"
-    create = f"aws iam create-service-linked-role --aws-service-name {service}"
+def examine(aws: Aws, roles: Sequence[RoleSpec]) -> Iterator[Finding]:
+    markets = {spec.launch.market for spec in roles if spec.launch}
+    if markets == {Market.ON_DEMAND}:
+        yield skipped(_WHAT, "not looked at: no role launches spot machines")
+        return
     try:
-        there = aws.has_role(role)
+        there = aws.has_role(ROLE)
     except CloudError as error:
-        if error.trouble is not Trouble.DENIED:
-            return refused(what, error)
-        said = "cannot be asked: iam:GetRole is denied, so nobody knows whether the role is there"
-        return warning(what, said, f"{error.hint}; if the role is not there: {create}")
+        yield _untold(error)
+        return
     if there:
-        return ok(what, "it is there")
-    return broken(
-        what, "it is not there: launches will be denied", f"as an administrator: {create}"
-    )
+        yield ok(_WHAT, "it is there")
+    else:
+        said = "it is not there: EC2 will deny spot machines"
+        yield broken(_WHAT, said, f"as an administrator: {_CREATE}")
+
+
+def _untold(error: CloudError) -> Finding:
+    if error.trouble is not Trouble.DENIED:
+        return refused(_WHAT, error)
+    said = "cannot be asked: iam:GetRole is denied, so nobody knows whether the role is there"
+    return warning(_WHAT, said, f"{error.hint}; if the role is not there: {_CREATE}")

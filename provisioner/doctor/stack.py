@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-DETAIL_TYPES = (
-    "EC2 Spot Instance Interruption Warning",
-    "EC2 Instance Rebalance Recommendation",
-)
+from provisioner.domain.notices import KINDS, SOURCE
+
 # A notice of two minutes ahead is of no use after an hour; reconciliation has found the loss.
 RETENTION = 3600
 VISIBILITY = 60
@@ -43,7 +41,8 @@ def template(site: str, queue: str) -> dict[str, Any]:
 
 
 def event_pattern() -> dict[str, Any]:
-    return {"source": ["aws.ec2"], "detail-type": list(DETAIL_TYPES)}
+    """What is read, and nothing else: the provisioner deletes whatever more a rule sends."""
+    return {"source": [SOURCE], "detail-type": list(KINDS)}
 
 
 def _queue() -> dict[str, Any]:
@@ -64,7 +63,7 @@ def _rule() -> dict[str, Any]:
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "Description": "Spot interruptions, rebalance recommendations and changes of state",
+            "Description": ", ".join(KINDS),
             "EventPattern": event_pattern(),
             "State": "ENABLED",
             "Targets": [target],

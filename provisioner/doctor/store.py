@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redis.exceptions import NoPermissionError
@@ -24,9 +24,10 @@ _INVENTORY, _ROLES, _RIGHTS = "Redis: inventory", "Redis: roles", "Redis: rights
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What the store tells the other checks. ``account`` None: it has not been read."""
+    """What the store tells the other checks. None: it has not been read."""
 
     account: str | None = None
+    regions: tuple[str, ...] | None = None
     roles: tuple[RoleSpec, ...] | None = None
 
 
@@ -73,7 +74,7 @@ class Store:
         except StoreError as error:
             yield refused(_INVENTORY, error)
             return
-        self.known = Known(account=meta.account)
+        self.known = Known(account=meta.account, regions=meta.regions)
         yield ok(_INVENTORY, f"of site {meta.site}, begun by {meta.created_by or 'somebody'}")
         yield from self._roles(inventory)
         yield _readable(inventory)
@@ -85,7 +86,7 @@ class Store:
             yield refused(_ROLES, error)
             return
         specs, strange = _specs(stored.values())
-        self.known = Known(account=self.known.account, roles=specs)
+        self.known = replace(self.known, roles=specs)
         yield from (refused(_ROLES, error) for error in strange)
         launching = sum(spec.launch is not None for spec in specs)
         if not stored:

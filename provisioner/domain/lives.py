@@ -142,12 +142,19 @@ def _warned(world: World, node: Node) -> Action | None:
             return Drain(node=node, floor=None, reason="EC2 takes it back within two minutes")
         case Warned.INTERRUPTION if node.state is State.PENDING:
             return End(node=node, reason="EC2 takes it back before it ran", taken=True)
-        case Warned.REBALANCE if node.kind is Kind.FLEET and not node.replace_because:
+        case Warned.REBALANCE if _heeds_advice(world, node) and not node.replace_because:
             why = "EC2 expects to take it back (rebalance recommendation)"
             return Write(
                 node=node, what="to be replaced", fields={"replace_because": why}, reason=why
             )
     return None
+
+
+def _heeds_advice(world: World, node: Node) -> bool:
+    """Whether its role asks for a replacement where EC2 recommends one."""
+    known = world.roles.get(node.role)
+    wants = known is not None and known.spec.fleet.rebalance == "replace"
+    return wants and node.kind is Kind.FLEET
 
 
 def _is_over(world: World, node: Node) -> bool:

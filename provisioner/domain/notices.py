@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,11 +29,19 @@ _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _REGION = re.compile(REGION)
 
 
+# Anybody whom the queue lets in may name a kind of event.
+_SHOWN_KINDS, _LONGEST_KIND = 5, 60
+
+
 @dataclass(frozen=True, kw_only=True)
 class NoNotice:
-    """``reason`` is one of a few sentences, without a word of the message's own: countable."""
+    """``reason`` is one of a few sentences, without a word of the message's own: countable.
+
+    ``kind`` is what the message itself says that it is, cut short; "" where it says nothing.
+    """
 
     reason: str
+    kind: str = ""
     handle: str
 
 
@@ -41,20 +50,50 @@ class _OtherError(ValueError):
 
 
 def parse(body: str, *, account: str, handle: str) -> Notice | NoNotice:
-    """``account``: whose machines are meant."""
+    """``account``: whose machines are meant. A message that SNS has wrapped is unwrapped."""
+    event = _unwrapped(_map(body))
     try:
-        event = _event(body, account)
-        return _notice(event, handle)
+        return _notice(_ours(event, account), handle)
     except _OtherError as error:
-        return NoNotice(reason=str(error), handle=handle)
+        return NoNotice(reason=str(error), kind=_kind(event), handle=handle)
 
 
-def _event(body: str, account: str) -> Mapping[str, Any]:
+def counted(others: Iterable[NoNotice]) -> str:
+    """How many are none, and why, by kind: ``2 x it is of another account (...)``."""
+    found = Counter(
+        f"{other.reason} ({other.kind})" if other.kind else other.reason for other in others
+    ).most_common()
+    shown = [f"{count} x {why}" for why, count in found[:_SHOWN_KINDS]]
+    more = sum(count for _, count in found[_SHOWN_KINDS:])
+    return "; ".join([*shown, *([f"{more} of other kinds"] if more else [])])
+
+
+def _map(text: str) -> Mapping[str, Any]:
+    """{} where the text is no map in JSON."""
     try:
-        event = json.loads(body)
+        found = json.loads(text)
     except (ValueError, RecursionError):
-        event = None
-    if not isinstance(event, dict):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _unwrapped(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """SNS puts what it was given, as text, into a message of its own.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+    """
+    wrapped = said.get("Type") == "Notification" and "TopicArn" in said
+    return _map(_text(said, "Message")) if wrapped else said
+
+
+def _kind(said: Mapping[str, Any]) -> str:
+    """EventBridge's word for it, or SNS's: for people."""
+    kind = (_text(said, "detail-type") or _text(said, "Type"))[:_LONGEST_KIND]
+    return kind if kind.isprintable() else repr(kind)
+
+
+def _ours(event: Mapping[str, Any], account: str) -> Mapping[str, Any]:
+    if not event:
         raise _OtherError("it is not an event in JSON")
     if event.get("source") != SOURCE:
         raise _OtherError(f"it is not from {SOURCE}")

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from enc.durations import Duration, parse
 from provisioner.bootstrap.values import MERGE_KEYS, kind_of
+from provisioner.notices import REGION
 from provisioner.rolesfile.problems import shown
 
 MAX_NESTING = 20
@@ -204,7 +205,7 @@ EnvironmentName = Annotated[
     _not_of(RESERVED_ENVIRONMENTS, "is a section of puppet.conf and cannot be an environment"),
 ]
 
-Region = Annotated[str, _shaped("[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}", "a region", "us-east-1")]
+Region = Annotated[str, _shaped(REGION, "a region", "us-east-1")]
 SubnetId = Annotated[str, _shaped("subnet-[a-z0-9-]{1,40}", "a subnet", "subnet-0123456789abcdef0")]
 GroupId = Annotated[str, _shaped("sg-[a-z0-9-]{1,40}", "a security group", "sg-0123456789abcdef0")]
 Image = Annotated[

@@ -147,7 +147,11 @@ class LaunchSpec(MachineOptions):
 
 
 class FleetSpec(_Section):
-    """What converge keeps. ``size`` None: nothing; ``max_age`` None: no node is too old."""
+    """What converge keeps. ``size`` None: nothing; ``max_age`` None: no node is too old.
+
+    ``rebalance``: EC2 recommends to replace spot machines far more often than it takes one back
+    (https://github.com/aws/karpenter-provider-aws/issues/2853), so the role must ask for it.
+    """
 
     size: Annotated[int, Field(ge=0, le=10_000)] | None = None
     max_age: f.Span | None = None
@@ -157,6 +161,7 @@ class FleetSpec(_Section):
     ready_timeout: f.Moment = Duration("15m")
     drain: f.Moment = Duration("5m")
     windows: Annotated[tuple[f.Window, ...], f.Distinct] = Field(default=(), max_length=50)
+    rebalance: Literal["replace", "ignore"] = "ignore"
 
     @model_validator(mode="after")
     def _can_rotate(self) -> Self:

@@ -69,6 +69,7 @@ class FakeCloud(Script):
         self.images: dict[str, tuple[str, tuple[Volume, ...]]] = {IMAGE: PLAIN}
         self.groups, self.keys, self.subnets = {GROUP}, {KEY}, dict(SUBNETS)
         self.region_names = {REGION}
+        self.denied: set[str] = set()  # regions that the organisation's policy denies
         self.disrupted: set[str] = set()  # zones; looking at their machines fails
         self.ahead = timedelta(0)  # how far EC2's clock is ahead of ours
         self._pools = Capacity()
@@ -230,6 +231,9 @@ class FakeCloud(Script):
         if region not in self.region_names:
             code = CODES[Trouble.UNAVAILABLE]
             raise CloudError(Trouble.UNAVAILABLE, code, f"there is no region {region}")
+        if region in self.denied:
+            said = "You are not authorized to perform this operation."
+            raise CloudError(Trouble.DENIED, CODES[Trouble.DENIED], said)
 
     def _seen(self, machines: Iterable[Machine], *, disturbed: bool) -> tuple[Instance, ...]:
         """As EC2 lists them: all of them or, in a zone's disruption, none."""

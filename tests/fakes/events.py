@@ -52,3 +52,17 @@ def state_change(instance_id: str = MACHINE, state: str = "terminated", **said: 
     detail = {"state": state}
     name = "EC2 Instance State-change Notification"
     return json.dumps(event(name, instance_id, detail=detail, **said))
+
+
+def wrapped(body: str, **changes: Any) -> str:
+    """As SNS hands it on where raw delivery is off, as it is by default."""
+    said = {
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:spot",
+        "Message": body,
+        "Timestamp": "2026-01-01T12:00:01.000Z",
+        "SignatureVersion": "1",
+        **changes,
+    }
+    return json.dumps(said)

@@ -1,4 +1,4 @@
-"""The queue of EC2's notices in memory.
+"""A queue of EC2's notices in memory.
 
     queue = FakeNotices(clock)
     queue.interrupt("i-0abc1234")               # and rebalance(), state_change(), post(body)
@@ -23,10 +23,11 @@ from provisioner.notices import MOST, Notice
 from provisioner.ports import CloudError
 from tests.fakes import events
 from tests.fakes.clock import FakeClock
-from tests.fakes.cloud import ACCOUNT
+from tests.fakes.cloud import ACCOUNT, REGION
 from tests.fakes.script import Script
 
 HIDDEN = 30.0
+URL = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/rolecall"
 
 
 @dataclass
@@ -39,8 +40,9 @@ class Message:
 class FakeNotices(Script):
     """Implements provisioner.notices.Notices. ``dropped`` are the reasons of what was none."""
 
-    def __init__(self, clock: FakeClock, hidden: float = HIDDEN) -> None:
+    def __init__(self, clock: FakeClock, hidden: float = HIDDEN, url: str = URL) -> None:
         super().__init__()
+        self.url = url
         self.clock, self.hidden = clock, hidden
         self.messages: list[Message] = []
         self.dropped: list[str] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.region.config import Config
+from tests.region.config import SPOT_ROLE, Config
 from tests.region.wire import ApiError
 
 MESSAGES = {
@@ -79,6 +79,12 @@ def dry(pool: Pool, config: Config) -> ApiError:
 
 def refusal(pool: Pool, config: Config, *, max_price: str | None) -> ApiError | None:
     """Why the pool gives nothing, whatever it has."""
+    if pool.market == "spot" and SPOT_ROLE not in config.service_roles:
+        text = (
+            "The provided credentials do not have permission to create the service-linked role for "
+            "EC2 Spot Instances."
+        )
+        return ApiError("AuthFailure.ServiceLinkedRoleCreationNotPermitted", text)
     if said := scripted(config.pool_errors, pool):
         return ApiError(said["code"], said.get("message", said["code"]))
     if pool.market == "spot" and max_price:

@@ -7,7 +7,8 @@ from typing import Any
 
 # EC2 lists a terminated machine for about an hour.
 FORGET_S = 3600.0
-SERVICE_ROLES = ("AWSServiceRoleForEC2Fleet", "AWSServiceRoleForEC2Spot")
+SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+SERVICE_ROLES = ("AWSServiceRoleForEC2Fleet", SPOT_ROLE)
 
 
 @dataclass

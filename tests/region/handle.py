@@ -202,6 +202,15 @@ class Region:
         said = {"action": action, **({"code": code} if code else {}), **more}
         self.control("fault", **said)
 
+    def deny(self, region: str) -> None:
+        """As a service control policy of the organisation does; DescribeRegions lists it still."""
+        said = (
+            "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:"
+            "user/ops is not authorized to perform this action with an explicit deny in a service "
+            "control policy"
+        )
+        self.fault("*", "UnauthorizedOperation", region=region, times=-1, message=said)
+
     def throttle(self, action: str = "*", times: int = 1) -> None:
         self.fault(action, "RequestLimitExceeded", times=times)
 

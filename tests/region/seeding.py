@@ -19,6 +19,8 @@ SUBNETS = [
 ]
 IPV6_CIDR = "2001:db8:20:1::/64"
 KEY, PROFILE, GROUP = "ops", "node", "nodes"
+# IAM does not ask that a profile and its role have one name.
+ROLE, ROLE_PATH = "node-role", "/machines/"
 KEY_TEXT = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfkN0rUyvl+8R5TWYTBPIBEtcXTlEQbYvPYWxkCVd4d ops"
 DATA_DISK = "/dev/sdf"
 IMAGE_NAME, PARAMETER = "debian-12-amd64", "/aws/service/debian/release/12/latest/amd64"
@@ -42,6 +44,7 @@ def seed(store: Store) -> dict[str, Any]:
     group = here.create_security_group(GROUP, "nodes", vpc_id=vpc.id)
     here.import_key_pair(KEY, KEY_TEXT, {})
     store.profiles.add(PROFILE)
+    world.put_profile(PROFILE, ROLE, ROLE_PATH)
     image, older = _image(here, IMAGE_NAME), _image(here, f"{IMAGE_NAME}-older")
     world.put_parameter(store.region, PARAMETER, image)
     baked = _image(here, "baked", root="/dev/sda1", keeps=True, more_disks=(DATA_DISK,))

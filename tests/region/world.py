@@ -170,6 +170,14 @@ def parameter(region: str, name: str) -> str | None:
     return found.value if found else None
 
 
+def put_profile(name: str, role: str, path: str) -> None:
+    """An instance profile with a role in it; IAM is of the account, whatever the region."""
+    iam = backend("aws", "iam")
+    if name not in iam.instance_profiles:
+        iam.create_role(role, "{}", path, None, "", [], None)
+        iam.create_instance_profile(name, path, [role])
+
+
 def put_parameter(region: str, name: str, value: str) -> None:
     """Also under /aws/, where only AWS may write: put where moto keeps what it knows."""
     from moto.core.utils import utcnow

@@ -30,19 +30,24 @@ T, R = TypeVar("T"), TypeVar("R")
 
 @dataclass
 class Operators:
-    """Makes operators, each in the next region and database."""
+    """Makes operators, each in the next region and database.
+
+    ``alone``: each of them remembers that no other region is in use, which spares its doctor
+    dozens of clients.
+    """
 
     region: Region
     server: RedisServer
     folder: Path
+    alone: bool = False
     made: list[Operator] = field(default_factory=list)
 
     @classmethod
     @contextmanager
-    def open(cls, region: Region, folder: Path) -> Iterator[Operators]:
+    def open(cls, region: Region, folder: Path, *, alone: bool = False) -> Iterator[Operators]:
         region.reset()
         server = RedisServer(folder / "redis", options=("--databases", str(len(PLACES)))).start()
-        found = cls(region, server, folder)
+        found = cls(region, server, folder, alone)
         try:
             yield found
         finally:
@@ -68,6 +73,8 @@ class Operators:
         self.made.append(operator)
         if begun:
             operator.begin()
+        if begun and self.alone:
+            operator.redis.hset("meta", "regions", place)
         return operator.apply() if begun and roles else operator
 
 

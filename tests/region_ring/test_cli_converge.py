@@ -153,9 +153,12 @@ def test_an_interruption_notice_replaces_a_machine_before_it_dies(operator: Oper
     doomed = operator.nodes()[0]
     operator.region.interrupt(doomed, notice_s=120)
 
+    lost = queue.replace("/spot", "/lost")
+
     def heard() -> bool:
-        done = operator.run("converge", SPOT_QUEUE_URL=queue)
+        done = operator.run("converge", SPOT_QUEUE_URL=f"{lost} {queue}")
         assert done.code == 0, done
+        assert f"EC2's notices cannot be read from {lost}" in done.err
         return f"drain {doomed}: EC2 takes it back" in done.err
 
     wait_until("the notice is heard", heard, timeout=30)

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from provisioner.doctor.service_roles import SERVICE
 from tests.fakes.ca_server import PuppetServer
 from tests.region.config import SERVICE_ROLES
 from tests.region.handle import Region
@@ -26,7 +27,7 @@ VERDICTS = {"ok", "warning", "broken", "skipped"}
 def operators(
     region_server: Region, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
+    with Operators.open(region_server, tmp_path_factory.mktemp("cli"), alone=True) as found:
         found.new(begun=False).redis.config_set("appendonly", "yes")
         yield found
 
@@ -92,32 +93,33 @@ def test_looking_changes_nothing(operators: Operators) -> None:
 # What belongs to the account, and not to a region: one after the other.
 
 
-def test_service_linked_roles_that_are_not_there_come_with_the_commands_that_make_them(
+def test_spots_service_linked_role_alone_is_asked_for_with_the_command_that_makes_it(
     operators: Operators, region_server: Region
 ) -> None:
     operator = operators.new()
     region_server.configure(service_roles=[])
     try:
-        done = look(operator)
-        iam = region_server.client("iam")
-        for name in ("ec2fleet", "spot"):
-            remedy = f"--aws-service-name {name}.amazonaws.com"
-            assert any(remedy in one["remedy"] for one in wrong(done).values())
-            iam.create_service_linked_role(AWSServiceName=f"{name}.amazonaws.com")
-        assert set(wrong(done)) == {
-            "IAM: AWSServiceRoleForEC2Fleet",
-            "IAM: AWSServiceRoleForEC2Spot",
-        }
+        found = wrong(look(operator))
+        denied = operator.run("launch", "batch")
+        solid = operator.run("launch", "solid")
+        region_server.client("iam").create_service_linked_role(AWSServiceName=SERVICE)
         assert wrong(look(operator)) == {}
+        assert operator.run("launch", "batch").code == 0
     finally:
         region_server.configure(service_roles=list(SERVICE_ROLES))
 
+    assert list(found) == ["IAM: AWSServiceRoleForEC2Spot"]
+    assert found["IAM: AWSServiceRoleForEC2Spot"]["remedy"].endswith(SERVICE)
+    assert denied.code == 1
+    assert denied.said[-1].endswith(f"create-service-linked-role --aws-service-name {SERVICE}")
+    assert solid.code == 0, "neither EC2 Fleet's role nor Spot's is needed for on-demand machines"
 
-def test_roles_that_cannot_be_asked_for_are_a_warning_and_exit_0(
+
+def test_a_role_that_cannot_be_asked_for_is_a_warning_and_exit_0(
     operators: Operators, region_server: Region
 ) -> None:
     operator = operators.new()
-    region_server.fault("GetRole", "AccessDenied", times=2, status=403)
+    region_server.fault("GetRole", "AccessDenied", status=403)
 
     done = look(operator)
 
@@ -147,6 +149,45 @@ def test_an_ec2_that_is_silent_costs_seconds_is_named_and_delays_nobody(
 
     assert list(found) == ["EC2"]
     assert "no answer within 10 s" in found["EC2"]["said"]
+
+
+def test_a_region_that_the_organisation_denies_is_named_until_it_is_left_out(
+    operators: Operators, region_server: Region
+) -> None:
+    operator = operators.new()
+    operator.redis.hdel("meta", "regions")
+    region_server.deny("us-west-1")
+    try:
+        found = wrong(look(operator))
+        operator.redis.hset("meta", "regions", operator.place)
+        after = findings(look(operator))
+        region_server.fault("DescribeRegions", "UnauthorizedOperation")
+        untold = findings(look(operator))
+    finally:
+        region_server.clear_faults()
+
+    assert list(found) == ["EC2 us-west-1: DescribeInstances"]
+    remedy = found["EC2 us-west-1: DescribeInstances"]["remedy"]
+    assert "allow ec2:DescribeInstances" in remedy
+    assert "'provisioner init --regions LIST'" in remedy
+    assert not any("us-west-1" in what for what in after)
+    assert after["EC2: DescribeRegions"]["said"].endswith(f"; in use: {operator.place}")
+    assert untold["EC2: DescribeRegions"]["verdict"] == "skipped"
+
+
+def test_where_regions_are_not_told_the_remedy_is_to_name_them(
+    operators: Operators, region_server: Region
+) -> None:
+    operator = operators.new()
+    operator.redis.hdel("meta", "regions")
+    region_server.fault("DescribeRegions", "UnauthorizedOperation")
+
+    found = wrong(look(operator, REGIONS=operator.place))
+
+    assert list(found) == ["EC2: DescribeRegions", "EC2: regions"]
+    assert "--regions LIST" in found["EC2: DescribeRegions"]["remedy"]
+    said = found["EC2: regions"]["said"]
+    assert said == f"REGIONS says {operator.place}, and the inventory remembers all"
 
 
 # Nothing there at all.

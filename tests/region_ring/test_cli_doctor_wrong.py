@@ -20,7 +20,7 @@ DRY = {"DryRun": "true"}
 def operators(
     region_server: Region, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operators]:
-    with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as found:
+    with Operators.open(region_server, tmp_path_factory.mktemp("cli"), alone=True) as found:
         found.new(begun=False).redis.config_set("appendonly", "yes")
         yield found
 
@@ -90,7 +90,7 @@ CASES = {
         "AWS: account", ("999999999999", "AWS_PROFILE"), prepare=other_account
     ),
     "no queue": Case(
-        "SQS: notices",
+        "SQS us-east-1: notices",
         ("NonExistentQueue",),
         env={"SPOT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/none"},
     ),

@@ -23,7 +23,7 @@ def queue(clock: FakeClock) -> FakeNotices:
 
 @pytest.fixture
 def farm(inventory: Inventory, clock: FakeClock, queue: FakeNotices) -> Farm:
-    return Farm.on(inventory, clock, notices=queue)
+    return Farm.on(inventory, clock, notices=[queue])
 
 
 def state(farm: Farm, name: str) -> State | None:
@@ -42,10 +42,24 @@ def test_an_interrupted_machine_drains_and_is_replaced_in_the_same_pass(
     assert queue.left == []
 
 
-def test_a_rebalance_recommendation_replaces_before_it_drains(
+HEEDS = {"rebalance": "replace"}
+
+
+def test_a_rebalance_recommendation_costs_no_machine_unless_the_role_asks(
     farm: Farm, queue: FakeNotices
 ) -> None:
-    first, *_ = farm.grown()
+    ready = farm.grown()
+    queue.rebalance(ready[0])
+    farm.passes(4)
+    assert queue.left == []
+    assert farm.ready() == ready
+    assert len(farm.nodes()) == 3
+
+
+def test_a_rebalance_recommendation_replaces_before_it_drains_where_the_role_asks(
+    farm: Farm, queue: FakeNotices
+) -> None:
+    first, *_ = farm.grown(fleet=HEEDS)
     queue.rebalance(first)
     farm.converge()
     assert state(farm, first) is State.READY
@@ -81,7 +95,7 @@ def test_a_notice_of_a_machine_that_is_not_ours_is_done_and_does_nothing(
 def test_a_recommendation_is_heeded_whatever_else_the_queue_holds(
     farm: Farm, queue: FakeNotices, first: str
 ) -> None:
-    ready = farm.grown()
+    ready = farm.grown(fleet=HEEDS)
     queue.rebalance(ready[0]) if first == "rebalance" else queue.state_change(ready[0], "running")
     queue.rebalance(ready[0])
     farm.converge()
@@ -100,6 +114,42 @@ def test_a_notice_is_kept_until_what_it_caused_is_written(farm: Farm, queue: Fak
     farm.wait(timedelta(seconds=31))
     farm.converge()
     assert state(farm, first) is State.DRAINING
+
+
+@pytest.fixture
+def second(clock: FakeClock) -> FakeNotices:
+    """The queue of another region."""
+    return FakeNotices(clock, url="https://sqs.eu-west-1.amazonaws.com/123456789012/rolecall")
+
+
+@pytest.fixture
+def wide(inventory: Inventory, clock: FakeClock, queue: FakeNotices, second: FakeNotices) -> Farm:
+    return Farm.on(inventory, clock, notices=[queue, second])
+
+
+def test_each_of_several_queues_is_heeded_and_done_with_in_itself(
+    wide: Farm, queue: FakeNotices, second: FakeNotices
+) -> None:
+    first, other, _ = wide.grown()
+    queue.interrupt(first)
+    second.interrupt(other)
+    wide.converge()
+    assert state(wide, first) is state(wide, other) is State.DRAINING
+    assert (queue.left, second.left) == ([], [])
+
+
+@pytest.mark.parametrize("action", ["take", "done"])
+def test_a_queue_that_is_in_trouble_is_named_and_takes_nothing_from_another(
+    wide: Farm, queue: FakeNotices, second: FakeNotices, action: str
+) -> None:
+    first, other, _ = wide.grown()
+    queue.interrupt(first)
+    second.interrupt(other)
+    queue.fail(action, Trouble.DENIED)
+    wide.converge()
+    assert state(wide, other) is State.DRAINING
+    assert (queue.left, second.left) == ([first], [])
+    assert [queue.url in line for line in wide.bench.reporter.said if "notices" in line] == [True]
 
 
 def test_a_queue_that_cannot_be_read_stops_nothing_else(farm: Farm, queue: FakeNotices) -> None:

@@ -30,7 +30,7 @@ def opened(region: Region, monkeypatch: pytest.MonkeyPatch) -> Opened:
         monkeypatch.setenv(name, value)
 
     def open_queue(url: str = "", **more: Any) -> SqsNotices:
-        return SqsNotices(client_factory(), FakeClock(), url or region.queue(), **more)
+        return SqsNotices(client_factory(), FakeClock(), url or region.queue(), print, **more)
 
     return open_queue
 
@@ -59,10 +59,10 @@ def test_a_notice_comes_before_the_machine_dies(region: Region, opened: Opened, 
 def test_the_wiring_opens_the_queue_that_the_setting_names(
     region: Region, opened: Opened, spot: str
 ) -> None:
-    queue = wiring.open_notices(Settings.read({"SPOT_QUEUE_URL": region.queue()}))
+    settings = Settings.read({"SPOT_QUEUE_URL": region.queue()})
+    [queue] = wiring.open_notices(settings, print)
     region.rebalance(spot)
 
-    assert queue is not None
     assert [notice.kind for notice in queue.take()] == [Warned.REBALANCE]
 
 

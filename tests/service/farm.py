@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -32,9 +33,9 @@ class Farm:
 
     @classmethod
     def on(
-        cls, inventory: Inventory, clock: FakeClock, *, notices: FakeNotices | None = None
+        cls, inventory: Inventory, clock: FakeClock, *, notices: Sequence[FakeNotices] = ()
     ) -> Farm:
-        return cls(Workbench(inventory, clock, FakeCloud(clock), notices=notices))
+        return cls(Workbench(inventory, clock, FakeCloud(clock), notices=tuple(notices)))
 
     @property
     def cloud(self) -> FakeCloud:

@@ -12,6 +12,7 @@ from provisioner.adopt import adopt_all
 from provisioner.assign import assign, make_foreign
 from provisioner.launch import launch
 from provisioner.ports import CloudError, Trouble
+from provisioner.regions import RegionsError
 from provisioner.retire import retire
 from tests.builders import event
 from tests.conftest import begin
@@ -69,8 +70,10 @@ def test_a_region_that_cannot_be_listed_adopts_nothing(bench: Workbench) -> None
     lose_the_store(bench)
     bench.cloud.region_names |= {"us-west-2"}
     bench.cloud.on("instances", lambda: bench.cloud.fail("instances", Trouble.UNAVAILABLE))
-    with pytest.raises(CloudError, match="EndpointConnectionError"):
+    with pytest.raises(RegionsError, match=r"us-west-2 \(EndpointConnectionError\)") as caught:
         adopt_all(bench.context)
+    assert "Try again in a minute" in str(caught.value)
+    assert "--regions" not in str(caught.value), "what passes may hide machines of ours"
     assert bench.inventory.redis.keys() == []
 
 

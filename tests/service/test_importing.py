@@ -138,6 +138,19 @@ def test_regions_that_cannot_be_told_make_nobody_dead(bench: Workbench) -> None:
     assert "could not be asked" in plan(bench, EC2).entries[0].reason
 
 
+def test_where_regions_are_not_told_those_in_use_are_looked_into(bench: Workbench) -> None:
+    [ours] = launch(bench.context, bench.order(1, name="launching")).nodes
+    bench.clock.step(60)
+    [machine] = bench.cloud.everyone(ours.region)
+    bench.inventory.redis.hset("meta", "regions", ours.region)
+    bench.cloud.fail("regions", Trouble.DENIED)
+
+    found, gone = plan(bench, machine.private_dns, "ip-10-9-9-9.ec2.internal").entries
+
+    assert f"{ours.certname} has that name now" in found.reason
+    assert "could not be asked" in gone.reason
+
+
 def test_without_ec2_it_is_not_asked(bench: Workbench) -> None:
     assert verdicts(plan(bench, EC2, ask_ec2=False)) == ["create"]
     assert bench.cloud.calls == []

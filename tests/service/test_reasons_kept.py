@@ -22,7 +22,7 @@ def queue(clock: FakeClock) -> FakeNotices:
 
 @pytest.fixture
 def farm(inventory: Inventory, clock: FakeClock, queue: FakeNotices) -> Farm:
-    return Farm.on(inventory, clock, notices=queue)
+    return Farm.on(inventory, clock, notices=[queue])
 
 
 def ended(farm: Farm, name: str) -> ArchivedNode:

@@ -286,9 +286,31 @@ def test_an_interruption_drains_and_replaces_in_one_pass() -> None:
     assert open_.count == 1
 
 
-def test_a_rebalance_recommendation_replaces_first() -> None:
+def test_a_rebalance_recommendation_does_nothing_unless_the_role_asks() -> None:
     nodes = three()
-    seen = world(nodes, warned={nodes[0].certname: Warned.REBALANCE})
+    warned = {nodes[0].certname: Warned.REBALANCE}
+    assert decide(world(nodes, warned=warned)).actions == ()
+    ignoring = known(rebalance="ignore")
+    assert decide(world(nodes, warned=warned, roles=[ignoring])).actions == ()
+
+
+def test_a_rebalance_recommendation_does_nothing_where_the_role_is_gone() -> None:
+    nodes = three()
+    seen = world(nodes, warned={nodes[0].certname: Warned.REBALANCE}, roles=[])
+    assert found(seen, do.Write) == []
+
+
+def test_a_role_that_ignores_advice_heeds_an_interruption() -> None:
+    nodes = three()
+    roles = [known(rebalance="ignore")]
+    seen = world(nodes, warned={nodes[0].certname: Warned.INTERRUPTION}, roles=roles)
+    assert targets(seen, do.Drain) == [nodes[0].certname]
+
+
+def test_a_rebalance_recommendation_replaces_first_where_the_role_asks() -> None:
+    nodes = three()
+    roles = [known(rebalance="replace")]
+    seen = world(nodes, warned={nodes[0].certname: Warned.REBALANCE}, roles=roles)
     assert found(seen, do.Drain) == []
     [write] = found(seen, do.Write)
     assert write.what == "to be replaced"

@@ -15,6 +15,7 @@ from provisioner.doctor import permissions, service_roles
 from provisioner.doctor.finding import Verdict
 from provisioner.doctor.permissions import Place
 from provisioner.doctor.ports import QueueState
+from provisioner.doctor.profiles import Profiles
 from provisioner.ports import CloudError, Ground, Volume
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
@@ -124,26 +125,92 @@ class NoCloud:
     """Is not asked."""
 
 
-def test_a_service_linked_role_is_there_or_not_or_cannot_be_asked() -> None:
+SPOT, SOLID = spec("a", market="spot"), spec("b", market="on-demand")
+
+
+def test_the_service_linked_role_of_spot_is_there_or_not_or_cannot_be_asked() -> None:
     there = FakeAws({"get_role": [{"Role": {}}]})
     gone = FakeAws({"get_role": [refusal("NoSuchEntity", status=404)]})
     denied = FakeAws({"get_role": [refusal("AccessDenied", status=403)]})
 
-    def verdicts(aws: FakeAws) -> set[Verdict]:
-        return {each.verdict for each in service_roles.examine(facts(aws))}
+    def verdicts(aws: FakeAws) -> list[Verdict]:
+        return [each.verdict for each in service_roles.examine(facts(aws), [SPOT, SOLID])]
 
-    assert verdicts(there) == {Verdict.OK}
-    assert verdicts(gone) == {Verdict.BROKEN}
-    assert verdicts(denied) == {Verdict.WARNING}
+    assert verdicts(there) == [Verdict.OK]
+    assert verdicts(gone) == [Verdict.BROKEN]
+    assert verdicts(denied) == [Verdict.WARNING]
 
 
-def test_each_missing_service_linked_role_comes_with_the_command_that_makes_it() -> None:
+def test_where_no_role_launches_spot_machines_it_is_not_asked_for() -> None:
+    aws = FakeAws()
+
+    [found] = service_roles.examine(facts(aws), [SOLID])
+
+    assert found.verdict is Verdict.SKIPPED
+    assert aws.calls == []
+
+
+def test_where_nobody_knows_the_roles_it_is() -> None:
+    aws = FakeAws({"get_role": [{"Role": {}}]})
+
+    assert [each.verdict for each in service_roles.examine(facts(aws), [])] == [Verdict.OK]
+
+
+def test_a_missing_service_linked_role_comes_with_the_command_that_makes_it() -> None:
     for code in ("NoSuchEntity", "AccessDenied"):
-        aws = FakeAws({"get_role": [refusal(code)]})
-        found = list(service_roles.examine(facts(aws)))
+        [found] = service_roles.examine(facts(FakeAws({"get_role": [refusal(code)]})), [SPOT])
 
-        for one, name in zip(found, ("ec2fleet.amazonaws.com", "spot.amazonaws.com"), strict=True):
-            assert f"create-service-linked-role --aws-service-name {name}" in one.remedy
+        command = "create-service-linked-role --aws-service-name spot.amazonaws.com"
+        assert found.remedy.endswith(command)
+
+
+def test_the_role_in_a_profile_is_asked_by_the_profiles_name_without_its_path() -> None:
+    arn = "arn:aws-cn:iam::123456789012:role/x/db-role"
+    aws = FakeAws({"get_instance_profile": [{"InstanceProfile": {"Roles": [{"Arn": arn}]}}]})
+    looked = Profiles(facts(aws), ["arn:aws-cn:iam::123456789012:instance-profile/y/db"])
+
+    assert list(looked.examine()) == []
+    assert list(looked.roles.values()) == [arn]
+    assert aws.asked("get_instance_profile") == [{"InstanceProfileName": "db"}]
+
+
+def test_a_profile_that_is_empty_denied_or_not_there_is_told_and_stops_no_other() -> None:
+    aws = FakeAws(
+        {
+            "get_instance_profile": [
+                refusal("NoSuchEntity", status=404),
+                refusal("AccessDenied", status=403),
+                {"InstanceProfile": {"Roles": []}},
+                {"InstanceProfile": {"Roles": [{"Arn": "arn:aws:iam::1:role/r"}]}},
+            ]
+        }
+    )
+    looked = Profiles(facts(aws), ["a", "b", "c", "d"])
+
+    told = [one.what for one in looked.examine()]
+
+    assert told == [f"IAM: instance profile {name}" for name in "abc"]
+    assert looked.roles == {"d": "arn:aws:iam::1:role/r"}
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("sqs.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("sqs-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("sqs.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
+        ("sqs.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
+        ("sqs.eu-west-1.api.aws", "eu-west-1"),
+    ],
+)
+def test_a_queue_of_any_partition_is_asked_in_its_own_region(host: str, region: str) -> None:
+    aws = FakeAws({"get_queue_attributes": [{"Attributes": {}}]})
+
+    with pytest.raises(CloudError):
+        facts(aws).queue(f"https://{host}/123456789012/notices")
+
+    assert aws.made == [("sqs", region)]
 
 
 def test_the_queue_is_asked_in_its_own_region() -> None:

@@ -18,6 +18,7 @@ from provisioner.doctor import (
     policy,
     redis_info,
     redis_url,
+    regions,
     service,
 )
 from provisioner.doctor.diagnosis import places
@@ -32,6 +33,7 @@ from tests.fakes.cloud import GROUP, IMAGE, FakeCloud
 from tests.workbench import role
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/spot"
 INFO: dict[str, Any] = {
     "redis_version": "7.0.15",
     "redis_mode": "standalone",
@@ -169,6 +171,27 @@ def test_the_account_is_the_inventorys(wanted: str | None, verdict: Verdict) -> 
     assert account.matched("1", wanted).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("remembered", "named", "said"),
+    [
+        (("eu-west-1",), None, ["a: launches outside of the regions in use (eu-west-1)"]),
+        (("eu-west-1", "us-east-1"), ("us-east-1", "eu-west-1"), []),
+        ((), ("us-east-1",), ["REGIONS says us-east-1, and the inventory remembers all"]),
+        (("us-east-1",), (), ["REGIONS says all, and the inventory remembers us-east-1"]),
+        ((), None, []),
+        ((), (), []),
+        (None, ("eu-west-1",), []),
+    ],
+)
+def test_what_is_said_of_regions_agrees_or_is_a_warning(
+    remembered: tuple[str, ...] | None, named: tuple[str, ...] | None, said: list[str]
+) -> None:
+    found = list(regions.judged(remembered, named, [spec("a", region="us-east-1")]))
+
+    assert [one.said for one in found] == said
+    assert all(one.verdict is Verdict.WARNING and one.remedy for one in found)
+
+
 READY = b'{"status": "ready", "site": "prod", "schema": 1}'
 
 
@@ -193,8 +216,31 @@ def test_the_service_is_ready_for_our_site_or_broken(
 
 
 def test_a_queue_may_hold_some_notices_but_not_pile_them_up() -> None:
-    assert notices.judged(QueueState(waiting=1000, taken=3)).verdict is Verdict.OK
-    assert notices.judged(QueueState(waiting=1001, taken=3)).verdict is Verdict.WARNING
+    assert notices.judged(QUEUE, QueueState(waiting=1000, taken=3)).verdict is Verdict.OK
+    assert notices.judged(QUEUE, QueueState(waiting=1001, taken=3)).verdict is Verdict.WARNING
+
+
+def test_a_queue_is_told_by_its_region() -> None:
+    assert notices.what(QUEUE) == "SQS us-east-1: notices"
+    assert notices.what("http://127.0.0.1:4566/123456789012/spot") == "SQS: notices"
+
+
+def test_a_region_whose_spot_machines_no_queue_hears_of_is_named() -> None:
+    roles = [spec("a", market="spot"), spec("b", market="spot", region="eu-west-1")]
+
+    [found] = notices.unheard([QUEUE], roles)
+
+    assert (found.what, found.verdict) == ("SQS eu-west-1: notices", Verdict.SKIPPED)
+    assert "SPOT_QUEUE_URL" in found.said
+
+
+def test_where_every_region_has_a_queue_or_launches_no_spot_nothing_is_said() -> None:
+    calm = spec("b", market="on-demand", region="eu-west-1")
+    far = spec("b", market="spot", region="eu-west-1")
+
+    assert notices.unheard([QUEUE], [spec("a"), calm]) == []
+    assert notices.unheard([QUEUE, QUEUE.replace("us-east-1", "eu-west-1")], [far]) == []
+    assert notices.unheard(["http://127.0.0.1:4566/123456789012/spot"], [far]) == []
 
 
 def error(code: str, trouble: Trouble, hint: str = "") -> CloudError:
@@ -385,8 +431,9 @@ def test_what_the_policy_needs_comes_from_the_roles() -> None:
         spec("b"),
     ]
 
-    found = policy.needs("prod", "https://sqs.us-east-1.amazonaws.com/1/notices", roles)
+    urls = [f"https://sqs.{region}.amazonaws.com/1/notices" for region in ("a-b-1", "c-d-2")]
+    found = policy.needs("prod", [*urls, "https://sqs.e-f-1.amazonaws.com/1/more"], roles)
 
     assert (found.profiles, found.parameters) == (("node",), ("/images/web",))
-    assert found.queue == "notices"
-    assert policy.needs("a.b", "", None).queue == "rolecall-a-b"
+    assert found.queues == ("notices", "more")
+    assert policy.needs("a.b", (), None).queues == ("rolecall-a-b",)

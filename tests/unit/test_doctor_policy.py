@@ -9,6 +9,7 @@ import ast
 import json
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ import pytest
 import yaml
 
 import provisioner
+from provisioner.adapters.aws import partition_of
 from provisioner.doctor import policy, stack
 from provisioner.doctor.policy import Needs
+from provisioner.domain.notices import KINDS
 from tests.unit.test_doctor_findings import spec
 
 SOURCE = Path(provisioner.__file__).parent
@@ -34,7 +37,7 @@ IN_OUR_NAME = {
     "sqs:GetQueueUrl",
     "sqs:ReceiveMessage",
 }
-ANY = Needs(site="prod", queue="rolecall-prod")
+ANY = Needs(site="prod", queues=("rolecall-prod",))
 
 
 @cache
@@ -174,11 +177,16 @@ def test_known_roles_narrow_what_is_passed_and_read() -> None:
     profiled = spec("a", instance_profile="node", image="resolve:ssm:/images/web")
     arn = spec("b", instance_profile="arn:aws:iam::123456789012:instance-profile/x/db")
 
-    known = statements(policy.needs("prod", "", [profiled, arn]))
+    known = statements(policy.needs("prod", (), [profiled, arn]))
 
     assert known["PassRole"]["Resource"] == [
         "arn:aws:iam::123456789012:role/db",
+        "arn:aws:iam::123456789012:role/*/db",
         "arn:aws:iam::*:role/node",
+        "arn:aws:iam::*:role/*/node",
+    ]
+    assert known["LookForProfiles"]["Resource"] == [
+        each.replace(":role/", ":instance-profile/") for each in known["PassRole"]["Resource"]
     ]
     assert known["ImagesByName"]["Resource"] == ["arn:aws:ssm:*:*:parameter/images/web"]
     assert known["PassRole"]["Condition"]["StringEquals"] == {
@@ -186,11 +194,53 @@ def test_known_roles_narrow_what_is_passed_and_read() -> None:
     }
 
 
-def test_roles_without_profiles_and_parameters_need_neither() -> None:
-    known = statements(policy.needs("prod", "", [spec()]))
+def test_what_iam_has_told_is_passed_and_nothing_that_is_named_alike() -> None:
+    profiled = [spec("a", instance_profile="node"), spec("b", instance_profile="other")]
+    role = "arn:aws:iam::123456789012:role/machines/node-role"
 
-    assert {"PassRole", "ImagesByName"} & set(known) == set()
-    assert {"PassRole", "ImagesByName"} <= set(statements(ANY))
+    found = policy.needs("prod", (), profiled)
+    known = statements(replace(found, passed={"node": role, "other": role}))
+
+    assert known["PassRole"]["Resource"] == [role]
+
+
+@pytest.mark.parametrize("partition", ["aws-us-gov", "aws-cn", "aws-iso-b", "aws-eusc"])
+def test_every_resource_is_of_the_partition(partition: str) -> None:
+    for given in (ANY, policy.needs("prod", (), [spec("a", instance_profile="node")])):
+        for one in statements(replace(given, partition=partition)).values():
+            kinds = {resource.split(":")[1] for resource in one["Resource"] if resource != "*"}
+            assert kinds <= {partition}
+
+
+def test_in_china_ec2_has_two_names_and_elsewhere_one() -> None:
+    def passed_to(partition: str) -> Any:
+        passing = statements(replace(ANY, partition=partition))["PassRole"]
+        return passing["Condition"]["StringEquals"]["iam:PassedToService"]
+
+    assert passed_to("aws-cn") == ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"]
+    assert passed_to("aws-us-gov") == passed_to("aws") == "ec2.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("us-east-1", "aws"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("cn-northwest-1", "aws-cn"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("xx-new-3", "aws"),
+    ],
+)
+def test_a_region_tells_its_partition(region: str, partition: str) -> None:
+    assert partition_of(region) == partition
+
+
+def test_roles_without_profiles_and_parameters_need_neither() -> None:
+    known = statements(policy.needs("prod", (), [spec()]))
+
+    assert {"PassRole", "LookForProfiles", "ImagesByName"} & set(known) == set()
+    assert {"PassRole", "LookForProfiles", "ImagesByName"} <= set(statements(ANY))
 
 
 def test_the_policy_fits_into_a_managed_policy_of_iam() -> None:
@@ -211,6 +261,15 @@ def test_the_template_has_queue_policy_rule_and_target_and_no_alias() -> None:
     assert made["Resources"]["NoticesRule"]["Properties"]["Targets"] == [
         {"Id": "notices", "Arn": {"Fn::GetAtt": ["Notices", "Arn"]}}
     ]
+
+
+def test_the_rule_sends_what_is_read_and_its_text_promises_that_and_no_more() -> None:
+    rule = stack.template("prod", "rolecall-prod")["Resources"]["NoticesRule"]["Properties"]
+
+    assert rule["EventPattern"] == {"source": ["aws.ec2"], "detail-type": list(KINDS)}
+    assert rule["Description"].split(", ") == list(KINDS)
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-rule.html
+    assert len(rule["Description"]) <= 512
 
 
 def test_every_reference_in_the_template_is_to_something_in_it() -> None:

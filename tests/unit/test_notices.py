@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
-from provisioner.domain.notices import NoNotice, merged, parse
+from provisioner.domain.notices import NoNotice, counted, merged, parse
 from provisioner.notices import Notice, Place, Warned, place_of
 from tests.fakes.clock import START
 from tests.fakes.cloud import ACCOUNT, REGION
-from tests.fakes.events import MACHINE, OTHER, event, interruption, rebalance, state_change
+from tests.fakes.events import (
+    MACHINE,
+    OTHER,
+    event,
+    interruption,
+    rebalance,
+    state_change,
+    wrapped,
+)
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/spot"
 
@@ -82,6 +90,30 @@ def test_another_offset_is_the_same_time() -> None:
     assert (found.at, found.at.tzinfo) == (START, UTC)
 
 
+@pytest.mark.parametrize("body", [interruption(), rebalance()])
+def test_a_notice_that_sns_has_wrapped_is_the_same_notice(body: str) -> None:
+    assert noticed(wrapped(body)) == noticed(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        wrapped(""),
+        wrapped("[" * 100_000),
+        wrapped(rebalance(), Message={"source": "aws.ec2"}),
+        wrapped(rebalance(), Message=None),
+    ],
+    ids=lambda body: body[-30:],
+)
+def test_what_sns_has_wrapped_and_is_no_event_is_none(body: str) -> None:
+    assert why_none(body) == "it is not an event in JSON"
+
+
+def test_what_only_calls_itself_a_notification_is_not_unwrapped() -> None:
+    assert why_none(json.dumps({"Type": "Notification"})) == "it is not from aws.ec2"
+    assert why_none(wrapped(rebalance(), Type="Other")) == "it is not from aws.ec2"
+
+
 def test_no_handle_is_shown() -> None:
     notice = parse(rebalance(), account=ACCOUNT, handle="s3cret")
 
@@ -134,6 +166,39 @@ def test_an_event_without_detail_is_none() -> None:
     assert why_none(json.dumps({**event(Warned.REBALANCE), "detail": "x"})) == "it has no detail"
 
 
+def kind_of(body: str) -> str:
+    found = read(body)
+    assert isinstance(found, NoNotice)
+    return found.kind
+
+
+def test_what_is_none_says_its_kind_where_it_has_one() -> None:
+    assert kind_of(state_change()) == "EC2 Instance State-change Notification"
+    assert kind_of(wrapped(state_change())) == "EC2 Instance State-change Notification"
+    assert kind_of(wrapped("x", Type="SubscriptionConfirmation")) == "SubscriptionConfirmation"
+    assert kind_of("not json") == ""
+
+
+def test_a_kind_is_short_and_steers_no_terminal() -> None:
+    assert len(kind_of(changed(**{"source": "x", "detail-type": "x" * 5000}))) == 60
+    assert "\x1b" not in kind_of(changed(**{"detail-type": "\x1b[2J"}))
+
+
+def test_what_is_none_is_counted_by_reason_and_kind_and_the_line_stays_short() -> None:
+    few = [read(body) for body in (state_change(), state_change(), "broken")]
+    many = [read(changed(**{"detail-type": f"kind {n}"})) for n in range(99)]
+
+    assert counted(none_of(few)) == (
+        "2 x it is another kind of event (EC2 Instance State-change Notification); "
+        "1 x it is not an event in JSON"
+    )
+    assert counted(none_of(many)).endswith("; 94 of other kinds")
+
+
+def none_of(read_: list[Notice | NoNotice]) -> list[NoNotice]:
+    return [one for one in read_ if isinstance(one, NoNotice)]
+
+
 # Any input
 
 ODD: list[Any] = [
@@ -154,6 +219,7 @@ def bent(luck: Random) -> str:
     for _ in range(luck.choice([0, 0, 0, 1, 3])):
         at = luck.randrange(len(text))
         text = text[:at] + chr(luck.choice([0, 34, 44, 92, 123, 0xD800])) + text[at + 1 :]
+    text = wrapped(text) if luck.random() < 0.2 else text
     return text[: luck.randrange(len(text))] if luck.random() < 0.05 else text
 
 

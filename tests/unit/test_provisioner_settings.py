@@ -40,16 +40,31 @@ QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/spot"
 def test_without_a_queue_there_are_no_notices() -> None:
     settings = Settings.read({"SPOT_QUEUE_URL": ""})
 
-    assert settings.spot_queue_url == ""
-    assert wiring.open_notices(settings) is None
+    assert settings.spot_queue_urls == ()
+    assert wiring.open_notices(settings, print) == ()
 
 
 @pytest.mark.parametrize("url", [QUEUE, "http://127.0.0.1:4566/123456789012/spot"])
 def test_with_one_there_are_and_nothing_is_asked_yet(url: str) -> None:
     settings = Settings.read({"SPOT_QUEUE_URL": url})
 
-    assert settings.spot_queue_url == url
-    assert wiring.open_notices(settings) is not None
+    assert settings.spot_queue_urls == (url,)
+    assert [queue.url for queue in wiring.open_notices(settings, print)] == [url]
+
+
+OTHER_QUEUE = QUEUE.replace("eu-west-1", "us-east-1")
+
+
+def test_several_queues_stand_with_spaces_between_and_each_counts_once() -> None:
+    settings = Settings.read({"SPOT_QUEUE_URL": f" {QUEUE}  {OTHER_QUEUE}\t{QUEUE}"})
+
+    assert settings.spot_queue_urls == (QUEUE, OTHER_QUEUE)
+    assert [queue.url for queue in wiring.open_notices(settings, print)] == [QUEUE, OTHER_QUEUE]
+
+
+def test_which_of_several_is_no_queues_is_told_by_its_number() -> None:
+    with pytest.raises(SettingError, match=r"^SPOT_QUEUE_URL, number 2 of 2, is not like"):
+        Settings.read({"SPOT_QUEUE_URL": f"{QUEUE} {QUEUE},{OTHER_QUEUE}"})
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_variable(
     ],
 )
 def test_the_queue_of_notices_is_taken_as_it_is(url: str) -> None:
-    assert Settings.read({"SPOT_QUEUE_URL": url}).spot_queue_url == url
+    assert Settings.read({"SPOT_QUEUE_URL": url}).spot_queue_urls == (url,)
 
 
 @pytest.mark.parametrize(
@@ -202,3 +217,21 @@ def test_a_span_that_is_none_is_named(variable: str, text: str) -> None:
 
 def test_every_span_can_be_set() -> None:
     assert {one.name for one in fields(Spans)} == set(SPANS)
+
+
+@pytest.mark.parametrize(
+    "text", ["us-east-1,eu-west-1", " eu-west-1  us-east-1", "us-east-1, eu-west-1,us-east-1"]
+)
+def test_regions_stand_with_commas_or_spaces_between(text: str) -> None:
+    assert Settings.read({"REGIONS": text}).regions == ("eu-west-1", "us-east-1")
+
+
+def test_all_regions_are_another_thing_than_none_said() -> None:
+    assert Settings.read({"REGIONS": "all"}).regions == ()
+    assert Settings.read({"REGIONS": ""}).regions is None
+
+
+@pytest.mark.parametrize("text", ["mars", "us-east-1;eu-west-1", "us-east-1 all", " ", "US-EAST-1"])
+def test_what_is_no_region_is_refused_by_the_variables_name(text: str) -> None:
+    with pytest.raises(SettingError, match=r"^REGIONS: "):
+        Settings.read({"REGIONS": text})

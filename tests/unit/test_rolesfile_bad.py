@@ -375,6 +375,7 @@ def test_a_role_is_not_refused_for(yaml: str) -> None:
     "yaml",
     [
         "region: us-gov-west-1",
+        "region: eusc-de-east-1",
         "image: resolve:ssm:/rolecall/example/image",
         "instance_types: [u-6tb1.112xlarge, m7i-flex.large, mac2-m2pro.metal]",
         "instance_profile: 'arn:aws:iam::123456789012:instance-profile/web/front'",

@@ -13,7 +13,7 @@ from provisioner.notices import Warned
 from provisioner.ports import CloudError, Trouble
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
-from tests.fakes.events import MACHINE, interruption, rebalance
+from tests.fakes.events import MACHINE, interruption, rebalance, state_change, wrapped
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/spot"
 
@@ -38,12 +38,14 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def queue(aws: FakeAws, clock: FakeClock) -> SqsNotices:
-    return SqsNotices(aws, clock, URL)
+def said() -> list[str]:
+    """What people are told."""
+    return []
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
-    return [(record.getMessage(), record.__dict__["fields"]) for record in caplog.records]
+@pytest.fixture
+def queue(aws: FakeAws, clock: FakeClock, said: list[str]) -> SqsNotices:
+    return SqsNotices(aws, clock, URL, said.append)
 
 
 # Taking
@@ -96,7 +98,7 @@ class Slow(FakeAws):
 def test_a_queue_that_fills_as_it_is_read_holds_nobody(clock: FakeClock) -> None:
     aws = Slow()
     aws.clock = clock
-    found = SqsNotices(aws, clock, URL).take()
+    found = SqsNotices(aws, clock, URL, print).take()
 
     assert len(found) == LONGEST_TAKE
     assert LONGEST_TAKE < HIDDEN
@@ -106,23 +108,33 @@ def test_a_queue_that_fills_as_it_is_read_holds_nobody(clock: FakeClock) -> None
 
 
 def test_messages_that_are_none_are_deleted_and_told_of_once(
-    queue: SqsNotices, aws: FakeAws, caplog: pytest.LogCaptureFixture
+    queue: SqsNotices, aws: FakeAws, said: list[str]
 ) -> None:
     foreign = interruption(account="210987654321")
-    said = page("broken s3cret", foreign, rebalance(), "{}", "[]")
-    aws.answers["receive_message"] = [said, {}]
+    bodies = ("broken s3cret", foreign, rebalance(), state_change(), "[]")
+    aws.answers["receive_message"] = [page(*bodies), {}]
     (notice,) = queue.take()
 
     assert (notice.instance_id, notice.kind) == (MACHINE, Warned.REBALANCE)
     (deleted,) = aws.asked("delete_message_batch")
     assert [each["ReceiptHandle"] for each in deleted["Entries"]] == ["h0", "h1", "h3", "h4"]
-    reasons = {
-        "it is not an event in JSON": 2,
-        "it is of another account": 1,
-        "it is not from aws.ec2": 1,
-    }
-    fields = {"queue": URL, "reasons": reasons}
-    assert told(caplog) == [("messages that are no notices", fields)]
+    [line] = said
+    assert line == (
+        f"warning: {URL}: 4 message(s) are no notices and are deleted: "
+        "2 x it is not an event in JSON; "
+        "1 x it is of another account (EC2 Spot Instance Interruption Warning); "
+        "1 x it is another kind of event (EC2 Instance State-change Notification)"
+    )
+
+
+def test_a_notice_that_sns_has_wrapped_is_read_and_not_deleted(
+    queue: SqsNotices, aws: FakeAws, said: list[str]
+) -> None:
+    aws.answers["receive_message"] = [page(wrapped(interruption())), {}]
+
+    assert [notice.kind for notice in queue.take()] == [Warned.INTERRUPTION]
+    assert aws.asked("delete_message_batch") == []
+    assert said == []
 
 
 def test_a_message_without_body_or_handle_stops_nothing(queue: SqsNotices, aws: FakeAws) -> None:
@@ -134,16 +146,14 @@ def test_a_message_without_body_or_handle_stops_nothing(queue: SqsNotices, aws: 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "RequestThrottled"])
 def test_what_cannot_be_deleted_keeps_no_notice_back(
-    queue: SqsNotices, aws: FakeAws, caplog: pytest.LogCaptureFixture, code: str
+    queue: SqsNotices, aws: FakeAws, said: list[str], code: str
 ) -> None:
     aws.answers["receive_message"] = [page("broken", rebalance()), {}]
     aws.answers["delete_message_batch"] = [refusal(code)]
 
     assert len(queue.take()) == 1
-    assert [what for what, _ in told(caplog)] == [
-        "messages that are no notices",
-        "messages that are no notices could not be deleted",
-    ]
+    assert ["could not be deleted" in line for line in said] == [False, True]
+    assert code in said[1]
 
 
 # Trouble while taking
@@ -208,12 +218,14 @@ def test_a_silent_queue_is_not_asked_again_and_is_no_unknown_outcome(
 
 
 def test_what_was_read_before_the_trouble_is_not_thrown_away(
-    queue: SqsNotices, aws: FakeAws, caplog: pytest.LogCaptureFixture
+    queue: SqsNotices, aws: FakeAws, said: list[str]
 ) -> None:
     aws.answers["receive_message"] = [page(*machines(10)), refusal("AccessDenied")]
 
     assert len(queue.take()) == 10
-    assert [what for what, _ in told(caplog)] == ["some notices could not be read"]
+    [line] = said
+    assert "some notices could not be read" in line
+    assert "AccessDenied" in line
 
 
 # Done
@@ -245,26 +257,24 @@ def taken(queue: SqsNotices, aws: FakeAws, count: int) -> Any:
 
 
 def test_some_that_were_not_deleted_are_logged_and_raise_nothing(
-    queue: SqsNotices, aws: FakeAws, caplog: pytest.LogCaptureFixture
+    queue: SqsNotices, aws: FakeAws, said: list[str]
 ) -> None:
     failed = [{"Id": str(n), "Code": "InternalError", "SenderFault": False} for n in range(2)]
     aws.answers["delete_message_batch"] = [{"Successful": [{"Id": "2"}], "Failed": failed}]
     queue.done(taken(queue, aws, 3))
 
-    fields = {"queue": URL, "codes": {"InternalError": 2}}
-    assert told(caplog) == [("messages were not deleted", fields)]
+    assert said == [f"warning: {URL}: messages were not deleted and come again: 2 x InternalError"]
 
 
 @pytest.mark.parametrize("code", ["RequestThrottled", "ServiceUnavailable", "InternalError"])
 def test_passing_trouble_while_deleting_is_logged_and_not_met_batch_by_batch(
-    queue: SqsNotices, aws: FakeAws, caplog: pytest.LogCaptureFixture, code: str
+    queue: SqsNotices, aws: FakeAws, said: list[str], code: str
 ) -> None:
     aws.answers["delete_message_batch"] = [refusal(code, status=503)]
     queue.done(taken(queue, aws, 25))
 
-    assert [what for what, _ in told(caplog)] == [
-        "notices could not be deleted and will come again"
-    ]
+    [line] = said
+    assert "notices could not be deleted and come again" in line
     assert len(aws.asked("delete_message_batch")) == TRIES
 
 
@@ -283,7 +293,7 @@ def test_a_missing_permission_to_delete_is_raised_with_its_name(
 
 def test_a_url_that_is_no_queues_is_refused(aws: FakeAws, clock: FakeClock) -> None:
     with pytest.raises(ValueError, match="spot is not the URL"):
-        SqsNotices(aws, clock, "spot")
+        SqsNotices(aws, clock, "spot", print)
 
 
 def test_a_queue_is_waited_for_less_long_than_ec2() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from provisioner.notices import Notice, Notices
 from provisioner.ports import Trouble
 from tests.fakes.clock import FakeClock
+from tests.fakes.events import wrapped
 from tests.fakes.notices import FakeNotices
 from tests.region.handle import Region, World
 from tests.region_ring.region_calls import fleet, ids, template
@@ -37,6 +38,9 @@ class Queue(Protocol):
     def post(self, body: str) -> None:
         """Something else comes into the queue."""
 
+    def by_sns(self, body: str) -> None:
+        """The same, by way of a topic that the queue is subscribed to."""
+
     def reappear(self, taken: Sequence[Notice]) -> None:
         """The time is over for which they were hidden."""
 
@@ -57,6 +61,9 @@ class InMemory:
         self.interrupt, self.rebalance = self.notices.interrupt, self.notices.rebalance
         self.post, self.heal = self.notices.post, self.notices.heal
 
+    def by_sns(self, body: str) -> None:
+        self.notices.post(wrapped(body))
+
     def reappear(self, taken: Sequence[Notice]) -> None:
         self.notices.reappear()
 
@@ -71,7 +78,8 @@ class OverHttp:
     """The adapter, and the queue of a simulated region."""
 
     def __init__(self, notices: Notices, region: Region, world: World, clients: Any) -> None:
-        self.notices, self._region, self._sqs = notices, region, clients["sqs"]
+        self.notices, self._region = notices, region
+        self._sqs, self._sns = clients["sqs"], clients["sns"]
         template(clients["ec2"], world)
         first, second = ids(fleet(clients["ec2"], world, 2))
         self.machines = (first, second)
@@ -81,6 +89,13 @@ class OverHttp:
 
     def post(self, body: str) -> None:
         self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def by_sns(self, body: str) -> None:
+        said = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+        queue = said["Attributes"]["QueueArn"]
+        topic = self._sns.create_topic(Name="spot")["TopicArn"]
+        self._sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        self._sns.publish(TopicArn=topic, Message=body)
 
     def reappear(self, taken: Sequence[Notice]) -> None:
         for handle in [handle for notice in taken for handle in notice.handles]:

@@ -70,6 +70,9 @@ class Stage(Protocol):
 
     def disk_tags(self, instance_id: str) -> Mapping[str, str]: ...
 
+    def deny(self, region: str) -> None:
+        """The organisation's policy denies everything there."""
+
 
 class InMemory:
     """The fake that the tests of the launch stand on."""
@@ -108,6 +111,10 @@ class InMemory:
 
     def lose(self, action: str) -> None:
         self.cloud.fail(action, Trouble.UNKNOWN_OUTCOME, after=True)
+
+    def deny(self, region: str) -> None:
+        self.cloud.region_names.add(region)
+        self.cloud.denied.add(region)
 
     def manners(self, **seconds: float) -> None:
         for name, value in seconds.items():
@@ -180,6 +187,9 @@ class OverHttp:
         assert true["volume_tags"] == (true["interface_tags"] if true["volumes"] else {})
         tags: Mapping[str, str] = true["interface_tags"]
         return tags
+
+    def deny(self, region: str) -> None:
+        self._region.deny(region)
 
 
 def template(stage: Stage, **changes: Any) -> TemplateRequest:

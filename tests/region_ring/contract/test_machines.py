@@ -247,3 +247,13 @@ def test_an_unknown_machine_cannot_be_tagged(ready: Stage) -> None:
 def test_the_account_and_its_regions_are_known(stage: Stage) -> None:
     assert stage.cloud.account() == stage.account
     assert REGION in stage.cloud.regions()
+
+
+def test_a_region_that_is_denied_is_listed_among_them_and_cannot_be_read(stage: Stage) -> None:
+    stage.deny("eu-west-1")
+
+    assert {"eu-west-1", REGION} <= set(stage.cloud.regions())
+    with pytest.raises(CloudError) as caught:
+        stage.cloud.instances("eu-west-1", "default")
+    assert trouble(caught) is Trouble.DENIED
+    assert stage.cloud.instances(REGION, "default") == ()

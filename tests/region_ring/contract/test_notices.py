@@ -20,7 +20,7 @@ from tests.region_ring.contract.queues import InMemory, OverHttp, Queue
 
 @pytest.fixture(scope="module")
 def clients(region_server: Region) -> Iterator[dict[str, Any]]:
-    made = {service: region_server.client(service) for service in ("ec2", "sqs")}
+    made = {service: region_server.client(service) for service in ("ec2", "sqs", "sns")}
     yield made
     for client in made.values():
         client.close()
@@ -31,7 +31,7 @@ def sqs_notices(region_server: Region) -> Iterator[SqsNotices]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in region_server.env().items():
             environment.setenv(name, value)
-        yield SqsNotices(client_factory(), FakeClock(), region_server.queue())
+        yield SqsNotices(client_factory(), FakeClock(), region_server.queue(), print)
 
 
 @pytest.fixture(params=["in memory", "over HTTP"])
@@ -128,6 +128,16 @@ def test_what_is_no_notice_is_deleted_and_keeps_none_back(queue: Queue) -> None:
 
     assert kinds(taken) == {(queue.machines[0], Warned.REBALANCE)}
     assert queue.waiting() == 1
+
+
+def test_a_notice_that_sns_has_wrapped_is_taken_and_not_deleted(queue: Queue) -> None:
+    queue.by_sns(interruption(queue.machines[0]))
+    taken = queue.notices.take()
+
+    assert kinds(taken) == {(queue.machines[0], Warned.INTERRUPTION)}
+    assert queue.waiting() == 1
+    queue.notices.done(taken)
+    assert queue.waiting() == 0
 
 
 def test_machines_of_others_are_not_judged_here(queue: Queue) -> None:
