@@ -141,12 +141,12 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Ke
 def _from_file(group: Sequence[Definition], ground: Ground, kept: Kept) -> tuple[Verdict, str]:
     """CREATE where nothing in the file speaks against it."""
     one = group[0]
-    if one.match is not Match.NAME:
-        return _without_name(one, kept)
     if not one.name:
         return Verdict.CONFLICT, "its name is empty: Puppet refuses the whole file; take it out"
     if len(group) > 1:
         return Verdict.CONFLICT, _twice(group)
+    if one.match is not Match.NAME:
+        return _without_name(one, kept)
     unfit = _unfit(one, ground)
     return (Verdict.NOT_IMPORTABLE, unfit) if unfit else (Verdict.CREATE, "")
 

@@ -165,13 +165,11 @@ def _definitions(
 def _match(expression: Any) -> tuple[str, Match | None]:
     """A name as Puppet compares it; None for one that is computed."""
     operator, operands = operation(expression)
-    if isinstance(expression, str):
-        return expression.lower(), Match.NAME
-    if operator == "default":
-        return "default", Match.DEFAULT
     if operator == "regexp":
         return f"/{operands[0]}/", Match.PATTERN
     try:
-        return str(constant(expression, {})).lower(), Match.NAME
+        name = "default" if operator == "default" else str(constant(expression, {})).lower()
     except NotConstantError as error:
         return str(error), None
+    # Quoted, and however it is written, it is Puppet's default node.
+    return name, Match.DEFAULT if name == "default" else Match.NAME

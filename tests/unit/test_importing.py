@@ -233,6 +233,16 @@ def test_the_same_name_twice_is_one_conflict_that_names_both_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    "one", [{"name": "default", "match": Match.DEFAULT}, {"name": "/^a/", "match": Match.PATTERN}]
+)
+def test_what_has_no_name_and_stands_twice_is_refused_by_puppet_as_well(one: Any) -> None:
+    found = entry(defined(**one, line=3, empty=True), defined(**one, line=9))
+
+    assert (found.verdict, found.lines) == (Verdict.CONFLICT, (3, 9))
+    assert "Puppet refuses the file; keep one" in found.reason
+
+
+@pytest.mark.parametrize(
     ("how", "verdict", "says"),
     [
         ({"name": ""}, Verdict.CONFLICT, "name is empty"),

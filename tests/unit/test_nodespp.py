@@ -90,6 +90,24 @@ def test_default_and_patterns_are_no_names(manifest: Manifest) -> None:
     assert named(manifest, "nothing").match is Match.NAME
 
 
+@pytest.mark.parametrize("name", ['"default"', '"DEFAULT"', '{"^":["default"]}'])
+def test_default_is_puppets_default_however_it_is_written(name: str) -> None:
+    """Seen with Puppet 7.23: node 'DEFAULT' is the node statement of who has no other."""
+    node = '{"^":["node",{"#":["matches",[%s],"body",[]]}]}' % name
+    [own] = read(node, "").definitions
+    [beside] = read('{"^":["nop"]}', "", {"site.pp": node}).beside
+
+    assert (own.name, own.match) == ("default", Match.DEFAULT)
+    assert (beside.name, beside.match) == ("default", Match.DEFAULT)
+
+
+@pytest.mark.parametrize("name", ["defaults", "default.example.com"])
+def test_a_name_that_begins_with_default_is_a_name(name: str) -> None:
+    [found] = read('{"^":["node",{"#":["matches",["%s"],"body",[]]}]}' % name, "").definitions
+
+    assert (found.name, found.match) == (name, Match.NAME)
+
+
 def test_a_name_twice_is_two_definitions(manifest: Manifest) -> None:
     found = [one for one in manifest.definitions if one.name == "twice"]
 
