@@ -203,7 +203,10 @@ def _known(entry: Entry, there: Node, ground: Ground) -> Entry:
     if environment := there.environment or (role.environment if role else ""):
         reason += f", in environment {environment}, which nodes.pp does not say"
     if is_ec2_name(entry.name) and ground.look.whole and not entry.machines:
-        reason += f"; no live instance has that name: 'provisioner retire {entry.name}' ends it"
+        reason += (
+            "; no live instance of this account has that name: if the machine is gone, "
+            f"'provisioner retire {entry.name}' ends the node"
+        )
     return replace(entry, verdict=Verdict.UNCHANGED, reason=reason, role=there.role)
 
 
@@ -218,13 +221,18 @@ def _of_another(name: str, machines: Sequence[Instance], ground: Ground) -> str:
     if ours:
         return (
             f"{ours[0]} has that name now, and rolecall launched it: its certname is its instance "
-            "id, so this entry is a dead machine's; take it out"
+            "id; take this entry out, unless another machine runs under that name: that one needs "
+            "a certname of its own"
         )
     if machines or not is_ec2_name(name) or not ground.look.asked:
         return ""
     if ground.look.trouble:
         return "EC2 could not be asked whether a machine has that name; --no-ec2 goes without"
-    return "it is a name of EC2's, and no live instance has it: a dead machine's; take it out"
+    return (
+        "EC2 makes such names, and no live instance has it in this account: whether its machine "
+        f"lives elsewhere cannot be told; if it does, 'provisioner assign {name} ROLE', else take "
+        "it out"
+    )
 
 
 def _created(entry: Entry, content: Content, naming: Naming) -> Entry:

@@ -93,7 +93,7 @@ def test_default_and_patterns_are_no_names(manifest: Manifest) -> None:
 @pytest.mark.parametrize("name", ['"default"', '"DEFAULT"', '{"^":["default"]}'])
 def test_default_is_puppets_default_however_it_is_written(name: str) -> None:
     """Seen with Puppet 7.23: node 'DEFAULT' is the node statement of who has no other."""
-    node = '{"^":["node",{"#":["matches",[%s],"body",[]]}]}' % name
+    node = f'{{"^":["node",{{"#":["matches",[{name}],"body",[]]}}]}}'
     [own] = read(node, "").definitions
     [beside] = read('{"^":["nop"]}', "", {"site.pp": node}).beside
 
@@ -103,7 +103,8 @@ def test_default_is_puppets_default_however_it_is_written(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["defaults", "default.example.com"])
 def test_a_name_that_begins_with_default_is_a_name(name: str) -> None:
-    [found] = read('{"^":["node",{"#":["matches",["%s"],"body",[]]}]}' % name, "").definitions
+    node = f'{{"^":["node",{{"#":["matches",["{name}"],"body",[]]}}]}}'
+    [found] = read(node, "").definitions
 
     assert (found.name, found.match) == (name, Match.NAME)
 
