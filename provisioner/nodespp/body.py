@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from enc.classify import class_name
 from provisioner.nodespp.around import Around
 from provisioner.nodespp.definition import Remark
 from provisioner.nodespp.facts import FACTS
@@ -154,7 +155,7 @@ def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
     for name in found if isinstance(found, list) else [found]:
         if not isinstance(name, str):
             raise NotConstantError("a name of a class that is no text")
-        plain = name.removeprefix("::")
+        plain = class_name(name)
         if plain.startswith("::"):
             raise NotConstantError(f"a name that no class can have ({name})")
         yield plain

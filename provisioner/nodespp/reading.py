@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from enc.classify import class_name
 from provisioner.nodespp.around import Around, around, together, unknown
 from provisioner.nodespp.body import Body
 from provisioner.nodespp.definition import (
@@ -103,7 +104,7 @@ def _nameless(dumps: Mapping[str, str | None], beside: Around) -> Iterator[Defin
 def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
     for operator, operands in statements:
         if operator == "class":
-            yield str(named(operands[0]).get("name", "")).removeprefix("::")
+            yield class_name(str(named(operands[0]).get("name", "")))
 
 
 def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, JsonValue, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from enc.classify import class_name
 from enc.durations import Duration, parse
 from provisioner.bootstrap.values import MERGE_KEYS, kind_of
 from provisioner.rolesfile.problems import shown
@@ -133,7 +134,7 @@ def _some_class(value: dict[str, Any]) -> dict[str, Any]:
 
 def is_class(name: str) -> bool:
     """Whether Puppet can have a class of this name."""
-    return _CLASS.fullmatch(name) is not None and name not in RESERVED_CLASSES
+    return _CLASS.fullmatch(name) is not None and class_name(name) not in RESERVED_CLASSES
 
 
 def _user_data(value: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from enc.classify import class_name
 from enc.durations import Duration
 from enc.model import Market, Role
 from provisioner.rolesfile import fields as f
@@ -177,7 +178,7 @@ class RoleSpec(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [name.removeprefix("::") for name in self.classes]
+        names = [class_name(name) for name in self.classes]
         if len(set(names)) < len(names):
             raise f.wrong("one class is written with and without ::", "keep one", kind="cross")
         checks = [check.name for check in self.checks]

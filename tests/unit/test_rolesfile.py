@@ -170,8 +170,21 @@ def test_the_package_is_the_vendors_unless_it_is_named(install: str, package: st
 def test_a_list_of_classes_is_classes_without_parameters() -> None:
     text = "roles: {web: {classes: [base, '::role::web']}, db: {classes: {role::db: }}}"
 
-    assert role(text).classes == {"base": {}, "::role::web": {}}
+    assert role(text).classes == {"base": {}, "role::web": {}}
     assert role(text, "db").classes == {"role::db": {}}
+
+
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [
+        ("['::role::web']", {"role::web": {}}),
+        ("{'::role::web': {a: 1}}", {"role::web": {"a": 1}}),
+        ("[web, '::web']", {"web": {}}),
+    ],
+)
+def test_the_colons_in_front_of_a_class_are_dropped(classes: str, found: object) -> None:
+    """Puppet 7.23 refuses the catalogue of a node with ::web: "Invalid tag '::web'"."""
+    assert role(f"roles: {{web: {{classes: {classes}}}}}").classes == found
 
 
 class TestDefaults:
@@ -247,6 +260,7 @@ class TestDefaults:
 
         assert role(text % "{x: {}, base: {b: 2}}").classes == {"base": {"a": 1, "b": 2}, "x": {}}
         assert role(text % "[x]").classes == {"x": {}}
+        assert role(text % "{'::base': {b: 2}}").classes == {"base": {"a": 1, "b": 2}}
 
 
 class TestTheCertificateOfTheCa:
