@@ -196,9 +196,8 @@ class TestARole:
     def test_needs_no_more_than_a_class(self, more: dict[str, Any]) -> None:
         assert role_text(of(classes={"a": {}}, **more)).classes == '  "a": {}\n'
 
-
     def test_may_have_been_stored_with_colons_that_puppet_refuses(self) -> None:
-        """"Invalid tag '::role::web'", says Puppet 7.23, and the node has no catalogue."""
+        """Puppet 7.23 says "Invalid tag" to those, and the node has no catalogue."""
         found = role_text(of(classes={"::role::web": {"a": 1}, "b::c": {}})).classes
 
         assert found == '  "role::web": {"a": 1}\n  "b::c": {}\n'
