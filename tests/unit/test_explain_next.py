@@ -108,6 +108,30 @@ def test_the_time_of_its_replacement_is_the_very_one_of_converge() -> None:
     assert after is not None
 
 
+@pytest.mark.parametrize("minutes", [19, 20, 21, 120])
+def test_a_fleets_machine_is_replaced_before_its_life_ends_as_converge_does(minutes: int) -> None:
+    """With the default's 15 minutes to become ready, and 5 to drain."""
+    one = of_fleet(1, expires_at=START + 3 * HOUR)
+    now = START + 3 * HOUR - minutes * MINUTE
+
+    told = why(one, role=fleet(), now=now).next
+    due = due_of(world([one], now=now), known(), one)
+
+    assert said(told, "It is to be replaced: its life ends at") is (due is not None)
+    assert said(told, "It is replaced from 2026-01-01 14:40:00 UTC (in ") is (due is None)
+    assert not said(told, "Nothing")
+
+
+def test_a_life_is_no_reason_to_replace_where_nothing_replaces() -> None:
+    ends = {"expires_at": START + 3 * HOUR}
+    now = START + 3 * HOUR - MINUTE
+
+    assert not said(why(of_fleet(1, held="x", **ends), role=fleet(), now=now).next, "replaced:")
+    for kind in (Kind.EXTRA, Kind.BURST):
+        other = node(kind=kind, state=State.READY, **ends)
+        assert not said(why(other, role=fleet(), now=now).next, "replaced")
+
+
 def test_only_a_fleet_that_is_kept_replaces() -> None:
     assert said(why(of_fleet(1), role=stored(fleet={"max_age": "1s"})).next, "keeps no fleet")
     assert said(why(node(state=State.READY), role=fleet()).next, "until 'provisioner retire'")
