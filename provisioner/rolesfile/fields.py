@@ -162,12 +162,12 @@ def _cloud_config(value: str) -> None:
             raise wrong(f"{key} would replace what rolecall writes", "leave it out")
 
 
-def _span(most: str) -> Callable[[Any], Duration]:
+def _span(most: str, *, zero: bool = False) -> Callable[[Any], Duration]:
     def read(value: Any) -> Duration:
         if not isinstance(value, str):
             raise wrong(f"expected a duration, got {shown(value)}", "as in 90s, 5m, 24h or 7d")
         try:
-            duration = Duration(value)
+            duration = Duration(value, zero=zero)
         except ValueError as error:
             message, _, hint = str(error).partition(": ")
             raise wrong(message, hint) from error
@@ -245,6 +245,7 @@ Command = Annotated[
 ]
 
 Moment = Annotated[Duration, PlainValidator(_span("24h")), PlainSerializer(str)]
+Pause = Annotated[Duration, PlainValidator(_span("24h", zero=True)), PlainSerializer(str)]
 Span = Annotated[Duration, PlainValidator(_span("3650d")), PlainSerializer(str)]
 SomeClass = AfterValidator(_some_class)
 Distinct = AfterValidator(_unique)

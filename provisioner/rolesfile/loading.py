@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from provisioner.rolesfile.ca import certificates, standing
 from provisioner.rolesfile.checking import MISSING, check
 from provisioner.rolesfile.differences import diff
+from provisioner.rolesfile.doubts import doubts
 from provisioner.rolesfile.fields import is_class
 from provisioner.rolesfile.merging import merged, overlay, spec_hash, tree_of
 from provisioner.rolesfile.problems import (
@@ -153,6 +154,8 @@ class _Sheet:
             return None
         spec, problems = check(whole, filled)
         self._add(_in_role(tree, problem) for problem in problems)
+        for doubt in doubts(whole) if spec else ():
+            self._warn(*doubt)
         return spec
 
     def _name(self, name: str, tree: Tree) -> None:

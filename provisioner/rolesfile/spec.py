@@ -97,7 +97,7 @@ class FleetSpec(_Section):
     surge: int = Field(default=2, ge=0, le=10_000)
     ready_when: Literal["report", "running"] = "report"
     ready_timeout: f.Moment = Duration("15m")
-    drain: f.Moment = Duration("5m")
+    drain: f.Pause = Duration("5m")
     windows: Annotated[tuple[f.Window, ...], f.Distinct] = Field(default=(), max_length=50)
 
     @model_validator(mode="after")

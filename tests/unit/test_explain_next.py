@@ -76,6 +76,13 @@ def test_a_draining_node_ends_after_its_drain_unless_it_is_kept() -> None:
     assert said(kept, "does not end while it is held")
 
 
+@pytest.mark.parametrize("drain", ["0s", "0m"])
+def test_a_draining_node_of_a_role_without_a_drain_ends_at_once(drain: str) -> None:
+    told = why(of_fleet(1, State.DRAINING), role=fleet(drain=drain), now=START).next
+
+    assert said(told, "it ends from 2026-01-01 12:00:00 UTC (0s ago) on")
+
+
 def test_a_reason_to_be_replaced_is_said_once_there_is_one() -> None:
     advised = of_fleet(1, replace_because="asked for by bob")
 

@@ -187,6 +187,55 @@ def test_the_colons_in_front_of_a_class_are_dropped(classes: str, found: object)
     assert role(f"roles: {{web: {{classes: {classes}}}}}").classes == found
 
 
+@pytest.mark.parametrize("drain", ["0s", "24h"])
+def test_a_drain_may_be_nothing(drain: str) -> None:
+    spec = role(f"roles: {{web: {{fleet: {{drain: {drain}}}}}}}")
+    again = RoleSpec.from_definition("web", spec.definition())
+
+    assert spec.definition()["fleet"]["drain"] == drain
+    assert again.fleet.drain == spec.fleet.drain
+
+
+class TestADoubt:
+    def warnings(self, text: str) -> tuple[str, ...]:
+        return loaded(f"roles:\n  web:\n    {text}\n").warnings
+
+    @pytest.mark.parametrize("name", ["os", "hostname", "ipaddress", "osfamily"])
+    def test_is_told_of_a_variable_that_is_a_fact_too(self, name: str) -> None:
+        """Seen with Puppet 7.23: $os is the ENC's, $facts['os'] stays the fact."""
+        [told] = self.warnings(f"parameters: {{{name}: x}}")
+
+        assert told.startswith(f"roles.yaml:3: roles.web.parameters.{name}: {name} is a core fact")
+        assert told.endswith(
+            f"${name} would be this value, and no longer the fact; take another name"
+        )
+
+    def test_is_told_once_of_what_stands_in_defaults(self) -> None:
+        text = "defaults: {parameters: {os: x}}\nroles: {web: , db: }"
+
+        [told] = loaded(text).warnings
+        assert told.startswith("roles.yaml:1: defaults.parameters.os: os is a core fact, too")
+
+    @pytest.mark.parametrize("command", ["check_http!-a pa$s", "check_x!$", "check_x!$A$!$b c$"])
+    def test_is_told_of_a_dollar_that_begins_a_macro_and_ends_none(self, command: str) -> None:
+        [told] = self.warnings(f"checks: [{{name: http, command: '{command}'}}]")
+
+        assert told.startswith("roles.yaml:3: roles.web.checks[0].command: ")
+        assert told.endswith("write $$ for a dollar sign")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "parameters: {tier: x, os_family: y}",
+            "classes: {role::web: {os: x}}",
+            "checks: [{name: http, command: 'check_http!-S -p $_SERVICEPORT$!$ARG1$ $$5'}]",
+            "checks: [{name: http, command: 'check_x!$HOSTADDRESS:web1$ $USER1$'}]",
+        ],
+    )
+    def test_is_told_of_nothing_else(self, text: str) -> None:
+        assert self.warnings(text) == ()
+
+
 class TestDefaults:
     def test_maps_merge_deep_and_the_role_wins(self) -> None:
         spec = role(
