@@ -9,9 +9,9 @@ from enc.classify import class_name
 from provisioner.nodespp.around import Around
 from provisioner.nodespp.definition import Remark
 from provisioner.nodespp.facts import FACTS
-from provisioner.nodespp.lines import Token
+from provisioner.nodespp.lines import Finder, Place
 from provisioner.nodespp.values import NotConstantError, constant, named, operation
-from provisioner.nodespp.words import LOGGING, label, variable
+from provisioner.nodespp.words import LOGGING, label, spelt, variable
 
 _DECLARING = frozenset({"include", "contain", "require"})
 
@@ -22,25 +22,26 @@ class Body:
     def __init__(
         self,
         around: Around,
-        heads: Sequence[Token],
-        line: int | None,
+        place: Place | None,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         self.classes: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, Any] = {}
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
-        self._around, self._known = around, dict(around.constants)
-        self._heads, self._at = heads, 0
-        self._line = line
+        self._around, self._known = around, {**around.constants, **(known or {})}
+        self._lines = Finder(place.inside if place else (), depth=1)
+        self._line = place.line if place else None
         self._separate = False
 
     def take(self, statements: Sequence[Any]) -> None:
         for statement in statements:
             operator, operands = operation(statement)
             word, what = label(statement)
-            line = self._line_of(word)
             if operator == "nop":
                 continue
+            # One that cannot be found has the node's.
+            line = self._lines.line(spelt(statement)) or self._line
             try:
                 self._one(operator, operands, word, what, line)
             except NotConstantError as error:
@@ -130,14 +131,6 @@ class Body:
             yield f"${name} is set a second time: Puppet refuses that"
         if name in FACTS:
             yield f"${name} is called as a fact, which an ENC's would replace: rename it"
-
-    def _line_of(self, word: str) -> int | None:
-        """Statements come in the order of the file; one that cannot be found has the node's."""
-        for at in range(self._at, len(self._heads)) if word else ():
-            if self._heads[at].text == word:
-                self._at = at + 1
-                return self._heads[at].line
-        return self._line
 
 
 def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:

@@ -17,12 +17,13 @@ from provisioner.nodespp.definition import (
     Remark,
     UnreadableDumpError,
 )
-from provisioner.nodespp.lines import Place, Token, places
-from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
-from provisioner.nodespp.words import label
+from provisioner.nodespp.lines import Finder, Place, Token, places
+from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation, trusted
+from provisioner.nodespp.words import label, spelt
 
 # Of these the file may be full: they change no catalogue by themselves.
-_DEFINING = frozenset({"class", "define", "function", "type-alias", "nop", "plan", "type-mapping"})
+_IN_BRACES = frozenset({"class", "define", "function", "plan"})
+_DEFINING = _IN_BRACES | {"type-alias", "nop", "type-mapping"}
 
 
 def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = None) -> Manifest:
@@ -109,26 +110,20 @@ def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
 
 def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
     """What stands beside the node statements, and is for every node."""
-    at = 0
+    lines = Finder(others, depth=0)
     for statement in _whole(whole):
         operator, _ = operation(statement)
+        if operator in _IN_BRACES:
+            lines.skip(operator)
         if operator == "node" or operator in _DEFINING:
             continue
         word, what = label(statement)
-        line, at = _line_of(word, others, at)
+        line = lines.line(spelt(statement))
         if word in ("$role", "$rolecall"):
             what += (
                 ", which rolecall sets for every node: Puppet refuses to set it twice; rename it"
             )
         yield Remark(line=line, what=what)
-
-
-def _line_of(word: str, tokens: Sequence[Token], start: int) -> tuple[int | None, int]:
-    """And where to look for the next statement."""
-    for at in range(start, len(tokens)) if word else ():
-        if tokens[at].text == word:
-            return tokens[at].line, at + 1
-    return None, start
 
 
 def _definitions(
@@ -137,16 +132,16 @@ def _definitions(
     beside: Around,
 ) -> Iterator[Definition]:
     line = place.line if place else None
-    body = Body(beside, place.heads if place else (), line)
-    if "parent" in node:
-        parent = node["parent"]
-        shown = parent if isinstance(parent, str) else kind(parent)
-        what = f"it inherits {shown}: Puppet has had no inheritance of nodes since 4.0"
-        body.problems.append(Remark(line=line, what=what))
     statements = [one for one in node.get("body", []) if operation(one)[0] != "nop"]
-    body.take(statements)
     for match in node["matches"]:
         name, how = _match(match)
+        body = Body(beside, place, trusted(name) if how is Match.NAME else {})
+        if "parent" in node:
+            parent = node["parent"]
+            shown = parent if isinstance(parent, str) else kind(parent)
+            what = f"it inherits {shown}: Puppet has had no inheritance of nodes since 4.0"
+            body.problems.append(Remark(line=line, what=what))
+        body.take(statements)
         problems = body.problems
         if how is None:
             why = Remark(line=line, what=f"its name is {name}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from provisioner.nodespp.definition import Definition, Manifest, Match, UnreadableDumpError
 from provisioner.nodespp.reading import read
 from tests.manifests import EVERY, EVERY_DUMP
+from tests.manifests.dumps import class_like, given
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,41 @@ def test_default_and_patterns_are_no_names(manifest: Manifest) -> None:
     assert named(manifest, "default").empty
     assert named(manifest, "/^www\\d+'{/").match is Match.PATTERN
     assert named(manifest, "nothing").match is Match.NAME
+
+
+def test_every_statement_is_told_at_its_own_line(manifest: Manifest) -> None:
+    assert [one.split(";")[0] for one in said(named(manifest, "lines"))] == [
+        "line 74: a collector",
+        "line 76: a relationship (~>)",
+        "line 77: a resource (apt-source)",
+        "line 78: a method call",
+        "line 79: the variable $top has a value that is computed (selector)",
+        "line 80: a resource (Apt::Source)",
+        "line 81: an override of a resource",
+        "line 82: a collector",
+        "line 83: a conditional (unless)",
+    ]
+
+
+@pytest.mark.parametrize(("name", "label"), [("own.example.com", "own.x"), ("other", "other.x")])
+def test_what_puppet_trusts_of_a_nodes_name_is_known(
+    manifest: Manifest, name: str, label: str
+) -> None:
+    found = named(manifest, name)
+
+    assert found.classes["role::db"] == {"size": name, "label": label}
+    assert said(found) == [
+        "line 87: the function include() has a value that is computed ($trusted[...])"
+    ]
+
+
+@pytest.mark.parametrize("name", ['{"^":["default"]}', '{"^":["regexp","^a"]}'])
+def test_of_many_nodes_no_trusted_name_is_known(name: str) -> None:
+    trusted = {"^": ["access", {"^": ["var", "trusted"]}, "certname"]}
+    body = json.dumps([class_like("a", given("x", trusted))])
+    [found] = read(f'{{"^":["node",{{"#":["matches",[{name}],"body",{body}]}}]}}', "").definitions
+
+    assert "a value that is computed ($trusted[...])" in said(found)[0]
 
 
 @pytest.mark.parametrize("name", ['"default"', '"DEFAULT"', '{"^":["default"]}'])
