@@ -36,7 +36,7 @@ ORDERS = {
     "maps1": ("class { 'shown': x => { a => 1, b => 2 } }", True),
     "maps2": ("class { 'shown': x => { b => 2, a => 1 } }", True),
     "own.example.com": (
-        "class { 'sec': x => $trusted['certname'] } class { 'app': w => \"${trusted['hostname']}\" }",
+        "class { 'sec': x => $trusted['certname'] } class { 'app': w => $trusted['hostname'] }",
         True,
     ),
     "domain.example.com": ("class { 'sec': x => $trusted['domain'] }", True),
