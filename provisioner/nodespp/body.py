@@ -22,7 +22,6 @@ class Body:
     def __init__(
         self,
         around: Around,
-        place: Place | None,
         known: Mapping[str, Any] | None = None,
     ) -> None:
         self.classes: dict[str, dict[str, Any]] = {}
@@ -30,18 +29,17 @@ class Body:
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
         self._around, self._known = around, {**around.constants, **(known or {})}
-        self._lines = Finder(place.inside if place else (), depth=1)
-        self._line = place.line if place else None
         self._separate = False
 
-    def take(self, statements: Sequence[Any]) -> None:
+    def take(self, statements: Sequence[Any], place: Place | None) -> None:
+        lines = Finder(place.inside if place else (), depth=1)
         for statement in statements:
             operator, operands = operation(statement)
             word, what = label(statement)
             if operator == "nop":
                 continue
             # One that cannot be found has the node's.
-            line = self._lines.line(spelt(statement)) or self._line
+            line = lines.line(spelt(statement)) or (place.line if place else None)
             try:
                 self._one(operator, operands, word, what, line)
             except NotConstantError as error:

@@ -17,10 +17,13 @@ from provisioner.nodespp.definition import (
     Remark,
     UnreadableDumpError,
 )
+from provisioner.nodespp.elsewhere import elsewhere
 from provisioner.nodespp.lines import Finder, Place, Token, places
-from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation, trusted
+from provisioner.nodespp.names import Descent, matched, parent_of
+from provisioner.nodespp.values import named, operation, trusted
 from provisioner.nodespp.words import label, spelt
 
+_NONE_NOW = "Puppet has had no inheritance of nodes since 4.0"
 # Of these the file may be full: they change no catalogue by themselves.
 _IN_BRACES = frozenset({"class", "define", "function", "plan"})
 _DEFINING = _IN_BRACES | {"type-alias", "nop", "type-mapping"}
@@ -37,17 +40,18 @@ def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = Non
         statements = _statements(whole)
         nodes = [named(operands[0]) for operator, operands in statements if operator == "node"]
         found, others = _places(source, len(nodes))
+        placed = list(zip(nodes, found, strict=True))
+        descent = Descent(placed)
         dumps = {file: _readable(other) for file, other in (siblings or {}).items()}
         beside = together(around(_whole(whole)), _siblings(dumps))
         return Manifest(
             definitions=tuple(
-                one
-                for node, place in zip(nodes, found, strict=True)
-                for one in _definitions(node, place, beside)
+                one for node, place in placed for one in _definitions(node, place, beside, descent)
             ),
             outside=tuple(_outside(whole, others)),
             own_classes=frozenset(_own_classes(statements)),
             beside=tuple(_nameless(dumps, beside)),
+            elsewhere=elsewhere(_whole(whole)),
         )
     except RecursionError as error:
         raise UnreadableDumpError(
@@ -97,9 +101,17 @@ def _siblings(dumps: Mapping[str, str | None]) -> Iterator[Around]:
 def _nameless(dumps: Mapping[str, str | None], beside: Around) -> Iterator[Definition]:
     for file, dump in dumps.items():
         for operator, operands in _statements(json.loads(dump)) if dump else ():
-            for one in _definitions(named(operands[0]), None, beside) if operator == "node" else ():
+            for one in _alone(named(operands[0]), beside) if operator == "node" else ():
                 if one.match is not Match.NAME:
                     yield replace(one, file=file)
+
+
+def _alone(node: Mapping[str, Any], beside: Around) -> Iterator[Definition]:
+    return _definitions(node, None, beside, Descent([(node, None)]))
+
+
+def _said(node: Mapping[str, Any]) -> bool:
+    return any(operation(one)[0] != "nop" for one in node.get("body", []))
 
 
 def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
@@ -130,18 +142,21 @@ def _definitions(
     node: Mapping[str, Any],
     place: Place | None,
     beside: Around,
+    descent: Descent,
 ) -> Iterator[Definition]:
-    line = place.line if place else None
-    statements = [one for one in node.get("body", []) if operation(one)[0] != "nop"]
+    line, parent = place.line if place else None, parent_of(node)
+    family, lacking = descent.of(node, place)
     for match in node["matches"]:
-        name, how = _match(match)
-        body = Body(beside, place, trusted(name) if how is Match.NAME else {})
-        if "parent" in node:
-            parent = node["parent"]
-            shown = parent if isinstance(parent, str) else kind(parent)
-            what = f"it inherits {shown}: Puppet has had no inheritance of nodes since 4.0"
-            body.problems.append(Remark(line=line, what=what))
-        body.take(statements)
+        name, how = matched(match)
+        body = Body(beside, trusted(name) if how is Match.NAME else {})
+        if lacking:
+            what = f"it inherits {lacking}, which is no node of this file that can be found"
+            body.problems.append(Remark(line=line, what=f"{what}; {_NONE_NOW}"))
+        elif parent:
+            what = f"it inherits {parent}, whose statements come first; {_NONE_NOW}"
+            body.notes.append(Remark(line=line, what=what))
+        for one, where in family:
+            body.take(one.get("body", []), where)
         problems = body.problems
         if how is None:
             why = Remark(line=line, what=f"its name is {name}")
@@ -154,18 +169,6 @@ def _definitions(
             parameters=body.parameters,
             problems=tuple(problems),
             notes=tuple(body.notes),
-            empty=not statements,
+            empty=not any(_said(one) for one, _ in family),
+            parent=parent,
         )
-
-
-def _match(expression: Any) -> tuple[str, Match | None]:
-    """A name as Puppet compares it; None for one that is computed."""
-    operator, operands = operation(expression)
-    if operator == "regexp":
-        return f"/{operands[0]}/", Match.PATTERN
-    try:
-        name = "default" if operator == "default" else str(constant(expression, {})).lower()
-    except NotConstantError as error:
-        return str(error), None
-    # Quoted, and however it is written, it is Puppet's default node.
-    return name, Match.DEFAULT if name == "default" else Match.NAME

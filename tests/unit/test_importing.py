@@ -280,6 +280,40 @@ def test_what_the_file_alone_forbids(how: dict[str, Any], verdict: Verdict, says
     assert says in found.reason
 
 
+def test_a_pattern_tells_the_role_that_says_the_same_and_needs_none_to_be_stored() -> None:
+    pattern = defined("/^w/", match=Match.PATTERN)
+    other = replace(pattern, classes={"x": {}})
+    found = plan(Manifest(definitions=(pattern, replace(other, name="/^x/"))), ground())
+
+    assert "role web says the same: 'provisioner assign NAME web'" in found.entries[0].reason
+    assert [(role.name, role.nodes) for role in found.new_roles] == [("x", ("/^x/",))]
+    assert {one.verdict for one in found.entries} == {Verdict.NOT_IMPORTABLE}
+    assert found.lacking == []
+
+
+@pytest.mark.parametrize("how", [{"problems": (Remark(line=4, what="an if"),)}, {"classes": {}}])
+def test_a_pattern_that_no_role_can_say_names_none(how: dict[str, Any]) -> None:
+    found = entry(defined("/^w/", match=Match.PATTERN, **how))
+
+    assert (found.role, found.content) == ("", None)
+
+
+def test_what_others_inherit_from_is_a_template_and_no_node() -> None:
+    both = (defined("base"), defined("db1.example.com", parent="base"))
+    template, heir = plan(Manifest(definitions=both), ground()).entries
+
+    assert template.verdict is Verdict.NOT_IMPORTABLE
+    assert template.reason.startswith("db1.example.com inherits from it")
+    assert heir.verdict is Verdict.CREATE
+
+
+def test_where_classes_come_from_is_told_only_of_a_file_that_names_no_node() -> None:
+    default = defined("default", match=Match.DEFAULT)
+
+    assert plan(Manifest(definitions=(default,), elsewhere="x"), ground()).elsewhere == "x"
+    assert plan(Manifest(definitions=(defined(),), elsewhere="x"), ground()).elsewhere == ""
+
+
 def test_what_no_role_can_have_is_not_importable() -> None:
     found = entry(defined(), unfit=lambda content: "too large")
 
