@@ -18,11 +18,13 @@ class ImpossibleCertnameError(ValueError):
     """No machine can have this certname."""
 
     def __init__(self, given: str) -> None:
-        shown = ascii(given[:80])
-        super().__init__(
-            f"{shown} cannot be a certname: use 1 to {MAX_LENGTH} of a-z, 0-9, '.', '_' and '-', "
-            "starting with a letter or digit, without '..'"
+        rule = (
+            f"use 1 to {MAX_LENGTH} of a-z, 0-9, '.', '_' and '-', starting with a letter or "
+            "digit, without '..'"
         )
+        if is_certname(given.lower()):
+            rule = f"Puppet's are in lower case; write {given.lower()}"
+        super().__init__(f"{given[:80]!a} cannot be a certname: {rule}")
 
 
 def is_certname(given: str) -> bool:

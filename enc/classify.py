@@ -45,18 +45,8 @@ class RoleText:
 
 
 def role_text(role: Role) -> RoleText:
-    """The role's lines. Raises UnclassifiableError where the definition is not usable.
-
-    A role without a class is refused: an empty list is a catalogue that manages nothing, and
-    Puppet would apply it with success.
-    """
-    classes = _mapping(role, "classes")
-    if not classes:
-        raise UnclassifiableError(f"role {role.name} has no classes")
-    for name, parameters in classes.items():
-        if not isinstance(parameters, dict):
-            msg = f"class {name} of role {role.name}: parameters are not a map"
-            raise UnclassifiableError(msg)
+    """The role's lines. Raises UnclassifiableError where the definition is not usable."""
+    classes = classes_of(role)
     parameters = _mapping(role, "parameters")
     for name in _OURS:
         if name in parameters:
@@ -71,6 +61,30 @@ def role_text(role: Role) -> RoleText:
     return RoleText(
         role=role.name, classes=lines[0], parameters=lines[1], environment=environment or ""
     )
+
+
+def classes_of(role: Role) -> dict[str, dict[str, Any]]:
+    """Parameters by class. Raises UnclassifiableError where the definition is not usable.
+
+    A role without a class is refused: an empty list is a catalogue that manages nothing, and
+    Puppet would apply it with success.
+    """
+    written = _mapping(role, "classes")
+    if not written:
+        raise UnclassifiableError(f"role {role.name} has no classes")
+    for name, parameters in written.items():
+        if not isinstance(parameters, dict):
+            msg = f"class {name} of role {role.name}: parameters are not a map"
+            raise UnclassifiableError(msg)
+    classes = {class_name(name): parameters for name, parameters in written.items()}
+    if len(classes) < len(written):
+        raise UnclassifiableError(f"role {role.name} has one class with and without ::")
+    return classes
+
+
+def class_name(written: str) -> str:
+    """Without ``::`` in front, for which Puppet refuses the catalogue (7.23: "Invalid tag")."""
+    return written.removeprefix("::")
 
 
 def render(node: Node, text: RoleText) -> str:

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Self
 
 _SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 # Nine digits of days stay below timedelta's own limit of 999,999,999 days.
-_WRITTEN = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_WRITTEN = re.compile(r"(0|[1-9][0-9]{0,8})([smhd])")
 _SHOWN_CHARACTERS = 40
 
 
 class Duration(timedelta):
-    """A duration that remembers how it was written: a timedelta whose str() is that text."""
+    """A duration that remembers how it was written: a timedelta whose str() is that text.
+
+    With ``zero``, ``0s`` is one, too.
+    """
 
     __slots__ = ("_text",)
     _text: str
 
-    def __new__(cls, text: str) -> Self:
+    def __new__(cls, text: str, *, zero: bool = False) -> Self:
         """Raises ValueError that names what was given, and an example."""
-        self = super().__new__(cls, seconds=_seconds(text))
+        self = super().__new__(cls, seconds=_seconds(text, least=0 if zero else 1))
         self._text = text
         return self
 
     def __str__(self) -> str:
         return self._text
 
-    def __reduce__(self) -> tuple[type[Duration], tuple[str]]:
-        return type(self), (self._text,)
+    def __reduce__(self) -> tuple[Callable[[str], Duration], tuple[str]]:
+        return _remembered, (self._text,)
+
+
+def _remembered(text: str) -> Duration:
+    return Duration(text, zero=True)
 
 
 def parse(text: str) -> timedelta:
@@ -63,9 +71,9 @@ def for_people(duration: timedelta) -> str:
     return sign + " ".join(part for part in parts[first : first + 2] if part)
 
 
-def _seconds(text: str) -> int:
+def _seconds(text: str, *, least: int = 1) -> int:
     found = _WRITTEN.fullmatch(text)
-    if found is None:
+    if found is None or int(found[1]) < least:
         shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
         raise ValueError(
             f"{shown!r} is not a duration: write a whole number above 0 and one of s, m, h, d, "

@@ -119,7 +119,23 @@ _REMEDIES: Mapping[str, str] = {
     **dict.fromkeys(_IN_A_SCRIPT, _RIGHTS),
     "MASTERDOWN": "it is a replica without its primary: point REDIS_URL at the primary",
     "BUSY": "somebody else's script blocks it: see SCRIPT KILL",
+    "NOREPLICAS": "too few replicas follow it (min-replicas-to-write): see INFO replication",
+    "DB index is out of range": "give a database that it has behind the last / of REDIS_URL",
+    "protected mode": "give its default user a password; docs/redis.md says how it is set up",
 }
+# A cluster's answers, of which redis-py takes the first word for the class: "MOVED 3999 10.0.0.2".
+_OF_A_CLUSTER = (
+    exceptions.AskError,
+    exceptions.ClusterError,
+    exceptions.ClusterCrossSlotError,
+    exceptions.TryAgainError,
+)
+_IN_A_CLUSTER = ("in cluster mode", "in a cluster node", "hash to the same slot")
+_CLUSTER = (
+    "this Redis is one server of a Redis Cluster, which spreads the keys over several, and one "
+    "script of ours touches many; point REDIS_URL at a Redis with cluster mode off"
+)
+_MOST_CLIENTS = "max number of clients reached"
 # Redis tells where in a script a command failed, 6.2 before the error and 7 behind it.
 _IN_SCRIPT = re.compile(
     r"^Error running script .*@user_script: ?\d+: -?|,? script: [0-9a-f]{40}.*$"
@@ -154,6 +170,13 @@ def as_ours(error: BaseException, key: str) -> StoreError:
             return StoreRefusedError(msg)
         case exceptions.BusyLoadingError():
             msg = "Redis is loading its data after a start; try again in a minute"
+        case exceptions.ResponseError() if _is_of_a_cluster(error):
+            return StoreRefusedError(_CLUSTER)
+        case exceptions.ConnectionError() if _MOST_CLIENTS in str(error):
+            msg = (
+                "Redis has as many clients as its maxclients allows; raise maxclients, or see by "
+                "CLIENT LIST who holds so many"
+            )
         case exceptions.ResponseError() if _WRONG_TYPE in str(error):
             return CorruptError(key, "has a value of the wrong type")
         case exceptions.ResponseError():
@@ -165,6 +188,11 @@ def as_ours(error: BaseException, key: str) -> StoreError:
         case _:
             msg = f"Redis cannot be reached: {_said(error)}; is it running, is REDIS_URL right?"
     return StoreUnavailableError(msg)
+
+
+def _is_of_a_cluster(error: exceptions.ResponseError) -> bool:
+    said = str(error)
+    return isinstance(error, _OF_A_CLUSTER) or any(words in said for words in _IN_A_CLUSTER)
 
 
 def _remedy(error: exceptions.ResponseError) -> str:

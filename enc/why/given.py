@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from enc.classify import UnclassifiableError, facts, render, role_text
+from enc.classify import UnclassifiableError, classes_of, facts, render, role_text
 from enc.damage import Unreadable
 from enc.model import ANSWERED, Node, Role
 from enc.why.words import at
@@ -52,8 +52,8 @@ def given(node: Node, role: Role | Unreadable | None) -> tuple[Given, ...]:
 
 def _every(node: Node, role: Role) -> Iterator[Given]:
     said = source(role)
-    classes, parameters = role.definition["classes"], role.definition.get("parameters") or {}
-    for name, values in classes.items():
+    parameters = role.definition.get("parameters") or {}
+    for name, values in classes_of(role).items():
         yield Given(what=What.CLASS, name=name, source=said)
         for key, value in values.items():
             yield Given(what=What.CLASS_PARAMETER, name=key, of=name, value=value, source=said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from enc.ages import allowed_age
+from enc.ages import allowed_age, replaced_from
 from enc.damage import Unreadable, damaged
 from enc.durations import for_people
 from enc.model import Hold, HoldCause, Kind, Node, Role, State
@@ -129,8 +129,21 @@ def _replaced(node: Node, role: Role | None, policy: Policy, now: datetime) -> t
         return ()
     if node.replace_because:
         return (stop(f"It is to be replaced: {node.replace_because}; {_budget()}"),)
-    sentences = (*_other_spec(node, role, policy), *_too_old(node, policy, now))
+    sentences = (
+        *_soon_over(node, policy, now),
+        *_other_spec(node, role, policy),
+        *_too_old(node, policy, now),
+    )
     return sentences or ("Nothing: its role gives its machines no greatest age.",)
+
+
+def _soon_over(node: Node, policy: Policy, now: datetime) -> tuple[str, ...]:
+    if node.expires_at is None:
+        return ()
+    due = replaced_from(node.expires_at, policy.ready_timeout, policy.drain)
+    if due <= now:
+        return (f"It is to be replaced: its life ends at {at(node.expires_at)}; {_budget()}.",)
+    return (f"It is replaced from {moment(due, now)} on, as its life ends soon after.",)
 
 
 def _other_spec(node: Node, role: Role, policy: Policy) -> tuple[str, ...]:

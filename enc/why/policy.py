@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from enc.durations import parse
+from enc.durations import Duration
 from enc.model import Role
 
 # What roles.yaml takes at most.
@@ -40,16 +40,21 @@ def policy_of(role: Role | None) -> Policy:
     return Policy(
         size=size if isinstance(size, int) else None,
         max_age=_span(found.get("max_age"), None),
-        drain=_span(found.get("drain"), _DRAIN) or _DRAIN,
+        drain=_drain(found.get("drain")),
         ready_timeout=_span(found.get("ready_timeout"), None) or _READY_TIMEOUT,
         ready_when_running=found.get("ready_when") == "running",
         windows=tuple(map(str, windows)) if isinstance(windows, list | tuple) else (),
     )
 
 
-def _span(written: Any, otherwise: timedelta | None) -> timedelta | None:
+def _drain(written: Any) -> timedelta:
+    found = _span(written, None, zero=True)
+    return _DRAIN if found is None else found
+
+
+def _span(written: Any, otherwise: timedelta | None, *, zero: bool = False) -> timedelta | None:
     try:
-        found = parse(written) if isinstance(written, str) else otherwise
+        found = Duration(written, zero=zero) if isinstance(written, str) else otherwise
     except ValueError:
         return otherwise
     return found if found is not None and found <= _LONGEST else otherwise

@@ -195,10 +195,9 @@ def _write_roles(made: Plan, path: Path, file: Path) -> None:
 
 
 def _check_roles(made: Plan, file: Path) -> None:
-    if made.new_roles:
-        missing = some(role.name for role in made.new_roles)
+    if missing := made.lacking:
         raise CommandError(
-            f"{len(made.new_roles)} role(s) are not stored yet ({missing}), nothing was created: "
+            f"{len(missing)} role(s) are not stored yet ({some(missing)}), nothing was created: "
             f"'provisioner import {file} --roles imported.yaml' writes them; review them, copy "
             "them into your roles file, 'provisioner roles apply' that, and import again"
         )
@@ -207,8 +206,10 @@ def _check_roles(made: Plan, file: Path) -> None:
 def _end(made: Plan, *, act: bool, file: Path) -> None:
     counted = Counter(entry.verdict.value for entry in made.entries)
     told = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
-    if not told:
+    if not told and not made.elsewhere:
         output.say(f"no node definition in {file}", err=True)
+    if made.elsewhere:
+        raise CommandError(f"{file} names no node: {made.elsewhere}", PARTLY)
     if made.questions:
         raise CommandError(f"{file}: {told}; each row says why and what to do", PARTLY)
     output.say(f"{told}{_next(made, act=act)}" if told else "nothing to do", err=True)
@@ -219,6 +220,6 @@ def _next(made: Plan, *, act: bool) -> str:
 
     if act or not made.of(Verdict.CREATE):
         return ""
-    if made.new_roles:
-        return f"; {len(made.new_roles)} role(s) are to be applied first: --roles writes them"
+    if made.lacking:
+        return f"; {len(made.lacking)} role(s) are to be applied first: --roles writes them"
     return "; --apply creates them"

@@ -20,6 +20,7 @@ from provisioner.cli.texts import cell, clean, quoted, readable
 FORMATS = ("table", "json", "csv", "yaml")
 # Records in one write.
 _AT_ONCE = 500
+_YAML_WIDTH = 100
 # For programs a record has all its fields, and null for what is not known.
 FOR_PROGRAMS = frozenset({"json", "yaml"})
 
@@ -138,18 +139,12 @@ def _json(value: Any) -> str:
 
 
 def _yaml(value: Any) -> str:
-    import yaml
+    from enc.yamltext import dump
 
-    def dumped(*, as_it_is: bool) -> str:
-        # libyaml's is ten times as fast, and missing where PyYAML was built without it.
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        text: str = yaml.dump(
-            value, Dumper=dumper, sort_keys=False, allow_unicode=as_it_is, width=100
-        )
+    text = dump(value, width=_YAML_WIDTH)
+    if text.replace("\n", "").isprintable():
         return text
-
-    text = dumped(as_it_is=True)
-    return text if text.replace("\n", "").isprintable() else dumped(as_it_is=False)
+    return dump(value, as_it_is=False, width=_YAML_WIDTH)
 
 
 def _json_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:

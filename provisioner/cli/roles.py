@@ -127,7 +127,7 @@ def show_(role: str, form: str) -> None:
 def _read(file: Path) -> RolesFile:
     from provisioner.rolesfile.loading import load
 
-    read = load(_bytes(file), source=clean(file), read_file=_reader(file.parent))
+    read = load(_bytes(file), source=clean(file), read_file=_reader(file.parent), now=now())
     for warning in read.warnings:
         output.say(f"warning: {warning}", err=True)
     return read

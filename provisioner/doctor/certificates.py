@@ -1,13 +1,18 @@
-"""Our certificate with Puppet's services: whether it is valid, and for how long."""
+"""Certificates of Puppet's: whether ours, and those that the roles pin, are valid, and how long."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+
+from pydantic_core import PydanticCustomError
 
 from provisioner.doctor.finding import Finding, broken, ok, warning
 from provisioner.doctor.ports import Validity
+from provisioner.ledger import some
 from provisioner.ports import Clock
+from provisioner.rolesfile.ca import standing
+from provisioner.rolesfile.spec import RoleSpec
 from provisioner.settings import SettingError
 
 SOON = timedelta(days=30)
@@ -18,6 +23,7 @@ _RENEW = {
     ),
     "PUPPET_CA": "copy the CA's certificate again; if it is the CA that ends, renew Puppet's CA",
 }
+_APPLY = "then 'provisioner roles apply': a fleet's machines are replaced for it, gradually"
 
 
 def examine(
@@ -43,3 +49,31 @@ def judged(what: str, variable: str, found: Validity, now: datetime) -> Finding:
         return broken(what, f"it has expired: {found.ends:%Y-%m-%d %H:%M} UTC", renew)
     said = f"valid until {found.ends:%Y-%m-%d} ({(found.ends - now).days} days)"
     return warning(what, said, renew) if found.ends - now < SOON else ok(what, said)
+
+
+def pinned(roles: Iterable[RoleSpec], now: datetime) -> Iterator[Finding]:
+    """Each CA that new machines get with their user-data, once. Pure."""
+    names: dict[str, list[str]] = {}
+    for role in roles:
+        server = role.launch.puppet_server if role.launch else None
+        if server and server.ca_pem:
+            names.setdefault(server.ca_pem, []).append(role.name)
+    for pem, having in names.items():
+        yield _pinned(f"Puppet: puppet_server.ca of {some(having)}", pem, now)
+
+
+def _pinned(what: str, pem: str, now: datetime) -> Finding:
+    try:
+        found = standing(pem, now)
+    except PydanticCustomError as error:
+        fault = error.context or {}
+        said = f"no agent can use it: {fault['message']}"
+        return broken(what, said, f"{fault['hint']}, {_APPLY}")
+    except ValueError:
+        return broken(what, "no agent can read it", f"give the Puppet CA's certificate, {_APPLY}")
+    said = f"valid until {found.ends:%Y-%m-%d} ({(found.ends - now).days} days)"
+    if found.ends - now < SOON:
+        return warning(what, said, f"renew Puppet's CA, put its new one into the file, {_APPLY}")
+    for flaw in found.remarks:
+        return warning(what, f"{said}; {flaw.what}", flaw.remedy)
+    return ok(what, said)

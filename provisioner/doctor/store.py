@@ -13,7 +13,7 @@ from enc.inventory.clock import redis_now
 from enc.inventory.errors import translated
 from enc.inventory.meta import OtherSiteError
 from enc.model import Role
-from provisioner.doctor import clocks, redis_info, redis_url
+from provisioner.doctor import certificates, clocks, redis_info, redis_url
 from provisioner.doctor.finding import Finding, ok, refused, warning
 from provisioner.ports import Clock
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
@@ -93,6 +93,7 @@ class Store:
             yield warning(_ROLES, "there are none", "'provisioner roles apply FILE' comes next")
         elif not strange:
             yield ok(_ROLES, f"{len(specs)}, of which {launching} launch machines")
+        yield from certificates.pinned(specs, self._clock.now())
 
 
 def _specs(stored: Any) -> tuple[tuple[RoleSpec, ...], list[StoredRoleError]]:

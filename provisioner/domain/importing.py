@@ -68,7 +68,8 @@ class Plan:
     """``outside`` are statements that are for every node, and stay in the file.
 
     ``beside`` are those of other manifests that would be added to imported nodes; ``trouble``: why
-    not all of EC2 could be looked at.
+    not all of EC2 could be looked at; ``elsewhere``: where a file that names no node has its
+    classes from.
     """
 
     entries: tuple[Entry, ...]
@@ -76,9 +77,15 @@ class Plan:
     outside: tuple[Remark, ...] = ()
     beside: tuple[str, ...] = ()
     trouble: str = ""
+    elsewhere: str = ""
 
     def of(self, *verdicts: Verdict) -> list[Entry]:
         return [entry for entry in self.entries if entry.verdict in verdicts]
+
+    @property
+    def lacking(self) -> list[str]:
+        """Roles that are not stored, of nodes that are to be created."""
+        return list(dict.fromkeys(e.role for e in self.of(Verdict.CREATE) if e.role_is_new))
 
     @property
     def questions(self) -> list[Entry]:
@@ -89,12 +96,14 @@ class Plan:
 def plan(manifest: Manifest, ground: Ground) -> Plan:
     naming, kept = Naming(ground.roles), Kept((*manifest.definitions, *manifest.beside))
     entries = [_entry(group, ground, naming, kept) for group in _groups(manifest.definitions)]
+    named = any(one.match is Match.NAME for one in manifest.definitions)
     return Plan(
         entries=tuple(entries),
         new_roles=tuple(_new_roles(entries)),
         outside=manifest.outside,
         beside=tuple(kept.added(manifest.beside)),
         trouble=ground.look.trouble,
+        elsewhere="" if named else manifest.elsewhere,
     )
 
 
@@ -124,6 +133,8 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Ke
         name=one.name, lines=lines, verdict=verdict, reason=reason, machines=machines,
         notes=one.notes,
     )  # fmt: skip
+    if one.match is Match.PATTERN and verdict is Verdict.NOT_IMPORTABLE:
+        return _of_a_pattern(base, one, ground, naming)
     if verdict is not Verdict.CREATE:
         return base
     base = replace(base, notes=(*one.notes, *kept.notes(one.name)))
@@ -141,12 +152,14 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Ke
 def _from_file(group: Sequence[Definition], ground: Ground, kept: Kept) -> tuple[Verdict, str]:
     """CREATE where nothing in the file speaks against it."""
     one = group[0]
-    if one.match is not Match.NAME:
-        return _without_name(one, kept)
     if not one.name:
         return Verdict.CONFLICT, "its name is empty: Puppet refuses the whole file; take it out"
     if len(group) > 1:
         return Verdict.CONFLICT, _twice(group)
+    if one.match is not Match.NAME:
+        return _without_name(one, kept)
+    if heirs := kept.heirs(one.name):
+        return Verdict.NOT_IMPORTABLE, heirs
     unfit = _unfit(one, ground)
     return (Verdict.NOT_IMPORTABLE, unfit) if unfit else (Verdict.CREATE, "")
 
@@ -162,6 +175,17 @@ def _unfit(one: Definition, ground: Ground) -> str:
     if not one.classes:
         return "it has no classes, and a role needs at least one"
     return ground.unfit(Content(classes=one.classes, parameters=one.parameters))
+
+
+def _of_a_pattern(entry: Entry, one: Definition, ground: Ground, naming: Naming) -> Entry:
+    """Its nodes are for a person to name; the role that says the same is not."""
+    content = Content(classes=one.classes, parameters=one.parameters)
+    if one.problems or not one.classes or ground.unfit(content):
+        return entry
+    role = naming.role_of(content)
+    name, new = role.name, isinstance(role, NewRole)
+    reason = f"{entry.reason}; role {name} says the same: 'provisioner assign NAME {name}'"
+    return replace(entry, reason=reason, content=content, role=name, role_is_new=new)
 
 
 def _without_name(one: Definition, kept: Kept) -> tuple[Verdict, str]:
@@ -203,7 +227,10 @@ def _known(entry: Entry, there: Node, ground: Ground) -> Entry:
     if environment := there.environment or (role.environment if role else ""):
         reason += f", in environment {environment}, which nodes.pp does not say"
     if is_ec2_name(entry.name) and ground.look.whole and not entry.machines:
-        reason += f"; no live instance has that name: 'provisioner retire {entry.name}' ends it"
+        reason += (
+            "; no live instance of this account has that name: if the machine is gone, "
+            f"'provisioner retire {entry.name}' ends the node"
+        )
     return replace(entry, verdict=Verdict.UNCHANGED, reason=reason, role=there.role)
 
 
@@ -218,13 +245,18 @@ def _of_another(name: str, machines: Sequence[Instance], ground: Ground) -> str:
     if ours:
         return (
             f"{ours[0]} has that name now, and rolecall launched it: its certname is its instance "
-            "id, so this entry is a dead machine's; take it out"
+            "id; take this entry out, unless another machine runs under that name: that one needs "
+            "a certname of its own"
         )
     if machines or not is_ec2_name(name) or not ground.look.asked:
         return ""
     if ground.look.trouble:
         return "EC2 could not be asked whether a machine has that name; --no-ec2 goes without"
-    return "it is a name of EC2's, and no live instance has it: a dead machine's; take it out"
+    return (
+        "EC2 makes such names, and no live instance has it in this account: whether its machine "
+        f"lives elsewhere cannot be told; if it does, 'provisioner assign {name} ROLE', else take "
+        "it out"
+    )
 
 
 def _created(entry: Entry, content: Content, naming: Naming) -> Entry:

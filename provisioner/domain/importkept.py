@@ -25,6 +25,9 @@ class Kept:
         self._names = list(dict.fromkeys(d.name for d in definitions if d.match is Match.NAME))
         filled = (one for one in definitions if one.match is Match.DEFAULT and not one.empty)
         self._default = next(filled, None)
+        self._heirs: dict[str, list[str]] = {}
+        for one in definitions:
+            self._heirs.setdefault(one.parent, []).append(one.name)
 
     def notes(self, name: str) -> tuple[Remark, ...]:
         """What a node would get besides, were its own statement gone."""
@@ -35,6 +38,16 @@ class Kept:
         where = f" of {found.file}" if found.file else ""
         what = f"{found.name}{where}, if it stays, is added once this statement is out of the file"
         return (Remark(line=found.line, what=what),)
+
+    def heirs(self, name: str) -> str:
+        """Why a statement from which others inherit is none of a machine; "" for any other."""
+        found = self._heirs.get(name, [])
+        return (
+            f"{_some(found)} inherits from it, so it is taken for a template; if a machine has "
+            f"that name, 'provisioner assign {name} ROLE'"
+            if found
+            else ""
+        )
 
     def added(self, others: Iterable[Definition]) -> Iterator[str]:
         """Of other files: what would be added to nodes of this one."""
@@ -61,11 +74,15 @@ class Kept:
         meets = [name for name in self._names if how.search(name)]
         if not meets:
             return ""
-        more = f" and {len(meets) - _SHOWN} more" if len(meets) > _SHOWN else ""
         return (
-            f"; take it out before switching, or narrow it: it meets {', '.join(meets[:_SHOWN])}"
-            f"{more}, to which it would be added"
+            f"; take it out before switching, or narrow it: it meets {_some(meets)}, to which it "
+            "would be added"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _compiled(name: str) -> re.Pattern[str] | None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from enc.classify import class_name
+
 _LONGEST = 63
 _HASH = 6
 # Namespaces in which people keep what a machine is: the name of the role is what stands behind.
@@ -32,7 +34,7 @@ class Content:
         their order; a map in a value keeps its own. Only the names that are given have none.
         """
         classes = [
-            (name.removeprefix("::"), _by_name(given or {})) for name, given in self.classes.items()
+            (class_name(name), _by_name(given or {})) for name, given in self.classes.items()
         ]
         classes.sort(key=lambda one: not one[1])
         return json.dumps([classes, _by_name(self.parameters)])

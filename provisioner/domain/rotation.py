@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from enc.ages import allowed_age
+from enc.ages import allowed_age, replaced_from
 from enc.durations import for_people
 from enc.model import Node, sane
 from provisioner.domain.windows import is_open
@@ -39,7 +39,7 @@ def _soon_over(world: World, known: KnownRole, node: Node) -> str:
     if world.untimed or node.expires_at is None:
         return ""
     fleet = known.spec.fleet
-    soon = node.expires_at - fleet.ready_timeout - fleet.drain
+    soon = replaced_from(node.expires_at, fleet.ready_timeout, fleet.drain)
     return f"its life ends at {node.expires_at:%H:%M} UTC" if world.now >= soon else ""
 
 

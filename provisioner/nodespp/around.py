@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from provisioner.nodespp.types import CORE
 from provisioner.nodespp.values import NotConstantError, constant, named, operation
 from provisioner.nodespp.words import LOGGING, label
 
 # What stands in them is not evaluated where they stand, and their variables are their own.
 _APART = frozenset({"node", "class", "define", "function", "plan"})
 # Code of modules may be behind each, which sees any variable: also by way of Hiera.
-_RUNNING = frozenset({"invoke", "call", "call-method", "resource", "exported-query", "collect"})
+_RUNNING = frozenset({"invoke", "call", "call-method", "resource", "collect"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +93,19 @@ def _operations(tree: Any) -> Iterator[tuple[str, list[Any]]]:
 
 def _runs(statement: Any) -> bool:
     return any(
-        operator in _RUNNING and _function(operands) not in LOGGING
+        operator in _RUNNING and not _is_harmless(operands)
         for operator, operands in _operations(statement)
     )
 
 
-def _function(operands: Sequence[Any]) -> str:
-    _, words = operation(named(operands[0]).get("functor")) if operands else ("", [])
-    return str(words[0]) if words else ""
+def _is_harmless(operands: Sequence[Any]) -> bool:
+    inner = named(operands[0]) if operands else {}
+    return _word(inner.get("functor")) in LOGGING or _word(inner.get("type")).lower() in CORE
+
+
+def _word(expression: Any) -> str:
+    _, words = operation(expression)
+    return _plain(words[0]) if words else ""
 
 
 def _assigned(trees: Iterable[Any]) -> Iterator[str]:

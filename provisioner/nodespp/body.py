@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from enc.classify import class_name
 from provisioner.nodespp.around import Around
 from provisioner.nodespp.definition import Remark
 from provisioner.nodespp.facts import FACTS
-from provisioner.nodespp.lines import Token
+from provisioner.nodespp.lines import Finder, Place
 from provisioner.nodespp.values import NotConstantError, constant, named, operation
-from provisioner.nodespp.words import LOGGING, label, variable
+from provisioner.nodespp.words import LOGGING, label, spelt, variable
 
 _DECLARING = frozenset({"include", "contain", "require"})
 
@@ -21,25 +22,24 @@ class Body:
     def __init__(
         self,
         around: Around,
-        heads: Sequence[Token],
-        line: int | None,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         self.classes: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, Any] = {}
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
-        self._around, self._known = around, dict(around.constants)
-        self._heads, self._at = heads, 0
-        self._line = line
+        self._around, self._known = around, {**around.constants, **(known or {})}
         self._separate = False
 
-    def take(self, statements: Sequence[Any]) -> None:
+    def take(self, statements: Sequence[Any], place: Place | None) -> None:
+        lines = Finder(place.inside if place else (), depth=1)
         for statement in statements:
             operator, operands = operation(statement)
             word, what = label(statement)
-            line = self._line_of(word)
             if operator == "nop":
                 continue
+            # One that cannot be found has the node's.
+            line = lines.line(spelt(statement)) or (place.line if place else None)
             try:
                 self._one(operator, operands, word, what, line)
             except NotConstantError as error:
@@ -130,14 +130,6 @@ class Body:
         if name in FACTS:
             yield f"${name} is called as a fact, which an ENC's would replace: rename it"
 
-    def _line_of(self, word: str) -> int | None:
-        """Statements come in the order of the file; one that cannot be found has the node's."""
-        for at in range(self._at, len(self._heads)) if word else ():
-            if self._heads[at].text == word:
-                self._at = at + 1
-                return self._heads[at].line
-        return self._line
-
 
 def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
     """Class names: a word, a text, ``Class[...]``, or a list of these."""
@@ -154,7 +146,7 @@ def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
     for name in found if isinstance(found, list) else [found]:
         if not isinstance(name, str):
             raise NotConstantError("a name of a class that is no text")
-        plain = name.removeprefix("::")
+        plain = class_name(name)
         if plain.startswith("::"):
             raise NotConstantError(f"a name that no class can have ({name})")
         yield plain

@@ -34,8 +34,8 @@ class Definition:
     """One name of a node statement; a statement with a list has several.
 
     ``name`` is in lower case, as Puppet compares it. ``problems`` are what an ENC cannot say;
-    ``notes`` what it says otherwise. ``empty``: nothing stands in it. ``file`` "" is the one that
-    is imported.
+    ``notes`` what it says otherwise. ``empty``: nothing stands in it. ``parent`` is whom it
+    inherits from. ``file`` "" is the one that is imported.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Definition:
     problems: tuple[Remark, ...] = ()
     notes: tuple[Remark, ...] = ()
     empty: bool = False
+    parent: str = ""
     file: str = ""
 
 
@@ -54,12 +55,14 @@ class Manifest:
     """A whole file. ``outside`` are statements for every node; it defines ``own_classes``.
 
     ``beside`` are the node statements without a name of other manifests that Puppet may read.
+    ``elsewhere`` says where nodes have their classes from, where this file names none.
     """
 
     definitions: tuple[Definition, ...]
     outside: tuple[Remark, ...] = ()
     own_classes: frozenset[str] = frozenset()
     beside: tuple[Definition, ...] = ()
+    elsewhere: str = ""
 
 
 class UnreadableDumpError(ValueError):

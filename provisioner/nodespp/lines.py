@@ -7,7 +7,7 @@ comment, a text, a regular expression, a heredoc, and how deep the braces are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -41,14 +41,58 @@ class Token:
 
 @dataclass(frozen=True)
 class Place:
-    """A statement: its line, and the first words and variables directly in its braces."""
+    """A statement: its line, and what stands in its braces."""
 
     line: int
-    heads: tuple[Token, ...] = ()
+    inside: tuple[Token, ...] = ()
+
+
+# Tokens from one word of a statement to its next.
+_NEAR = 200
+
+
+class Finder:
+    """Where statements stand, which are asked for in the order of the file.
+
+    ``depth`` is that of the statements themselves.
+    """
+
+    def __init__(self, tokens: Sequence[Token], depth: int) -> None:
+        self._tokens, self._depth, self._at = tokens, depth, 0
+
+    def line(self, words: Iterable[str]) -> int | None:
+        """Of the statement that is spelt so; None where its first word is not to be found."""
+        line = None
+        for word in words:
+            found = self._next(word, first=line is None)
+            if found is not None:
+                self._at = found + 1
+                line = line or self._tokens[found].line
+            elif line is None:
+                return None
+        return line
+
+    def skip(self, keyword: str) -> None:
+        """A definition, to behind its braces."""
+        if self.line([keyword]):
+            ends = (at for at in range(self._at, len(self._tokens)) if self._closes(at))
+            self._at = next(ends, len(self._tokens) - 1) + 1
+
+    def _closes(self, at: int) -> bool:
+        return self._tokens[at].text == "}" and self._tokens[at].depth == self._depth
+
+    def _next(self, word: str, *, first: bool) -> int | None:
+        """Only the first is worth a long way: another that is spelt otherwise is passed over."""
+        end = len(self._tokens)
+        for at in range(self._at, end if first else min(end, self._at + _NEAR)):
+            token = self._tokens[at]
+            if token.text in (word, f"'{word}'") and (token.depth == self._depth or not first):
+                return at
+        return None
 
 
 def places(source: str) -> tuple[list[Place], list[Token]]:
-    """The node statements in their order, and all other words at the top."""
+    """The node statements in their order, and all that stands outside of them."""
     found: list[Place] = []
     others: list[Token] = []
     tokens = list(_tokens(source))
@@ -56,11 +100,11 @@ def places(source: str) -> tuple[list[Place], list[Token]]:
     while at < len(tokens):
         if _is_node(tokens, at):
             end = _end(tokens, at)
-            heads = tuple(token for token in tokens[at:end] if token.depth == 1)
-            found.append(Place(tokens[at].line, heads))
+            inside = tuple(token for token in tokens[at:end] if token.depth)
+            found.append(Place(tokens[at].line, inside))
             at = end
         else:
-            others += [tokens[at]] if tokens[at].depth == 0 else []
+            others.append(tokens[at])
             at += 1
     return found, others
 

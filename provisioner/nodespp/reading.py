@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from enc.classify import class_name
 from provisioner.nodespp.around import Around, around, together, unknown
 from provisioner.nodespp.body import Body
 from provisioner.nodespp.definition import (
@@ -16,12 +17,16 @@ from provisioner.nodespp.definition import (
     Remark,
     UnreadableDumpError,
 )
-from provisioner.nodespp.lines import Place, Token, places
-from provisioner.nodespp.values import NotConstantError, constant, kind, named, operation
-from provisioner.nodespp.words import label
+from provisioner.nodespp.elsewhere import elsewhere
+from provisioner.nodespp.lines import Finder, Place, Token, places
+from provisioner.nodespp.names import Descent, matched, parent_of
+from provisioner.nodespp.values import named, operation, trusted
+from provisioner.nodespp.words import label, spelt
 
+_NONE_NOW = "Puppet has had no inheritance of nodes since 4.0"
 # Of these the file may be full: they change no catalogue by themselves.
-_DEFINING = frozenset({"class", "define", "function", "type-alias", "nop", "plan", "type-mapping"})
+_IN_BRACES = frozenset({"class", "define", "function", "plan"})
+_DEFINING = _IN_BRACES | {"type-alias", "nop", "type-mapping"}
 
 
 def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = None) -> Manifest:
@@ -35,17 +40,18 @@ def read(dump: str, source: str, siblings: Mapping[str, str | None] | None = Non
         statements = _statements(whole)
         nodes = [named(operands[0]) for operator, operands in statements if operator == "node"]
         found, others = _places(source, len(nodes))
+        placed = list(zip(nodes, found, strict=True))
+        descent = Descent(placed)
         dumps = {file: _readable(other) for file, other in (siblings or {}).items()}
         beside = together(around(_whole(whole)), _siblings(dumps))
         return Manifest(
             definitions=tuple(
-                one
-                for node, place in zip(nodes, found, strict=True)
-                for one in _definitions(node, place, beside)
+                one for node, place in placed for one in _definitions(node, place, beside, descent)
             ),
             outside=tuple(_outside(whole, others)),
             own_classes=frozenset(_own_classes(statements)),
             beside=tuple(_nameless(dumps, beside)),
+            elsewhere=elsewhere(_whole(whole)),
         )
     except RecursionError as error:
         raise UnreadableDumpError(
@@ -95,26 +101,36 @@ def _siblings(dumps: Mapping[str, str | None]) -> Iterator[Around]:
 def _nameless(dumps: Mapping[str, str | None], beside: Around) -> Iterator[Definition]:
     for file, dump in dumps.items():
         for operator, operands in _statements(json.loads(dump)) if dump else ():
-            for one in _definitions(named(operands[0]), None, beside) if operator == "node" else ():
+            for one in _alone(named(operands[0]), beside) if operator == "node" else ():
                 if one.match is not Match.NAME:
                     yield replace(one, file=file)
+
+
+def _alone(node: Mapping[str, Any], beside: Around) -> Iterator[Definition]:
+    return _definitions(node, None, beside, Descent([(node, None)]))
+
+
+def _said(node: Mapping[str, Any]) -> bool:
+    return any(operation(one)[0] != "nop" for one in node.get("body", []))
 
 
 def _own_classes(statements: Sequence[tuple[str, list[Any]]]) -> Iterator[str]:
     for operator, operands in statements:
         if operator == "class":
-            yield str(named(operands[0]).get("name", "")).removeprefix("::")
+            yield class_name(str(named(operands[0]).get("name", "")))
 
 
 def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
     """What stands beside the node statements, and is for every node."""
-    at = 0
+    lines = Finder(others, depth=0)
     for statement in _whole(whole):
         operator, _ = operation(statement)
+        if operator in _IN_BRACES:
+            lines.skip(operator)
         if operator == "node" or operator in _DEFINING:
             continue
         word, what = label(statement)
-        line, at = _line_of(word, others, at)
+        line = lines.line(spelt(statement))
         if word in ("$role", "$rolecall"):
             what += (
                 ", which rolecall sets for every node: Puppet refuses to set it twice; rename it"
@@ -122,30 +138,25 @@ def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
         yield Remark(line=line, what=what)
 
 
-def _line_of(word: str, tokens: Sequence[Token], start: int) -> tuple[int | None, int]:
-    """And where to look for the next statement."""
-    for at in range(start, len(tokens)) if word else ():
-        if tokens[at].text == word:
-            return tokens[at].line, at + 1
-    return None, start
-
-
 def _definitions(
     node: Mapping[str, Any],
     place: Place | None,
     beside: Around,
+    descent: Descent,
 ) -> Iterator[Definition]:
-    line = place.line if place else None
-    body = Body(beside, place.heads if place else (), line)
-    if "parent" in node:
-        parent = node["parent"]
-        shown = parent if isinstance(parent, str) else kind(parent)
-        what = f"it inherits {shown}: Puppet has had no inheritance of nodes since 4.0"
-        body.problems.append(Remark(line=line, what=what))
-    statements = [one for one in node.get("body", []) if operation(one)[0] != "nop"]
-    body.take(statements)
+    line, parent = place.line if place else None, parent_of(node)
+    family, lacking = descent.of(node, place)
     for match in node["matches"]:
-        name, how = _match(match)
+        name, how = matched(match)
+        body = Body(beside, trusted(name) if how is Match.NAME else {})
+        if lacking:
+            what = f"it inherits {lacking}, which is no node of this file that can be found"
+            body.problems.append(Remark(line=line, what=f"{what}; {_NONE_NOW}"))
+        elif parent:
+            what = f"it inherits {parent}, whose statements come first; {_NONE_NOW}"
+            body.notes.append(Remark(line=line, what=what))
+        for one, where in family:
+            body.take(one.get("body", []), where)
         problems = body.problems
         if how is None:
             why = Remark(line=line, what=f"its name is {name}")
@@ -158,20 +169,6 @@ def _definitions(
             parameters=body.parameters,
             problems=tuple(problems),
             notes=tuple(body.notes),
-            empty=not statements,
+            empty=not any(_said(one) for one, _ in family),
+            parent=parent,
         )
-
-
-def _match(expression: Any) -> tuple[str, Match | None]:
-    """A name as Puppet compares it; None for one that is computed."""
-    operator, operands = operation(expression)
-    if isinstance(expression, str):
-        return expression.lower(), Match.NAME
-    if operator == "default":
-        return "default", Match.DEFAULT
-    if operator == "regexp":
-        return f"/{operands[0]}/", Match.PATTERN
-    try:
-        return str(constant(expression, {})).lower(), Match.NAME
-    except NotConstantError as error:
-        return str(error), None

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# What Puppet itself knows of the node whose catalogue it compiles: ``certname`` and its two parts.
+TRUSTED = "trusted facts"
+
 
 class NotConstantError(ValueError):
     """The value is only known when a catalogue is compiled; the message says what it hangs on."""
@@ -30,7 +33,7 @@ def named(expression: Any) -> dict[str, Any]:
     return {}
 
 
-def constant(expression: Any, known: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - a case each
+def constant(expression: Any, known: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911 - a case each
     """Its value; ``known`` are the variables that have one. Raises NotConstantError."""
     if expression is None or isinstance(expression, bool | int | float | str):
         return expression
@@ -42,6 +45,8 @@ def constant(expression: Any, known: Mapping[str, Any]) -> Any:  # noqa: PLR0911
             return constant(inner, known)
         case "int" | "float" | "heredoc", [inner]:
             return _spelt(named(inner), known)
+        case "access", [{"^": ["var", "trusted" | "::trusted"]}, key]:
+            return _trusted(constant(key, known), expression, known)
         case "var", [str(name)]:
             return _variable(name, known)
         case "array", items:
@@ -95,6 +100,19 @@ def _variable(name: str, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise NotConstantError(f"${name}, which is no constant of this file")
     return known[name]
+
+
+def _trusted(key: Any, expression: Any, known: Mapping[str, Any]) -> Any:
+    found: Mapping[Any, Any] = known.get(TRUSTED, {})
+    if not isinstance(key, str) or key not in found:
+        raise NotConstantError(f"a value that is computed ({kind(expression)})")
+    return found[key]
+
+
+def trusted(name: str) -> dict[str, Any]:
+    """Of the node of this name: https://www.puppet.com/docs/puppet/7/lang_facts_builtin_variables.html."""
+    hostname, _, domain = name.partition(".")
+    return {TRUSTED: {"certname": name, "hostname": hostname, "domain": domain or None}}
 
 
 def _pair(pair: Any, known: Mapping[str, Any]) -> tuple[str, Any]:

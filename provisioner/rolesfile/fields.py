@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, JsonValue, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from enc.classify import class_name
 from enc.durations import Duration, parse
 from provisioner.bootstrap.values import MERGE_KEYS, kind_of
 from provisioner.notices import REGION
@@ -134,7 +135,7 @@ def _some_class(value: dict[str, Any]) -> dict[str, Any]:
 
 def is_class(name: str) -> bool:
     """Whether Puppet can have a class of this name."""
-    return _CLASS.fullmatch(name) is not None and name not in RESERVED_CLASSES
+    return _CLASS.fullmatch(name) is not None and class_name(name) not in RESERVED_CLASSES
 
 
 def _user_data(value: str) -> str:
@@ -162,12 +163,12 @@ def _cloud_config(value: str) -> None:
             raise wrong(f"{key} would replace what rolecall writes", "leave it out")
 
 
-def _span(most: str) -> Callable[[Any], Duration]:
+def _span(most: str, *, zero: bool = False) -> Callable[[Any], Duration]:
     def read(value: Any) -> Duration:
         if not isinstance(value, str):
             raise wrong(f"expected a duration, got {shown(value)}", "as in 90s, 5m, 24h or 7d")
         try:
-            duration = Duration(value)
+            duration = Duration(value, zero=zero)
         except ValueError as error:
             message, _, hint = str(error).partition(": ")
             raise wrong(message, hint) from error
@@ -253,6 +254,7 @@ Command = Annotated[
 ]
 
 Moment = Annotated[Duration, PlainValidator(_span("24h")), PlainSerializer(str)]
+Pause = Annotated[Duration, PlainValidator(_span("24h", zero=True)), PlainSerializer(str)]
 Span = Annotated[Duration, PlainValidator(_span("3650d")), PlainSerializer(str)]
 SomeClass = AfterValidator(_some_class)
 Distinct = AfterValidator(_unique)

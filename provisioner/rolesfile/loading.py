@@ -10,13 +10,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from provisioner.rolesfile.ca import certificates
+from provisioner.rolesfile.ca import certificates, standing
 from provisioner.rolesfile.checking import MISSING, check
 from provisioner.rolesfile.differences import diff
+from provisioner.rolesfile.doubts import doubts
 from provisioner.rolesfile.fields import is_class
 from provisioner.rolesfile.merging import merged, overlay, spec_hash, tree_of
 from provisioner.rolesfile.problems import (
@@ -69,17 +71,24 @@ class RolesFile:
     warnings: tuple[str, ...] = ()
 
 
-def load(given: str | bytes, *, source: str, read_file: Callable[[str], str]) -> RolesFile:
+def load(
+    given: str | bytes,
+    *,
+    source: str,
+    read_file: Callable[[str], str],
+    now: datetime | None = None,
+) -> RolesFile:
     """The roles in ``given``. Raises RolesFileError with everything that is wrong.
 
     ``source`` is the file's name, for messages. ``read_file`` gives the text of the file at a
-    path that stands in ``given``; it may raise OSError or UnicodeDecodeError.
+    path that stands in ``given``; it may raise OSError or UnicodeDecodeError. At ``now`` a CA's
+    certificates must be in their time; None does not ask whether they can be used at all.
     """
     try:
         tree, unreadable = read(given)
     except UnreadableError as error:
         raise RolesFileError(source, [error.problem]) from error
-    sheet = _Sheet(source, read_file, unreadable)
+    sheet = _Sheet(source, read_file, now, unreadable)
     roles = sheet.roles(tree)
     if sheet.problems:
         raise RolesFileError(source, sheet.problems)
@@ -92,6 +101,7 @@ class _Sheet:
 
     source: str
     read_file: Callable[[str], str]
+    now: datetime | None
     problems: list[Problem]
     warnings: list[str] = field(default_factory=list)
     _pinned: dict[str, str | Problem] = field(default_factory=dict)
@@ -147,6 +157,8 @@ class _Sheet:
         self._add(_in_role(tree, problem) for problem in problems)
         if spec is not None and not problems:
             self._add(_untold(tree, spec))
+        for doubt in doubts(whole) if spec else ():
+            self._warn(*doubt)
         return spec
 
     def _name(self, name: str, tree: Tree) -> None:
@@ -165,16 +177,14 @@ class _Sheet:
             return filled
         ca = server.value.get("ca")
         if ca is None or ca.value is None:
-            self._warn(server)
+            self._warn(server, *_NO_CA)
         elif isinstance(ca.value, str) and ca.value:
             filled["launch"]["puppet_server"]["ca_pem"] = self._pem(ca)
         return filled
 
-    def _warn(self, server: Tree) -> None:
-        message = "no ca: a new machine trusts whoever answers it first under that name"
-        hint = "give the path of the Puppet CA's certificate"
-        warning = Problem(server.place, server.line, message, hint)
-        self.warnings.append(f"{self.source}:{server.line}: {warning}")
+    def _warn(self, tree: Tree, message: str, hint: str) -> None:
+        warning = Problem(tree.place, tree.line, message, hint)
+        self.warnings.append(f"{self.source}:{tree.line}: {warning}")
 
     def _pem(self, ca: Tree) -> str | None:
         if ca.value not in self._pinned:
@@ -188,7 +198,7 @@ class _Sheet:
 
     def _read(self, ca: Tree) -> str | Problem:
         try:
-            return certificates(self.read_file(ca.value))
+            return self._usable(ca, certificates(self.read_file(ca.value)))
         except PydanticCustomError as error:
             words = error.context or {}
             return Problem((), None, f"{shown(ca.value)}: {words['message']}", words["hint"])
@@ -196,7 +206,13 @@ class _Sheet:
             return Problem((), None, f"{shown(ca.value)}: not a text", "PEM is a text")
         except OSError as error:
             message = f"{shown(ca.value)} cannot be read: {error.strerror or error}"
-            return Problem((), None, message, "give the path of the Puppet CA's certificate")
+            return Problem((), None, message, _NO_CA[1])
+
+    def _usable(self, ca: Tree, pem: str) -> str:
+        """A CA by which no agent can trust its server stops every new machine."""
+        for flaw in standing(pem, self.now).remarks if self.now else ():
+            self._warn(ca, f"{shown(ca.value)}: {flaw.what}", flaw.remedy)
+        return pem
 
     def _fits(self, tree: Tree, filled: Mapping[str, Any]) -> bool:
         size = len(json.dumps(filled))
@@ -225,6 +241,10 @@ class _Sheet:
         self.problems += [p for p in problems if not any(related(p.place, k) for k in known)]
 
 
+_NO_CA = (
+    "no ca: a new machine trusts whoever answers it first under that name",
+    "give the path of the Puppet CA's certificate",
+)
 _NO_LAUNCH = "or launch: null for a role that launches nothing"
 _HIERA = "large data belongs into Hiera"
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from enc.classify import class_name
+from provisioner.rolesfile.fields import is_class
 from provisioner.rolesfile.yamltree import Tree
 
 HASH_CHARACTERS = 16
@@ -83,16 +85,24 @@ def _without_launch(under: dict[str, Tree]) -> dict[str, Tree]:
 def _classes(tree: Tree | None) -> Tree | None:
     """A list of names as the map that it stands for; a class without parameters gets an empty map.
 
-    What is neither stays, for the models to refuse. A name that stands twice in a list counts
-    once: to include a class twice is to include it.
+    What is neither stays, for the models to refuse; so does a map that has a class with and
+    without ``::``. A name that stands twice in a list counts once: to include a class twice is to
+    include it.
     """
     if tree is None:
         return None
     if isinstance(tree.value, list) and all(isinstance(item.value, str) for item in tree.value):
-        return _map(tree, {item.value: replace(item, value={}) for item in tree.value})
+        return _map(tree, {_class(item.value): replace(item, value={}) for item in tree.value})
     if not isinstance(tree.value, dict):
         return tree
-    return _map(tree, {k: _map(v, {}) if v.value is None else v for k, v in tree.value.items()})
+    given = {k: _map(v, {}) if v.value is None else v for k, v in tree.value.items()}
+    named = {_class(name): parameters for name, parameters in given.items()}
+    return _map(tree, named if len(named) == len(given) else given)
+
+
+def _class(written: str) -> str:
+    """As Puppet has it; what cannot be a class stays, to be refused as it is written."""
+    return class_name(written) if is_class(written) else written
 
 
 def _named_like(name: str, role: Tree) -> Tree:

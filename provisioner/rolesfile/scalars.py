@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from enc.classify import quoted
+from enc.yamltext import NUMBER
 from provisioner.rolesfile.problems import shown
 
 YAML = "tag:yaml.org,2002:"
@@ -76,6 +78,22 @@ def _float(text: str) -> float:
     return float(digits)
 
 
+def _number_elsewhere(text: str) -> None:
+    message = f"{shown(text)} is a text to YAML 1.1 and a number to YAML 1.2"
+    try:
+        hint = f"write {_plainly(text)}, or {_QUOTE}"
+    except (ValueError, RefusedError):
+        hint = _QUOTE
+    raise RefusedError(message, hint)
+
+
+def _plainly(text: str) -> str:
+    """As every reader takes it. Raises ValueError or RefusedError for what is too large."""
+    if text.startswith("0o"):
+        return str(_integer(str(int(text, 8))))
+    return str(_integer(str(int(text)))) if text.lstrip("+-").isdecimal() else quoted(float(text))
+
+
 def _date(text: str) -> None:
     raise RefusedError(f"{text} is a date to YAML", f"{_QUOTE}: {shown(text)}")
 
@@ -89,5 +107,6 @@ _READERS: Mapping[str, Callable[[str], str | bool | float | None]] = MappingProx
         f"{YAML}str": _string,
         f"{YAML}value": _string,
         f"{YAML}timestamp": _date,
+        NUMBER: _number_elsewhere,
     }
 )

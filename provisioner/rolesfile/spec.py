@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from enc.classify import class_name
 from enc.durations import Duration
 from enc.model import Market, Role
 from provisioner.rolesfile import fields as f
@@ -159,7 +160,7 @@ class FleetSpec(_Section):
     surge: int = Field(default=2, ge=0, le=10_000)
     ready_when: Literal["report", "running"] = "report"
     ready_timeout: f.Moment = Duration("15m")
-    drain: f.Moment = Duration("5m")
+    drain: f.Pause = Duration("5m")
     windows: Annotated[tuple[f.Window, ...], f.Distinct] = Field(default=(), max_length=50)
     rebalance: Literal["replace", "ignore"] = "ignore"
 
@@ -241,7 +242,7 @@ class RoleSpec(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [name.removeprefix("::") for name in self.classes]
+        names = [class_name(name) for name in self.classes]
         if len(set(names)) < len(names):
             raise f.wrong("one class is written with and without ::", "keep one", kind="cross")
         checks = [check.name for check in self.checks]

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from enc.yamltext import dump
 from provisioner.rolesfile.loading import RolesFile, load
 from provisioner.rolesfile.problems import RolesFileError
 
@@ -22,9 +23,7 @@ def text(roles: Mapping[str, Mapping[str, Any]], comment: Iterable[str] = ()) ->
     whole = {name: {**keys, "launch": None} for name, keys in roles.items()}
     # Copied: what stands in it twice would become an anchor and an alias.
     copied = json.loads(json.dumps({"roles": whole}))
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    body: str = yaml.dump(copied, Dumper=dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return "".join(f"# {line}\n" for line in comment) + body
+    return "".join(f"# {line}\n" for line in comment) + dump(copied, width=_WIDTH)
 
 
 def unfit(keys: Mapping[str, Any]) -> str:

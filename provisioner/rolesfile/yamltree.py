@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from enc.yamltext import knowing
+from provisioner.rolesfile.jsontext import as_yaml
 from provisioner.rolesfile.problems import Place, Problem, UnreadableError, shown
 from provisioner.rolesfile.scalars import INVISIBLE, YAML, RefusedError, value
 
@@ -27,19 +29,19 @@ MAX_DEPTH = 40
 MAX_KEY_CHARACTERS = 255
 
 _TAB = re.compile(r"\s*\t")
-
 _MERGE = f"{YAML}merge"
 _KINDS = MappingProxyType(
     {
         "bool": "a boolean",
         "int": "a number",
         "float": "a number",
+        "number": "a number",
         "null": "nothing",
         "timestamp": "a date",
     }
 )
 _COLLECTION_TAGS = (None, "!", f"{YAML}map", f"{YAML}seq")
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Any = knowing(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def read(given: str | bytes) -> tuple[Tree, list[Problem]]:
 
     Raises UnreadableError where reading cannot go on.
     """
-    text = _text(given)
+    text = as_yaml(_text(given))
     loader = _LOADER(text)
     try:
         return _Reader(loader).document()

@@ -17,7 +17,11 @@ def body(*statements: Any) -> Definition:
 
 
 def include(*arguments: Any) -> dict[str, Any]:
-    words = {"#": ["functor", {"^": ["qn", "include"]}, "args", list(arguments)]}
+    return call("include", *arguments)
+
+
+def call(name: str, *arguments: Any) -> dict[str, Any]:
+    words = {"#": ["functor", {"^": ["qn", name]}, "args", list(arguments)]}
     return {"^": ["invoke", words]}
 
 

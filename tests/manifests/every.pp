@@ -68,3 +68,21 @@ node role_itself { $role = 'web' include role::web }
 node redeclared { include a  class { 'a': x => 1 } }
 class local { }
 node own { include local }
+
+node lines {
+  include Class['role::web'], a
+  User <| title == deploy |>
+
+  Class['role::web'] -> Class['a'] ~> Package['b']
+  apt-source { 'x': a => 1 }
+  [1, 2].each |$n| { notice($n) }
+  $top = $facts['x'] ? { 'a' => 1, default => 2 }
+  Apt::Source { 'y': }
+  File['/z'] { mode => '0600' }
+  Package <<| |>> { ensure => absent }
+  unless $facts['y'] { include a }
+}
+node 'own.example.com', 'other' {
+  class { 'role::db': size => $trusted['certname'], label => "${trusted['hostname']}.x" }
+  include $trusted['extensions']
+}

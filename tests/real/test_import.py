@@ -210,6 +210,7 @@ def test_what_is_assigned_and_keeps_its_statement_gets_both(
     [
         ("node 'twice.example.com' { }\nnode 'twice.example.com' { }\n", "is already defined"),
         ("node '' { include web }\n", "Class '' is already defined"),
+        ("node 'DEFAULT' { include web }\n", "Node 'default' is already defined"),
         ("node a inherits b { }\n", "Node inheritance is not supported"),
     ],
 )

@@ -35,6 +35,12 @@ ORDERS = {
     "twoone": ("include two, one", True),
     "maps1": ("class { 'shown': x => { a => 1, b => 2 } }", True),
     "maps2": ("class { 'shown': x => { b => 2, a => 1 } }", True),
+    "own.example.com": (
+        "class { 'sec': x => $trusted['certname'] } class { 'app': w => $trusted['hostname'] }",
+        True,
+    ),
+    "domain.example.com": ("class { 'sec': x => $trusted['domain'] }", True),
+    "bare": ("class { 'shown': x => [$trusted['domain']] }", True),
     "default1": ("class { 'sec': ; default: x => 5 }", True),
 }
 
@@ -115,6 +121,12 @@ def test_what_is_created_has_the_catalogue_that_it_had(house: House) -> None:
 AROUND = {
     "alone": ("", "", True),
     "harmless": ("$other = 'x'\n", "Exec { path => '/bin' }\n", True),
+    "bucket": (
+        "filebucket { 'main': server => 'p', path => false }\nFile { backup => 'main' }\n",
+        "",
+        True,
+    ),
+    "collected": ("User <| title == 'deploy' |>\n", "@user { 'deploy': }\n", True),
     "included": ("include shown\n", "", False),
     "branch": ("if true { $tier = 'z' }\n", "", False),
     "list": ("[$q, $tier] = [1, 2]\n", "", False),

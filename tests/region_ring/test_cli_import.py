@@ -35,7 +35,7 @@ STRANGE = '#!/bin/sh\necho \'{"^":["node",7]}\'\n'
 EC2 = "ip-10-99-0-7.ec2.internal"
 # Of every.pp.
 GOOD = {
-    *("contained", "heredoc", "own", "parameters", "plain"),
+    *("child", "contained", "heredoc", "own", "parameters"),
     *("web1.example.com", "web2.example.com"),
 }
 
@@ -131,6 +131,22 @@ def test_a_clean_file_ends_with_0(operator: Operator) -> None:
     assert "2 created" in applied.err
     assert "2 unchanged" in again.err
     assert {row[2] for row in map(str.split, again.out.splitlines()[1:])} == {"plain"}
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [("import", "stand in nodes/*: import is not followed"), ("lookup", "from Hiera (lookup)")],
+)
+def test_a_file_that_names_no_node_says_where_they_are(
+    operator: Operator, function: str, says: str
+) -> None:
+    words = {"#": ["functor", {"^": ["qn", function]}, "args", ["nodes/*"]]}
+    operator.file(json.dumps({"^": ["invoke", words]}), "nodes.pp.json")
+    done = run(operator, operator.file(f"{function}('nodes/*')\n", "nodes.pp"))
+
+    assert done.code == 3
+    assert "nodes.pp names no node: " in done.said[-1]
+    assert says in done.said[-1]
 
 
 def test_a_live_instance_is_shown_and_a_dead_ones_name_is_not_created(operator: Operator) -> None:

@@ -73,6 +73,13 @@ class TestTheArgument:
         assert (run.code, run.out, service.requests) == (2, b"", [])
         assert is_one_line(run.err)
 
+    def test_capitals_are_answered_with_the_name_to_write(self, service: Server) -> None:
+        run, other = run_enc("DB1.example.com", url=service.url), run_enc("A b", url=service.url)
+
+        assert run.code == 2
+        assert "Puppet's certnames are in lower case: db1.example.com" in run.err
+        assert "lower case" not in other.err
+
     def test_a_certname_that_is_no_text_is_refused(self, service: Server) -> None:
         assert run_enc(b"a\xff", url=service.url).code == 2
 

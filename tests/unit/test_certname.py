@@ -67,3 +67,16 @@ def test_instance_ids_old_and_new_are_known(given: str) -> None:
 )
 def test_what_is_no_instance_id_is_not_taken_for_one(given: str) -> None:
     assert not is_instance_id(given)
+
+
+@pytest.mark.parametrize("given", ["DB1.Example.com", "I-0ABC"])
+def test_one_in_capitals_is_answered_with_the_one_to_write(given: str) -> None:
+    """Puppet 7.23: "Certificate names must be lower case"."""
+    with pytest.raises(ImpossibleCertnameError, match=f"in lower case; write {given.lower()}$"):
+        check_certname(given)
+
+
+@pytest.mark.parametrize("given", ["A b", "A..B", "\u00c9"])
+def test_capitals_are_not_blamed_for_another_fault(given: str) -> None:
+    with pytest.raises(ImpossibleCertnameError, match="use 1 to 255 of"):
+        check_certname(given)

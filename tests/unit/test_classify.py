@@ -177,6 +177,7 @@ class TestARole:
             {"classes": 0},
             {"classes": {"a": None}},
             {"classes": {"a": []}},
+            {"classes": {"a": {}, "::a": {"b": 1}}},
             {"classes": {"a": {}}, "parameters": []},
             {"classes": {"a": {}}, "parameters": ""},
             {"classes": {"a": {}}, "environment": 1},
@@ -194,6 +195,12 @@ class TestARole:
     )
     def test_needs_no_more_than_a_class(self, more: dict[str, Any]) -> None:
         assert role_text(of(classes={"a": {}}, **more)).classes == '  "a": {}\n'
+
+    def test_may_have_been_stored_with_colons_that_puppet_refuses(self) -> None:
+        """Puppet 7.23 says "Invalid tag" to those, and the node has no catalogue."""
+        found = role_text(of(classes={"::role::web": {"a": 1}, "b::c": {}})).classes
+
+        assert found == '  "role::web": {"a": 1}\n  "b::c": {}\n'
 
 
 class TestAnAnswer:

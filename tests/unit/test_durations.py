@@ -84,3 +84,17 @@ def test_a_duration_remembers_how_it_was_written_and_counts_as_a_timedelta() -> 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))])
 def test_a_copy_of_a_duration_remembers_too(copied: Callable[[Duration], Duration]) -> None:
     assert str(copied(Duration("300s"))) == "300s"
+    assert str(copied(Duration("0s", zero=True))) == "0s"
+
+
+@pytest.mark.parametrize("text", ["0s", "0m"])
+def test_nothing_is_a_duration_only_where_that_is_said(text: str) -> None:
+    assert Duration(text, zero=True) == timedelta(0)
+    with pytest.raises(ValueError, match="a whole number above 0"):
+        Duration(text)
+
+
+@pytest.mark.parametrize("text", ["00s", "-0s", "0", "05m"])
+def test_nothing_has_one_way_to_be_written(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        Duration(text, zero=True)

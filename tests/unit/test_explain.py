@@ -163,6 +163,13 @@ def test_each_class_and_parameter_has_its_value_and_source() -> None:
     assert (value["market"], source) == ("spot", "rolecall itself")
 
 
+def test_a_class_is_told_as_puppet_gets_it() -> None:
+    given = shaped(why(node(), role=stored(classes={"::role::web": {"workers": 4}})))
+
+    assert ("class", None, "role::web") in given
+    assert given["class parameter", "role::web", "workers"][0] == 4
+
+
 def test_an_environment_of_its_own_is_said_to_be_that() -> None:
     own = shaped(why(node(environment="staging"), role=stored(environment="production")))
 

@@ -76,6 +76,13 @@ def test_a_draining_node_ends_after_its_drain_unless_it_is_kept() -> None:
     assert said(kept, "does not end while it is held")
 
 
+@pytest.mark.parametrize("drain", ["0s", "0m"])
+def test_a_draining_node_of_a_role_without_a_drain_ends_at_once(drain: str) -> None:
+    told = why(of_fleet(1, State.DRAINING), role=fleet(drain=drain), now=START).next
+
+    assert said(told, "it ends from 2026-01-01 12:00:00 UTC (0s ago) on")
+
+
 def test_a_reason_to_be_replaced_is_said_once_there_is_one() -> None:
     advised = of_fleet(1, replace_because="asked for by bob")
 
@@ -106,6 +113,30 @@ def test_the_time_of_its_replacement_is_the_very_one_of_converge() -> None:
     assert said(why(one, role=fleet(max_age="24h"), now=due).next, "too old since")
     assert before is None
     assert after is not None
+
+
+@pytest.mark.parametrize("minutes", [19, 20, 21, 120])
+def test_a_fleets_machine_is_replaced_before_its_life_ends_as_converge_does(minutes: int) -> None:
+    """With the default's 15 minutes to become ready, and 5 to drain."""
+    one = of_fleet(1, expires_at=START + 3 * HOUR)
+    now = START + 3 * HOUR - minutes * MINUTE
+
+    told = why(one, role=fleet(), now=now).next
+    due = due_of(world([one], now=now), known(), one)
+
+    assert said(told, "It is to be replaced: its life ends at") is (due is not None)
+    assert said(told, "It is replaced from 2026-01-01 14:40:00 UTC (in ") is (due is None)
+    assert not said(told, "Nothing")
+
+
+def test_a_life_is_no_reason_to_replace_where_nothing_replaces() -> None:
+    ends = {"expires_at": START + 3 * HOUR}
+    now = START + 3 * HOUR - MINUTE
+
+    assert not said(why(of_fleet(1, held="x", **ends), role=fleet(), now=now).next, "replaced:")
+    for kind in (Kind.EXTRA, Kind.BURST):
+        other = node(kind=kind, state=State.READY, **ends)
+        assert not said(why(other, role=fleet(), now=now).next, "replaced")
 
 
 def test_only_a_fleet_that_is_kept_replaces() -> None:

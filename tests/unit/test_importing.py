@@ -95,6 +95,15 @@ def test_a_live_instance_of_that_name_is_shown_and_the_node_stays_foreign() -> N
         ({"public_dns": PUBLIC}, PUBLIC),
         ({"tags": {"Name": "Web1.example.com"}}, "web1.example.com"),
         ({"private_ip": "10.0.0.7"}, "10.0.0.7"),
+        ({"private_ip": "10.0.0.7"}, EC2),
+        ({"private_ip": "10.0.0.7"}, "ip-10-0-0-7.corp.example"),
+        ({"private_ip": "10.0.0.7", "private_dns": f"{ID}.ec2.internal"}, EC2),
+        (
+            {"private_ip": "10.0.0.7", "region": "eu-west-1"},
+            "ip-10-0-0-7.eu-west-1.compute.internal",
+        ),
+        ({"tags": {"Name": "prod-app02"}}, "prod-app02.ec2.internal"),
+        ({"private_dns": EC2}, f"{ID}.ec2.internal"),
         ({}, ID),
     ],
 )
@@ -116,7 +125,7 @@ def test_the_tag_name_of_a_machine_of_rolecall_is_its_role_and_no_name() -> None
 def test_another_regions_address_is_another_name() -> None:
     there = "ip-10-0-0-7.eu-west-1.compute.internal"
 
-    assert looked([machine()], [there]).machines == {}
+    assert looked([machine(private_ip="10.0.0.7")], [there]).machines == {}
 
 
 def test_a_terminated_machine_gives_its_name_to_nobody() -> None:
@@ -125,12 +134,20 @@ def test_a_terminated_machine_gives_its_name_to_nobody() -> None:
     assert entry(defined(EC2), look=looked([dead], [EC2])).verdict is Verdict.CONFLICT
 
 
-def test_a_name_of_ec2s_that_no_live_instance_has_is_a_dead_machines() -> None:
-    found = entry(defined(EC2))
+@pytest.mark.parametrize("name", [EC2, "ip-10-0-0-7.corp.example", f"{ID}.ec2.internal"])
+def test_a_name_of_ec2s_that_no_live_instance_has_is_a_question(name: str) -> None:
+    """It may be another account's: nobody is called dead who only was not found."""
+    found = entry(defined(name))
 
     assert found.verdict is Verdict.CONFLICT
-    assert "no live instance has it" in found.reason
-    assert entry(defined("db1.example.com")).verdict is Verdict.CREATE
+    assert "no live instance has it in this account" in found.reason
+    assert f"'provisioner assign {name} ROLE'" in found.reason
+    assert "dead" not in found.reason
+
+
+@pytest.mark.parametrize("name", ["db1.example.com", "prod-app02.ec2.internal"])
+def test_a_name_that_ec2_never_gives_needs_no_instance(name: str) -> None:
+    assert entry(defined(name)).verdict is Verdict.CREATE
 
 
 def test_what_could_not_be_looked_at_is_never_called_dead() -> None:
@@ -153,11 +170,12 @@ def test_without_ec2_nobody_is_dead() -> None:
         {"namesakes": {EC2: node(ID, private_dns=EC2)}, "look": Look(asked=False)},
     ],
 )
-def test_a_name_that_a_machine_of_ours_has_now_is_a_dead_ones(how: dict[str, Any]) -> None:
+def test_a_name_that_a_machine_of_ours_has_now_is_a_question(how: dict[str, Any]) -> None:
     found = entry(defined(EC2), **how)
 
     assert found.verdict is Verdict.CONFLICT
     assert f"{ID} has that name now" in found.reason
+    assert "dead" not in found.reason
 
 
 def test_another_sites_machine_is_somebody_elses() -> None:
@@ -193,7 +211,7 @@ def test_a_role_that_has_more_by_defaults_is_told() -> None:
     assert "besides" not in entry(defined(parameters={"dc": "nice"}), roles=[WEB]).reason
 
 
-def test_an_unchanged_name_of_a_dead_machine_says_so() -> None:
+def test_an_unchanged_name_that_no_live_instance_has_says_so() -> None:
     there = {EC2: foreign(EC2)}
 
     assert "provisioner retire" in entry(defined(EC2), nodes=there).reason
@@ -233,6 +251,16 @@ def test_the_same_name_twice_is_one_conflict_that_names_both_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    "one", [{"name": "default", "match": Match.DEFAULT}, {"name": "/^a/", "match": Match.PATTERN}]
+)
+def test_what_has_no_name_and_stands_twice_is_refused_by_puppet_as_well(one: Any) -> None:
+    found = entry(defined(**one, line=3, empty=True), defined(**one, line=9))
+
+    assert (found.verdict, found.lines) == (Verdict.CONFLICT, (3, 9))
+    assert "Puppet refuses the file; keep one" in found.reason
+
+
+@pytest.mark.parametrize(
     ("how", "verdict", "says"),
     [
         ({"name": ""}, Verdict.CONFLICT, "name is empty"),
@@ -250,6 +278,40 @@ def test_what_the_file_alone_forbids(how: dict[str, Any], verdict: Verdict, says
 
     assert found.verdict is verdict
     assert says in found.reason
+
+
+def test_a_pattern_tells_the_role_that_says_the_same_and_needs_none_to_be_stored() -> None:
+    pattern = defined("/^w/", match=Match.PATTERN)
+    other = replace(pattern, classes={"x": {}})
+    found = plan(Manifest(definitions=(pattern, replace(other, name="/^x/"))), ground())
+
+    assert "role web says the same: 'provisioner assign NAME web'" in found.entries[0].reason
+    assert [(role.name, role.nodes) for role in found.new_roles] == [("x", ("/^x/",))]
+    assert {one.verdict for one in found.entries} == {Verdict.NOT_IMPORTABLE}
+    assert found.lacking == []
+
+
+@pytest.mark.parametrize("how", [{"problems": (Remark(line=4, what="an if"),)}, {"classes": {}}])
+def test_a_pattern_that_no_role_can_say_names_none(how: dict[str, Any]) -> None:
+    found = entry(defined("/^w/", match=Match.PATTERN, **how))
+
+    assert (found.role, found.content) == ("", None)
+
+
+def test_what_others_inherit_from_is_a_template_and_no_node() -> None:
+    both = (defined("base"), defined("db1.example.com", parent="base"))
+    template, heir = plan(Manifest(definitions=both), ground()).entries
+
+    assert template.verdict is Verdict.NOT_IMPORTABLE
+    assert template.reason.startswith("db1.example.com inherits from it")
+    assert heir.verdict is Verdict.CREATE
+
+
+def test_where_classes_come_from_is_told_only_of_a_file_that_names_no_node() -> None:
+    default = defined("default", match=Match.DEFAULT)
+
+    assert plan(Manifest(definitions=(default,), elsewhere="x"), ground()).elsewhere == "x"
+    assert plan(Manifest(definitions=(defined(),), elsewhere="x"), ground()).elsewhere == ""
 
 
 def test_what_no_role_can_have_is_not_importable() -> None:
@@ -273,6 +335,8 @@ def test_what_no_role_can_have_is_not_importable() -> None:
         ("db1.example.com", False),
         ("i-am-a-host", False),
         ("ec2.example.com", False),
+        ("prod-app02.ec2.internal", False),
+        ("db1.eu-west-1.compute.internal", False),
     ],
 )
 def test_names_of_ec2s_making_are_known(name: str, theirs: bool) -> None:

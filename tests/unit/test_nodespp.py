@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from provisioner.nodespp.definition import Definition, Manifest, Match, UnreadableDumpError
 from provisioner.nodespp.reading import read
 from tests.manifests import EVERY, EVERY_DUMP
+from tests.manifests.dumps import call, class_like, given, include, variable
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,6 @@ def test_contain_and_require_are_classes_whose_order_is_lost(manifest: Manifest)
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("child", ["line 36: it inherits plain: "]),
         (
             "conditional",
             [
@@ -88,6 +91,121 @@ def test_default_and_patterns_are_no_names(manifest: Manifest) -> None:
     assert named(manifest, "default").empty
     assert named(manifest, "/^www\\d+'{/").match is Match.PATTERN
     assert named(manifest, "nothing").match is Match.NAME
+
+
+def test_every_statement_is_told_at_its_own_line(manifest: Manifest) -> None:
+    assert [one.split(";")[0] for one in said(named(manifest, "lines"))] == [
+        "line 74: a collector",
+        "line 76: a relationship (~>)",
+        "line 77: a resource (apt-source)",
+        "line 78: a method call",
+        "line 79: the variable $top has a value that is computed (selector)",
+        "line 80: a resource (Apt::Source)",
+        "line 81: an override of a resource",
+        "line 82: a collector",
+        "line 83: a conditional (unless)",
+    ]
+
+
+@pytest.mark.parametrize(("name", "label"), [("own.example.com", "own.x"), ("other", "other.x")])
+def test_what_puppet_trusts_of_a_nodes_name_is_known(
+    manifest: Manifest, name: str, label: str
+) -> None:
+    found = named(manifest, name)
+
+    assert found.classes["role::db"] == {"size": name, "label": label}
+    assert said(found) == [
+        "line 87: the function include() has a value that is computed ($trusted[...])"
+    ]
+
+
+def test_whom_a_node_inherits_from_comes_first(manifest: Manifest) -> None:
+    found = named(manifest, "child")
+
+    assert (found.parent, found.classes, found.problems) == ("plain", {"role::web": {}}, ())
+    assert str(found.notes[0]).startswith("line 36: it inherits plain, whose statements come first")
+
+
+def heirs(*nodes: tuple[str, str, str]) -> dict[str, Definition]:
+    """Of names, whom each inherits from, and the class that each includes."""
+    whole = [
+        {"^": ["node", {"#": ["matches", [name], "parent", above, "body", [include(of)]]}]}
+        if above
+        else {"^": ["node", {"#": ["matches", [name], "body", [include(of)]]}]}
+        for name, above, of in nodes
+    ]
+    found = read(json.dumps({"^": ["block", *whole]}), "").definitions
+    return {one.name: one for one in found}
+
+
+def test_the_eldest_comes_first_wherever_it_stands() -> None:
+    found = heirs(("c", "B", "z"), ("b", "a", "y"), ("a", "", "x"))
+
+    assert list(found["c"].classes) == ["x", "y", "z"]
+    assert [one.parent for one in found.values()] == ["b", "a", ""]
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [("c", "gone", "z")],
+        [("c", "c", "z")],
+        [("c", "b", "z"), ("b", "c", "y")],
+        [("c", "b", "z"), ("b", "", "y"), ("b", "", "x")],
+    ],
+)
+def test_who_inherits_from_nobody_that_is_known_is_not_importable(
+    nodes: list[tuple[str, str, str]],
+) -> None:
+    [problem] = heirs(*nodes)["c"].problems
+
+    assert problem.what.startswith(f"it inherits {nodes[0][1]}") or "it inherits c" in problem.what
+    assert "no inheritance of nodes since 4.0" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        (call("import", "nodes/*"), "its node definitions stand in nodes/*: import is not"),
+        (call("lookup", "classes"), "classes seem to come from Hiera (lookup)"),
+        (variable("role", {"^": ["access", {"^": ["var", "trusted"]}, "x"]}), "come from $trusted"),
+        ({"^": ["class", {"#": ["name", "a", "body", [call("lookup", "x")]]}]}, ""),
+        (include("base"), ""),
+    ],
+)
+def test_where_classes_come_from_is_told_where_something_says_it(statement: Any, says: str) -> None:
+    found = read(json.dumps({"^": ["block", statement]}), "").elsewhere
+
+    assert says in found
+    assert bool(found) is bool(says)
+
+
+@pytest.mark.parametrize("name", ['{"^":["default"]}', '{"^":["regexp","^a"]}'])
+def test_of_many_nodes_no_trusted_name_is_known(name: str) -> None:
+    trusted = {"^": ["access", {"^": ["var", "trusted"]}, "certname"]}
+    body = json.dumps([class_like("a", given("x", trusted))])
+    [found] = read(f'{{"^":["node",{{"#":["matches",[{name}],"body",{body}]}}]}}', "").definitions
+
+    assert "a value that is computed ($trusted[...])" in said(found)[0]
+
+
+@pytest.mark.parametrize("name", ['"default"', '"DEFAULT"', '{"^":["default"]}'])
+def test_default_is_puppets_default_however_it_is_written(name: str) -> None:
+    """Seen with Puppet 7.23: node 'DEFAULT' is the node statement of who has no other."""
+    node = f'{{"^":["node",{{"#":["matches",[{name}],"body",[]]}}]}}'
+    [own] = read(node, "").definitions
+    [beside] = read('{"^":["nop"]}', "", {"site.pp": node}).beside
+
+    assert (own.name, own.match) == ("default", Match.DEFAULT)
+    assert (beside.name, beside.match) == ("default", Match.DEFAULT)
+
+
+@pytest.mark.parametrize("name", ["defaults", "default.example.com"])
+def test_a_name_that_begins_with_default_is_a_name(name: str) -> None:
+    node = f'{{"^":["node",{{"#":["matches",["{name}"],"body",[]]}}]}}'
+    [found] = read(node, "").definitions
+
+    assert (found.name, found.match) == (name, Match.NAME)
 
 
 def test_a_name_twice_is_two_definitions(manifest: Manifest) -> None:

@@ -29,6 +29,21 @@ def several(*names: str) -> dict[str, Any]:
     return {"^": ["=", {"^": ["array", *variables]}, {"^": ["array", 1, 2]}]}
 
 
+def resource(name: str, *operations: Any) -> dict[str, Any]:
+    """A name with a hyphen is a text to the parser."""
+    bodies = [{"#": ["title", "main", "ops", list(operations)]}]
+    written = name if "-" in name else {"^": ["qn", name]}
+    return {"^": ["resource", {"#": ["type", written, "bodies", bodies]}]}
+
+
+def call(name: str) -> dict[str, Any]:
+    return {"^": ["call", {"#": ["functor", {"^": ["qn", name]}, "args", ["x"]]}]}
+
+
+def collector(name: str, query: str = "virtual-query") -> dict[str, Any]:
+    return {"^": ["collect", {"#": ["type", {"^": ["qr", name]}, "query", {"^": [query]}]}]}
+
+
 @pytest.mark.parametrize(
     ("top", "says"),
     [
@@ -39,6 +54,11 @@ def several(*names: str) -> dict[str, Any]:
         (variable("::tier", 1), "is set at the top"),
         (conditional(variable("tier", 1)), "is set at the top"),
         (several("q", "tier"), "is set at the top"),
+        (resource("apt::source"), "(a resource (apt::source) at the top)"),
+        (resource("apt-source"), "(a resource (apt-source) at the top)"),
+        (resource("file", given("content", call("template"))), "(a resource (file) at the top)"),
+        (resource("file", given("path", {"^": ["var", "tier"]})), "(at the top)"),
+        (collector("Apt::Source"), "(a collector at the top)"),
     ],
 )
 def test_a_variable_that_others_see_or_set_is_a_problem(top: Any, says: str) -> None:
@@ -56,6 +76,11 @@ def test_a_variable_that_others_see_or_set_is_a_problem(top: Any, says: str) -> 
         {"^": ["class", {"#": ["name", "c", "body", [include("base"), variable("tier", 1)]]}]},
         {"^": ["node", {"#": ["matches", ["b"], "body", [include("a"), variable("tier", 1)]]}]},
         {"^": ["invoke", {"#": ["functor", {"^": ["qn", "notice"]}, "args", ["hello"]]}]},
+        resource("filebucket", given("server", "puppet")),
+        resource("::cron"),
+        collector("User"),
+        collector("File", "exported-query"),
+        {"^": ["resource-defaults", {"#": ["type", {"^": ["qr", "File"]}, "ops", []]}]},
     ],
 )
 def test_what_neither_sees_nor_sets_a_variable_forbids_none(top: Any) -> None:

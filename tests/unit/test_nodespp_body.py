@@ -40,6 +40,15 @@ def test_a_splat_of_constants_is_parameters() -> None:
     assert (found.classes, found.problems) == ({"b": {"x": 1}}, ())
 
 
+@pytest.mark.parametrize("name", ["apt-source", "file"])
+def test_a_resource_type_that_is_a_text_is_named(name: str) -> None:
+    """With a hyphen, as Puppet 2 had them, or in quotes."""
+    words = {"#": ["type", name, "bodies", []]}
+
+    [problem] = body({"^": ["resource", words]}).problems
+    assert problem.what == f"a resource ({name}); an ENC has only classes"
+
+
 def test_class_references_are_names() -> None:
     reference = {"^": ["access", {"^": ["qr", "Class"]}, "::b"]}
 

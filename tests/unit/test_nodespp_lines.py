@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from provisioner.nodespp.lines import places
+from provisioner.nodespp.lines import Finder, places
 
 
 def lines(source: str) -> list[int]:
@@ -43,13 +43,36 @@ def test_only_statements_count(source: str, expected: list[int]) -> None:
     assert lines(source) == expected
 
 
-def test_heads_are_what_stands_directly_in_the_braces() -> None:
-    [place], _ = places("node a {\n include b\n if $x {\n include c\n }\n $y = 1\n}")
+def test_a_statement_is_found_directly_in_the_braces() -> None:
+    [place], _ = places("node a {\n include b\n if $x {\n include c\n }\n include d\n}")
+    finder = Finder(place.inside, depth=1)
 
-    found = [(token.text, token.line) for token in place.heads]
-    assert ("include", 2) in found
-    assert ("include", 4) not in found
-    assert ("$y", 6) in found
+    assert [finder.line(["include", "b"]), finder.line(["include", "d"])] == [2, 6]
+    assert finder.line(["include"]) is None
+
+
+def test_what_a_statement_holds_is_not_taken_for_the_next_one() -> None:
+    [place], _ = places("node a {\n include Class['b']\n Class['c'] -> Class['d']\n}")
+    finder = Finder(place.inside, depth=1)
+
+    assert finder.line(["include", "Class"]) == 2
+    assert finder.line(["Class", "Class"]) == 3
+
+
+def test_a_word_that_is_spelt_otherwise_loses_no_later_statement() -> None:
+    [place], _ = places("node a {\n include b.c\n" + " $x = [ ]\n" * 99 + " c { }\n}")
+    finder = Finder(place.inside, depth=1)
+
+    assert finder.line(["include", "b", "c"]) == 2
+    assert finder.line(["$x"]) == 3
+
+
+def test_a_definition_is_passed_with_all_that_is_in_its_braces() -> None:
+    _, others = places("class a($x = {}) {\n class { 'b': }\n}\nclass { 'c': }")
+    finder = Finder(others, depth=0)
+    finder.skip("class")
+
+    assert finder.line(["class"]) == 4
 
 
 def test_a_large_file_takes_a_time_that_grows_with_it() -> None:

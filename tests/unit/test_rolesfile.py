@@ -172,8 +172,70 @@ def test_the_package_is_the_vendors_unless_it_is_named(install: str, package: st
 def test_a_list_of_classes_is_classes_without_parameters() -> None:
     text = "roles: {web: {classes: [base, '::role::web']}, db: {classes: {role::db: }}}"
 
-    assert role(text).classes == {"base": {}, "::role::web": {}}
+    assert role(text).classes == {"base": {}, "role::web": {}}
     assert role(text, "db").classes == {"role::db": {}}
+
+
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [
+        ("['::role::web']", {"role::web": {}}),
+        ("{'::role::web': {a: 1}}", {"role::web": {"a": 1}}),
+        ("[web, '::web']", {"web": {}}),
+    ],
+)
+def test_the_colons_in_front_of_a_class_are_dropped(classes: str, found: object) -> None:
+    """Puppet 7.23 refuses the catalogue of a node with ::web: "Invalid tag '::web'"."""
+    assert role(f"roles: {{web: {{classes: {classes}}}}}").classes == found
+
+
+@pytest.mark.parametrize("drain", ["0s", "24h"])
+def test_a_drain_may_be_nothing(drain: str) -> None:
+    spec = role(f"roles: {{web: {{fleet: {{drain: {drain}}}}}}}")
+    again = RoleSpec.from_definition("web", spec.definition())
+
+    assert spec.definition()["fleet"]["drain"] == drain
+    assert again.fleet.drain == spec.fleet.drain
+
+
+class TestADoubt:
+    def warnings(self, text: str) -> tuple[str, ...]:
+        return loaded(f"roles:\n  web:\n    {text}\n").warnings
+
+    @pytest.mark.parametrize("name", ["os", "hostname", "ipaddress", "osfamily"])
+    def test_is_told_of_a_variable_that_is_a_fact_too(self, name: str) -> None:
+        """Seen with Puppet 7.23: $os is the ENC's, $facts['os'] stays the fact."""
+        [told] = self.warnings(f"parameters: {{{name}: x}}")
+
+        assert told.startswith(f"roles.yaml:3: roles.web.parameters.{name}: {name} is a core fact")
+        assert told.endswith(
+            f"${name} would be this value, and no longer the fact; take another name"
+        )
+
+    def test_is_told_once_of_what_stands_in_defaults(self) -> None:
+        text = "defaults: {parameters: {os: x}}\nroles: {web: , db: }"
+
+        [told] = loaded(text).warnings
+        assert told.startswith("roles.yaml:1: defaults.parameters.os: os is a core fact, too")
+
+    @pytest.mark.parametrize("command", ["check_http!-a pa$s", "check_x!$", "check_x!$A$!$b c$"])
+    def test_is_told_of_a_dollar_that_begins_a_macro_and_ends_none(self, command: str) -> None:
+        [told] = self.warnings(f"checks: [{{name: http, command: '{command}'}}]")
+
+        assert told.startswith("roles.yaml:3: roles.web.checks[0].command: ")
+        assert told.endswith("write $$ for a dollar sign")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "parameters: {tier: x, os_family: y}",
+            "classes: {role::web: {os: x}}",
+            "checks: [{name: http, command: 'check_http!-S -p $_SERVICEPORT$!$ARG1$ $$5'}]",
+            "checks: [{name: http, command: 'check_x!$HOSTADDRESS:web1$ $USER1$'}]",
+        ],
+    )
+    def test_is_told_of_nothing_else(self, text: str) -> None:
+        assert self.warnings(text) == ()
 
 
 class TestDefaults:
@@ -249,6 +311,7 @@ class TestDefaults:
 
         assert role(text % "{x: {}, base: {b: 2}}").classes == {"base": {"a": 1, "b": 2}, "x": {}}
         assert role(text % "[x]").classes == {"x": {}}
+        assert role(text % "{'::base': {b: 2}}").classes == {"base": {"a": 1, "b": 2}}
 
 
 class TestTheCertificateOfTheCa:

@@ -127,6 +127,8 @@ def test_a_file_is_refused_for(text: str | bytes, message: str) -> None:
         ("123", "a number"),
         ("1.5", "a number"),
         ("0x1F", "a number"),
+        ("1e3", "a number"),
+        ("0o17", "a number"),
         ("2026-01-01", "a date"),
         ("null", "nothing"),
         ("~", "nothing"),
@@ -155,6 +157,17 @@ def test_a_role_name_in_quotes_needs_nothing_more() -> None:
         ("-9223372036854775809", "does not fit into 64 bits"),
         ("9" * 100_000, "does not fit into 64 bits"),
         ("0x_", '"0x_" is a number without digits to YAML; put it in quotes'),
+        ("1e3", '"1e3" is a text to YAML 1.1 and a number to YAML 1.2; write 1000.0, or put it'),
+        ("2.5e3", "write 2500.0, or put it in quotes"),
+        ("-1E-2", "write -0.01, or put it in quotes"),
+        ("1e+22", "write 1.0e+22, or put it in quotes"),
+        ("-.5", "write -0.5, or put it in quotes"),
+        ("08", "write 8, or put it in quotes"),
+        ("0o17", "write 15, or put it in quotes"),
+        ("12e4567", '"12e4567" is a text to YAML 1.1 and a number to YAML 1.2; put it in quotes'),
+        ("0o7777777777777777777777777", "a number to YAML 1.2; put it in quotes"),
+        ("0" * 9000 + "8", "a number to YAML 1.2; put it in quotes"),
+        ("!!float 1e3", "the tag !!float is not taken"),
         (".inf", '".inf" is not a finite number; write a number, or quote it'),
         ("-.INF", "is not a finite number"),
         (".NaN", "is not a finite number"),
@@ -189,6 +202,12 @@ def test_a_value_is_refused(yaml: str, message: str) -> None:
         ("-9223372036854775808", -(2**63)),
         ("1.5", 1.5),
         ("1.0e+3", 1000.0),
+        ("'1e3'", "1e3"),
+        ("!!str 0o17", "0o17"),
+        ("1e", "1e"),
+        ("0o8", "0o8"),
+        ("1.2.3", "1.2.3"),
+        ("e3", "e3"),
         ("-1_0.5", -10.5),
         ("yes", True),
         ("Off", False),
@@ -210,3 +229,36 @@ def test_a_value_is_taken(yaml: str, expected: object) -> None:
 
     assert found == expected
     assert type(found) is type(expected)
+
+
+def json_value(written: str) -> object:
+    """What a variable holds that stands so in a roles file of JSON."""
+    text = f'{{"roles": {{"web": {{\n\t"parameters": {{"a": {written}}}}}}}}}'
+    return load(text, source="f", read_file=str).roles["web"].parameters["a"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("1e3", "2.5e3", "1E+22", "-1e-2", "0", "-0", "1.5", "12", "[1e3, 0.1e1]", "true"),
+        *('"1e3"', '"a \\" 1e3"', '"\\\\"', '{"1e3": 1e3}', '"0o17"'),
+        *('"\\ud83d\\ude00"', '"\\\\ud83d\\\\ude00"', '"\\u00e9\\/"', '"\\uD83D\\uDE00 2e2"'),
+    ],
+)
+def test_what_json_says_is_what_it_says(written: str) -> None:
+    found, expected = json_value(written), json.loads(written)
+
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+def test_the_line_in_json_is_that_of_the_file() -> None:
+    text = '{"roles": {"web": {\n"parameters": {"a": 1e3,\n"b": 1e999}}}}'
+
+    assert refused(text)[0].startswith('roles.yaml:3: roles.web.parameters.b: "1.0e+999" is not a')
+
+
+def test_a_flow_map_is_no_json_and_its_numbers_are_asked_about() -> None:
+    text = '{"roles": {"web": {"parameters": {a: 1e3}}}}'
+
+    assert "a number to YAML 1.2; write 1000.0, or put it in quotes" in refused(text)[0]

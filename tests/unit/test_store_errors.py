@@ -53,6 +53,22 @@ def test_an_error_is_told_without_what_was_sent(text: str, said: str) -> None:
         ),
         (exceptions.BusyLoadingError("Redis is loading"), "in a minute"),
         (exceptions.ResponseError("BUSY Redis is busy running a script"), "SCRIPT KILL"),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas"), "min-replicas-to-write"),
+        (exceptions.ResponseError("DB index is out of range"), "behind the last / of REDIS_URL"),
+        (exceptions.ResponseError("DENIED Redis is running in protected mode"), "a password"),
+        (exceptions.ConnectionError("max number of clients reached"), "raise maxclients"),
+        (exceptions.MovedError("3999 10.0.0.2:6381"), "Redis Cluster.*cluster mode off"),
+        (exceptions.AskError("3999 10.0.0.2:6381"), "Redis Cluster"),
+        (exceptions.ClusterDownError("Hash slot not served"), "Redis Cluster"),
+        (exceptions.ClusterCrossSlotError("Keys don't hash to the same slot"), "Redis Cluster"),
+        (exceptions.TryAgainError("Multiple keys request"), "Redis Cluster"),
+        (exceptions.ResponseError("SELECT is not allowed in cluster mode"), "Redis Cluster"),
+        (
+            exceptions.ResponseError(
+                "Script attempted to access a non local key in a cluster node script: abc"
+            ),
+            "Redis Cluster",
+        ),
         (exceptions.AuthenticationError("invalid username-password pair"), "REDIS_URL"),
         (exceptions.TimeoutError("Timeout reading from socket"), "overloaded"),
         (exceptions.ConnectionError("Connection refused"), "is it running"),

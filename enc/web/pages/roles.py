@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import yaml
 from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, Query
@@ -23,6 +22,7 @@ from enc.web.pages.nodes import rows
 from enc.web.pages.rolerow import market_bar
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
+from enc.yamltext import dump
 
 _NODES, _LAUNCHES = 20, 10
 _WIDE, _HIGH = 640, 150
@@ -70,6 +70,5 @@ def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
 
 def written(definition: Mapping[str, Any]) -> list[str]:
     """As it would stand in roles.yaml with every default filled in, by line."""
-    text = yaml.safe_dump(dict(definition), sort_keys=False, allow_unicode=True)
     # Not splitlines: it takes also what is no line break in YAML for one.
-    return text.rstrip("\n").split("\n")
+    return dump(dict(definition)).rstrip("\n").split("\n")
