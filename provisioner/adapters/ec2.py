@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls, ClientFactory
-from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, NAME_TAKEN, NO_TEMPLATE
+from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, NAME_TAKEN, NO_TEMPLATE, report_guesses
 from provisioner.ports import (
     SITE_TAG,
     Clock,
@@ -93,7 +93,9 @@ class Ec2Cloud:
 
     def create_fleet(self, request: FleetRequest) -> FleetAnswer:
         said = self._calls.once(request.region, "CreateFleet", **values.fleet_parameters(request))
-        return values.fleet_answer(request, said)
+        answer = values.fleet_answer(request, said)
+        report_guesses((refusal.code for refusal in answer.refusals), request.region)
+        return answer
 
     def instances(
         self, region: str, site: str, tags: Mapping[str, str] | None = None

@@ -12,7 +12,8 @@ from datetime import UTC
 from typing import Any
 
 from enc.model import Market
-from provisioner.adapters.ec2_errors import hint, plain, readable, trouble_of
+from provisioner.adapters.ec2_errors import plain, readable, trouble_of
+from provisioner.adapters.ec2_hints import hint
 from provisioner.ports import (
     PASSING,
     CloudError,
