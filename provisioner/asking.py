@@ -12,7 +12,7 @@ from enc.model import Attempt, Launch, LaunchState, Market, Node
 from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
-from provisioner.domain.pools import HOPELESS, Offer, choose, codes, quota, told_by_pool
+from provisioner.domain.pools import DRY, HOPELESS, Offer, choose, codes, quota, told_by_pool
 from provisioner.lostanswers import looks, unrecorded
 from provisioner.patience import patiently, stubbornly
 from provisioner.ports import (
@@ -281,7 +281,7 @@ class Asking:
                 for pool in self._offer.pools_of(refusal)
                 if pool in pools or refusal.trouble is Trouble.QUOTA
             }
-        dry = [str(p) for p in pools if self._refused.get(p) is Trouble.CAPACITY]
+        dry = [str(p) for p in pools if self._refused.get(p) in DRY]
         if any(refusal.trouble is Trouble.QUOTA for refusal in answer.refusals):
             dry.append(quota(ask.market, self._launch.region))
         now, luck = self._context.clock.now(), self._context.luck()

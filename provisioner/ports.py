@@ -28,7 +28,7 @@ class Trouble(StrEnum):
 
     CAPACITY = "capacity"  # this pool, not now
     QUOTA = "quota"  # this market and region, not now
-    PRICE = "price"  # this pool, not at this price
+    PRICE = "price"  # this pool, not now at this price
     UNSUPPORTED = "unsupported"  # this type is not to be had in this zone
     NOT_YET = "not yet"  # what was made a moment ago is not visible yet
     THROTTLED = "throttled"

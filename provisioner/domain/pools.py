@@ -9,7 +9,9 @@ from enc.model import Market
 from provisioner.ports import FleetAnswer, Pool, PoolRefusal, Subnet, Trouble
 
 # What no waiting within one launch will change for a pool.
-HOPELESS = frozenset({Trouble.QUOTA, Trouble.PRICE, Trouble.UNSUPPORTED})
+HOPELESS = frozenset({Trouble.QUOTA, Trouble.UNSUPPORTED})
+# What a pool may have later: spot's price rises and falls as its capacity does.
+DRY = frozenset({Trouble.CAPACITY, Trouble.PRICE})
 
 
 @dataclass(frozen=True)

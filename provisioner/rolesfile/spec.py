@@ -86,6 +86,13 @@ class LaunchSpec(_Section):
     puppet: PuppetInstall = PuppetInstall()
     extra_user_data: f.UserData | None = None
 
+    @model_validator(mode="after")
+    def _dearer_only_if_said(self) -> Self:
+        """With a cap on the price, on-demand is bought only where ``fallback`` is written."""
+        if self.max_price is None or "fallback" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"fallback": "none"})
+
 
 class FleetSpec(_Section):
     """What converge keeps. ``size`` None: nothing; ``max_age`` None: no node is too old."""

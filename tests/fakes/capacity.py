@@ -22,15 +22,16 @@ class Capacity:
     left: dict[str, int] = field(default_factory=dict)
     later: list[tuple[datetime, str, int | None]] = field(default_factory=list)
     refusals: dict[str, tuple[Trouble, str]] = field(default_factory=dict)
+    spot_price: dict[str, float] = field(default_factory=dict)  # type -> $; 0 where none is set
 
     def plan(self, at: datetime, pattern: str, number: int | None) -> None:
         self.later.append((at, pattern, number))
         self.later.sort(key=lambda change: change[0])
 
-    def take(self, pool: Pool, wanted: int, now: datetime) -> int:
+    def take(self, pool: Pool, wanted: int, now: datetime, max_price: str | None) -> int:
         """How many of those wanted the pool gives."""
         self._come(now)
-        if self._said(pool):
+        if self._said(pool) or self._too_dear(pool, max_price):
             return 0
         matching = [pattern for pattern in self.left if _matches(pattern, pool)]
         given = min([wanted, *(self.left[pattern] for pattern in matching)])
@@ -38,11 +39,14 @@ class Capacity:
             self.left[pattern] -= given
         return given
 
-    def refusal(self, pool: Pool, subnet: str) -> PoolRefusal:
+    def refusal(self, pool: Pool, subnet: str, max_price: str | None) -> PoolRefusal:
         """What a pool says that gave too few."""
         spot = pool.market is Market.SPOT
         dry = "UnfulfillableCapacity" if spot else "InsufficientInstanceCapacity"
-        trouble, code = self._said(pool) or (Trouble.CAPACITY, dry)
+        plain = (Trouble.CAPACITY, dry)
+        if self._too_dear(pool, max_price):
+            plain = (Trouble.PRICE, "SpotMaxPriceTooLow")
+        trouble, code = self._said(pool) or plain
         return PoolRefusal(
             trouble=trouble,
             code=code,
@@ -51,6 +55,10 @@ class Capacity:
             instance_type=pool.instance_type,
             subnet=subnet,
         )
+
+    def _too_dear(self, pool: Pool, max_price: str | None) -> bool:
+        price = self.spot_price.get(pool.instance_type, 0.0)
+        return pool.market is Market.SPOT and max_price is not None and float(max_price) < price
 
     def _said(self, pool: Pool) -> tuple[Trouble, str] | None:
         said = (answer for pattern, answer in self.refusals.items() if _matches(pattern, pool))

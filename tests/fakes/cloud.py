@@ -4,6 +4,7 @@
     cloud.capacity("spot:*:*", 0)                                    # dry ...
     cloud.capacity("spot:*:*", 2, after_s=60)                        # ... until two come
     cloud.refuse("spot:c5.large:*", Trouble.PRICE)                   # an error inside a 200
+    cloud.price("c5.large", 0.06)                                    # a lower cap gets nothing
     cloud.fail("create_fleet", Trouble.THROTTLED)                    # once; nothing is done
     cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True)  # done, and the answer lost
     cloud.manners.pending_s = 5
@@ -85,6 +86,10 @@ class FakeCloud(Script):
     def refuse(self, pattern: str, trouble: Trouble, code: str = "") -> None:
         """Pools that match answer this inside a 200, until ``accept``."""
         self._pools.refusals[pattern] = (trouble, code or CODES[trouble])
+
+    def price(self, instance_type: str, dollars: float) -> None:
+        """What spot costs an hour from now on: a lower MaxPrice gets nothing."""
+        self._pools.spot_price[instance_type] = dollars
 
     def accept(self, pattern: str) -> None:
         del self._pools.refusals[pattern]
@@ -264,10 +269,10 @@ class FakeCloud(Script):
         refused: list[PoolRefusal] = []
         for pool, subnet in self._offered(request).items():
             missing = request.count - len(made)
-            got = self._pools.take(pool, missing, self.clock.now())
+            got = self._pools.take(pool, missing, self.clock.now(), request.max_price)
             made += [self._boot(request, template, pool, subnet) for _ in range(got)]
             if got < missing:
-                refused.append(self._pools.refusal(pool, subnet.id))
+                refused.append(self._pools.refusal(pool, subnet.id, request.max_price))
         return FleetAnswer(instances=tuple(made), refusals=tuple(refused))
 
     def _offered(self, request: FleetRequest) -> Mapping[Pool, Subnet]:

@@ -159,10 +159,42 @@ def test_does_not_fall_back_before_the_deadline(bench: Workbench) -> None:
 
 
 def test_falls_back_at_once_when_every_pool_refuses_for_good(bench: Workbench) -> None:
-    bench.cloud.refuse("spot:*:*", Trouble.PRICE)
+    bench.cloud.refuse("spot:*:*", Trouble.QUOTA)
     (node,) = run(bench).nodes
     assert node.market is Market.ON_DEMAND
     assert bench.clock.slept == []
+
+
+def capped(bench: Workbench, **launch: object) -> None:
+    """Spot costs 0.06, the role gives 0.05."""
+    for kind in ("c5.large", "c5a.large"):
+        bench.cloud.price(kind, 0.06)
+    bench.apply(max_price=0.05, **launch)
+
+
+def test_a_cap_on_the_price_never_makes_a_machine_dearer(bench: Workbench) -> None:
+    capped(bench)
+    outcome = run(bench)
+    assert outcome.launch.state is LaunchState.FAILED
+    assert "SpotMaxPriceTooLow" in outcome.launch.why
+    assert {r.market for r in bench.cloud.requests("create_fleet")} == {Market.SPOT}
+    assert bench.clock.now() >= START + timedelta(minutes=5)
+
+
+def test_a_price_that_falls_before_the_deadline_gives_spot(bench: Workbench) -> None:
+    capped(bench)
+    bench.cloud.on("create_fleet", lambda: bench.cloud.price("c5.large", 0.04))
+    (node,) = run(bench).nodes
+    assert node.market is Market.SPOT
+
+
+def test_above_the_cap_on_demand_is_bought_where_the_role_says_so_and_late(
+    bench: Workbench,
+) -> None:
+    capped(bench, fallback="on-demand")
+    (node,) = run(bench).nodes
+    assert node.market is Market.ON_DEMAND
+    assert bench.clock.now() >= START + timedelta(minutes=5)
 
 
 def test_does_not_fall_back_where_the_role_forbids_it(bench: Workbench) -> None:

@@ -174,6 +174,22 @@ def test_a_list_of_classes_is_classes_without_parameters() -> None:
     assert role(text, "db").classes == {"role::db": {}}
 
 
+@pytest.mark.parametrize(
+    ("said", "fallback"),
+    [
+        ("max_price: 0.05", "none"),
+        ("max_price: 0.05, fallback: on-demand", "on-demand"),
+        ("max_price: null", "on-demand"),
+        ("", "on-demand"),
+    ],
+)
+def test_with_a_cap_on_the_price_on_demand_must_be_said(said: str, fallback: str) -> None:
+    launch = role(f"roles: {{web: {{launch: {{{LAUNCH}, {said}}}}}}}").launch
+
+    assert launch is not None
+    assert launch.fallback == fallback
+
+
 class TestDefaults:
     def test_maps_merge_deep_and_the_role_wins(self) -> None:
         spec = role(

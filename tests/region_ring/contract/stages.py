@@ -46,6 +46,9 @@ class Stage(Protocol):
     def refuse(self, pattern: str, trouble: Trouble) -> None:
         """Pools that match answer this inside a 200."""
 
+    def price(self, instance_type: str, dollars: float) -> None:
+        """What spot costs an hour."""
+
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         """The next calls of a method of the port are refused, and nothing is done."""
 
@@ -75,7 +78,7 @@ class InMemory:
         self.cloud.subnets[self.twin] = replace(first, id=self.twin)
         self.capacity, self.interrupt = self.cloud.capacity, self.cloud.interrupt
         self.refuse, self.wait = self.cloud.refuse, self.clock.step
-        self.disrupt = self.cloud.disrupted.add
+        self.disrupt, self.price = self.cloud.disrupted.add, self.cloud.price
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         self.cloud.fail(action, trouble, times=times)
@@ -124,6 +127,9 @@ class OverHttp:
     def refuse(self, pattern: str, trouble: Trouble) -> None:
         self._refused.append({"pool": pattern, "code": CODES[trouble], "times": ENDLESS})
         self._region.configure(pool_errors=self._refused)
+
+    def price(self, instance_type: str, dollars: float) -> None:
+        self._region.configure(spot_price={instance_type: dollars})
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         # A call that may be repeated is, by the adapter: such a fault must last.

@@ -86,6 +86,21 @@ def test_pools_that_refuse_for_now_are_refusals(ready: Stage, kind: Trouble) -> 
     assert {refused.trouble for refused in answer.refusals} == {kind}
 
 
+def test_spot_above_the_cap_gives_nothing(ready: Stage) -> None:
+    ready.price(KIND, 0.06)
+    answer = ready.cloud.create_fleet(fleet(ready, max_price="0.05"))
+
+    assert answer.instances == ()
+    assert {refused.trouble for refused in answer.refusals} == {Trouble.PRICE}
+
+
+def test_spot_below_the_cap_gives_and_on_demand_has_no_cap(ready: Stage) -> None:
+    ready.price(KIND, 0.06)
+
+    assert len(launched(ready, max_price="0.07")) == 3
+    assert len(launched(ready, max_price="0.05", market=Market.ON_DEMAND, token="l-1-2")) == 3
+
+
 @pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.MALFORMED])
 def test_pools_that_refuse_for_good_raise(ready: Stage, kind: Trouble) -> None:
     ready.refuse("spot:*:*", kind)
