@@ -206,7 +206,8 @@ class Attempt(_Timed):
 
     ``answers`` maps each pool that refused (``market:type:zone``, or ``*`` for the whole call)
     to EC2's code and message. ``hopeless``: every pool of the market refused for what waiting does
-    not change. ``barred``: why nothing more is to be asked at all.
+    not change. ``barred``: why nothing more is to be asked at all. ``unfit``: pools that are not to
+    be asked again, as what they refused for concerns them alone and will not pass.
     """
 
     number: int
@@ -217,6 +218,7 @@ class Attempt(_Timed):
     answers: tuple[tuple[str, str, str], ...] = ()
     hopeless: bool = False
     barred: str = ""
+    unfit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

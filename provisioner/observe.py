@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from enc.model import Launch, Market, Node
 from provisioner.context import Context
-from provisioner.domain.pools import quota
+from provisioner.domain.quotas import quotas
 from provisioner.domain.suspicions import TEMPLATE, region_of
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
@@ -122,9 +122,14 @@ def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
 
 
 def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:
-    places = {known.spec.launch.region for known in roles if known.spec.launch}
-    asked = [quota(market, place) for market in Market for place in sorted(places)]
-    return context.inventory.droughts.dry(asked, context.clock.now())
+    launches = [known.spec.launch for known in roles if known.spec.launch]
+    asked = {
+        name
+        for launch in launches
+        for market in Market
+        for name in quotas(market, launch.instance_types, launch.region)
+    }
+    return context.inventory.droughts.dry(sorted(asked), context.clock.now())
 
 
 def _untimed(context: Context, off: timedelta, regions: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ class Trouble(StrEnum):
     """What a refusal means for the one who asked; EC2's codes are sorted into these."""
 
     CAPACITY = "capacity"  # this pool, not now
-    QUOTA = "quota"  # this market and region, not now
+    QUOTA = "quota"  # this family of types, in this market and region, not now
     PRICE = "price"  # this pool, not now at this price
     UNSUPPORTED = "unsupported"  # this type is not to be had in this zone
     NOT_YET = "not yet"  # what was made a moment ago is not visible yet
@@ -205,7 +205,10 @@ class FleetInstance:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolRefusal:
-    """An error inside a 200. ``subnet`` and ``instance_type`` are empty where EC2 names none."""
+    """An error inside a 200. ``subnet`` and ``instance_type`` are empty where EC2 names none.
+
+    ``hint`` is what the user can do about it.
+    """
 
     trouble: Trouble
     code: str
@@ -213,6 +216,21 @@ class PoolRefusal:
     market: Market
     instance_type: str = ""
     subnet: str = ""
+    hint: str = ""
+
+    @classmethod
+    def of(cls, error: CloudError, market: Market) -> PoolRefusal:
+        """What a call that failed as a whole says of all its pools."""
+        code, message, hint = error.code, error.message, error.hint
+        return cls(trouble=error.trouble, code=code, message=message, market=market, hint=hint)
+
+    def error(self, action: str) -> CloudError:
+        return CloudError(self.trouble, self.code, self.message, action=action, hint=self.hint)
+
+    @property
+    def names_a_pool(self) -> bool:
+        """Whether it speaks of some pools, and so not of the whole request."""
+        return bool(self.instance_type or self.subnet)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,10 +269,10 @@ class Cloud(Protocol):
         """Our launch templates: (name, tags)."""
 
     def create_fleet(self, request: FleetRequest) -> FleetAnswer:
-        """Ask for machines once. It raises where nothing came and no pool's error may pass.
+        """Ask for machines once. Errors inside a 200 are refusals, those that will not pass too.
 
-        Otherwise errors inside a 200 are refusals, those that will not pass too. UNKNOWN_OUTCOME:
-        ask again with the identical request. After any answer a new attempt needs a new token.
+        UNKNOWN_OUTCOME: ask again with the identical request. After any answer a new attempt needs
+        a new token.
         """
 
     def instances(

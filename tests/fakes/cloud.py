@@ -20,7 +20,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from provisioner.ports import (
-    PASSING,
     SITE_TAG,
     Clock,
     CloudError,
@@ -182,7 +181,7 @@ class FakeCloud(Script):
                 return self._replayed(request)
             answer = self._launch(request, self._template(request))
             self._fleets[request.token] = request, answer
-            return _raised_if_hopeless(answer)
+            return answer
 
     def instances(
         self, region: str, site: str, tags: Mapping[str, str] | None = None
@@ -261,7 +260,7 @@ class FakeCloud(Script):
         first, answer = self._fleets[request.token]
         if first != request:
             raise _mismatch()
-        return _raised_if_hopeless(answer) if self.manners.replay_lists else FleetAnswer()
+        return answer if self.manners.replay_lists else FleetAnswer()
 
     def _launch(self, request: FleetRequest, template: TemplateRequest) -> FleetAnswer:
         """Pool after pool, while machines are missing."""
@@ -319,13 +318,3 @@ def _expect(key: str, wanted: Sequence[str], there: Collection[str], code: str) 
 def _mismatch() -> CloudError:
     message = "The request uses the same client token as a previous, but non-identical request"
     return CloudError(Trouble.MALFORMED, "IdempotentParameterMismatch", message)
-
-
-def _raised_if_hopeless(answer: FleetAnswer) -> FleetAnswer:
-    """Nothing came, and no pool said anything that may pass."""
-    if answer.instances or not answer.refusals:
-        return answer
-    if any(refusal.trouble in PASSING for refusal in answer.refusals):
-        return answer
-    first = answer.refusals[0]
-    raise CloudError(first.trouble, first.code, first.message)

@@ -6,6 +6,7 @@ import pytest
 
 from enc.inventory import Inventory
 from enc.model import Market
+from provisioner.ports import Trouble
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm
 
@@ -17,6 +18,55 @@ def farm(inventory: Inventory, clock: FakeClock) -> Farm:
 
 def markets(farm: Farm) -> set[Market | None]:
     return {node.market for node in farm.nodes()}
+
+
+def requests(farm: Farm, kind: str) -> list[Market]:
+    """The market of each request that named this type."""
+    asked = farm.cloud.requests("create_fleet")
+    return [one.market for one in asked if any(named == kind for named, _ in one.overrides)]
+
+
+# Quotas.
+
+
+def test_a_quota_that_one_family_has_used_up_leaves_spot_to_the_others(farm: Farm) -> None:
+    farm.cloud.refuse("spot:g5.xlarge:*", Trouble.QUOTA)
+    farm.apply("ai", instance_types=["g5.xlarge"], fleet={"size": 1})
+    farm.passes(1)
+    farm.apply("web", instance_types=["c5.large"])
+    farm.passes(3)
+    assert {node.market for node in farm.nodes() if node.role == "web"} == {Market.SPOT}
+    assert {node.market for node in farm.nodes() if node.role == "ai"} == {Market.ON_DEMAND}
+
+
+def test_quotas_that_one_family_has_used_up_in_both_markets_leave_the_others_alone(
+    farm: Farm,
+) -> None:
+    farm.cloud.refuse("*:g5.xlarge:*", Trouble.QUOTA)
+    farm.apply("ai", instance_types=["g5.xlarge"], fleet={"size": 1})
+    farm.passes(2)
+    farm.apply("web", instance_types=["c5.large"])
+    farm.passes(3)
+    assert [node.role for node in farm.nodes()] == ["web"] * 3
+
+
+def test_a_quota_of_the_family_is_known_to_other_types_of_it(farm: Farm) -> None:
+    farm.cloud.refuse("spot:c5.large:*", Trouble.QUOTA)
+    farm.apply("web", instance_types=["c5.large"])
+    farm.passes(1)
+    farm.apply("db", instance_types=["r5.large"])
+    farm.passes(3)
+    assert requests(farm, "r5.large") == [Market.ON_DEMAND]
+
+
+def test_a_role_of_two_families_asks_the_one_that_has_quota_first(farm: Farm) -> None:
+    farm.cloud.refuse("spot:g5.xlarge:*", Trouble.QUOTA)
+    farm.apply("ai", instance_types=["g5.xlarge"], fleet={"size": 1})
+    farm.passes(1)
+    farm.apply("web", instance_types=["g5.xlarge", "c5.large"])
+    farm.passes(3)
+    web = [node for node in farm.nodes() if node.role == "web"]
+    assert {(node.market, node.instance_type) for node in web} == {(Market.SPOT, "c5.large")}
 
 
 # A cap on the price.

@@ -102,12 +102,13 @@ def test_spot_below_the_cap_gives_and_on_demand_has_no_cap(ready: Stage) -> None
 
 
 @pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.MALFORMED])
-def test_pools_that_refuse_for_good_raise(ready: Stage, kind: Trouble) -> None:
+def test_pools_that_refuse_for_good_are_named_one_by_one(ready: Stage, kind: Trouble) -> None:
     ready.refuse("spot:*:*", kind)
-    with pytest.raises(CloudError) as caught:
-        ready.cloud.create_fleet(fleet(ready))
+    answer = ready.cloud.create_fleet(fleet(ready))
 
-    assert trouble(caught) is kind
+    assert answer.instances == ()
+    assert {refused.trouble for refused in answer.refusals} == {kind}
+    assert {refused.subnet for refused in answer.refusals} == set(ready.subnets.values())
 
 
 def test_a_denied_pool_beside_one_that_gives_is_a_refusal(ready: Stage) -> None:
