@@ -18,6 +18,7 @@ from provisioner.account import check_account
 from provisioner.asking import Asking, Terms
 from provisioner.bootstrap import Bootstrap, render
 from provisioner.context import Context
+from provisioner.domain import ground
 from provisioner.domain.launching import Course, End
 from provisioner.domain.machines import tags_for
 from provisioner.domain.pools import Offer, one_subnet_per_zone
@@ -29,7 +30,6 @@ from provisioner.ports import (
     SITE_TAG,
     CloudError,
     Ground,
-    GroundRequest,
     TemplateRequest,
     Volume,
 )
@@ -77,14 +77,16 @@ class LaunchCutShortError(KeyboardInterrupt):
 
 
 def launch(context: Context, order: Order) -> Outcome:
-    """Get machines for a role, recorded. Raises CloudError or StoreError while nothing is written.
+    """Get machines for a role, recorded.
+
+    Raises CloudError, UnsuitableError or StoreError while nothing is written.
 
     Once the intent is written it always ends in an Outcome, or in LaunchCutShortError.
     """
     check_account(context)
-    ground = context.cloud.ground(ground_request(order.launch_spec))
-    intent = replace(intended(context, order), image=ground.image)
-    prepared = prepare(context, order, intent, ground)
+    found = _checked_ground(context, order)
+    intent = replace(intended(context, order), image=found.image)
+    prepared = prepare(context, order, intent, found)
     try:
         context.inventory.launches.open(intent, context.event("launch opened", why=asked(order)))
         context.reporter.say(f"launch {intent.id}: {asked(order)}")
@@ -93,14 +95,12 @@ def launch(context: Context, order: Order) -> Outcome:
         raise LaunchCutShortError(intent.id) from error
 
 
-def ground_request(spec: LaunchSpec) -> GroundRequest:
-    return GroundRequest(
-        region=spec.region,
-        image=spec.image,
-        subnets=spec.subnets,
-        security_groups=spec.security_groups,
-        key_name=spec.key_name,
-    )
+def _checked_ground(context: Context, order: Order) -> Ground:
+    spec = order.launch_spec
+    found = context.cloud.ground(ground.request(spec))
+    if wrong := ground.unsuitable(found, spec.instance_types, spec.region):
+        raise ground.UnsuitableError(order.role.name, wrong)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +220,7 @@ def _bootstrap(order: Order, intent: Launch) -> Bootstrap:
     )
 
 
-def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> Prepared:
+def prepare(context: Context, order: Order, intent: Launch, found: Ground) -> Prepared:
     """The same for the same launch and role, whoever asks. Raises UserDataTooLarge."""
     spec = order.launch_spec
     user_data = render(_bootstrap(order, intent))
@@ -229,7 +229,7 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         region=spec.region,
         name=intent.template,
         token=intent.id,
-        image=intent.image or ground.image,
+        image=intent.image or found.image,
         security_groups=spec.security_groups,
         user_data=user_data,
         key_name=spec.key_name,
@@ -241,10 +241,10 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         ),
         tags={**spec.tags, **ours},
     )
-    return Prepared(request=request, ground=ground)
+    return Prepared(request=request, ground=found)
 
 
-def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Terms:
+def terms(context: Context, order: Order, intent: Launch, found: Ground) -> Terms:
     """What every request of the launch has in common."""
     spec = order.launch_spec
     pattern = Node(
@@ -256,7 +256,7 @@ def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Ter
         state_since=intent.opened_at,
         launch=intent.id,
         region=intent.region,
-        image=intent.image or ground.image,
+        image=intent.image or found.image,
         spec_hash=order.role.spec_hash,
         expires_at=_expires(order, intent.opened_at),
     )
@@ -269,7 +269,11 @@ def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Ter
         falls_back=spec.fallback == "on-demand",
         deadline=intent.deadline,
     )
-    offer = Offer(tuple(spec.instance_types), one_subnet_per_zone(ground.subnets))
+    offer = Offer(
+        instance_types=spec.instance_types,
+        subnets=one_subnet_per_zone(found.subnets),
+        missing=ground.not_offered(found, spec.instance_types),
+    )
     price = str(spec.max_price) if spec.max_price is not None else None
     return Terms(course=course, offer=offer, pattern=pattern, tags=tags, max_price=price)
 

@@ -136,11 +136,26 @@ class Volume:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TypeOffer:
+    """An instance type as a region has it. ``architectures`` as in x86_64, arm64."""
+
+    architectures: tuple[str, ...]
+    zones: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What a launch stands on, looked up before anything is written."""
+    """What a launch stands on, looked up before anything is written.
+
+    ``types`` lacks those that the region does not offer. It is None where EC2 could not be asked,
+    and ``types_error`` says why; that says nothing of any type.
+    """
 
     image: str  # an AMI id, also where the role says resolve:ssm:/path
     subnets: tuple[Subnet, ...]
+    architecture: str = ""
+    types: Mapping[str, TypeOffer] | None = None
+    types_error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +167,7 @@ class GroundRequest:
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
     key_name: str | None = None
+    instance_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +273,10 @@ class Cloud(Protocol):
         """Every region that is enabled for the account."""
 
     def ground(self, request: GroundRequest) -> Ground:
-        """Look up image, subnets, groups and key. MALFORMED names the one that is not there."""
+        """Look up image, subnets, groups, key and types. MALFORMED names one that is not there.
+
+        An instance type that is not there is no error, nor is it one that types cannot be read.
+        """
 
     def create_template(self, request: TemplateRequest) -> None:
         """Make it, once: a repeat with the same name and tags finds it made."""

@@ -23,6 +23,7 @@ from provisioner.ports import (
     Instance,
     TemplateRequest,
     Trouble,
+    TypeOffer,
 )
 
 # EC2 takes 1,000 ids and advises fewer; one bad id fails its whole batch.
@@ -55,13 +56,20 @@ class Ec2Cloud:
 
     def ground(self, request: GroundRequest) -> Ground:
         region = request.region
-        image = self._image(region, request.image)
+        image, architecture = self._image(region, request.image)
         subnets = self._there(region, "subnets", "Subnets", "SubnetId", request.subnets)
         groups = request.security_groups
         self._there(region, "security_groups", "SecurityGroups", "GroupId", groups)
         if request.key_name:
             self._there(region, "key_name", "KeyPairs", "KeyName", (request.key_name,))
-        return Ground(image=image, subnets=tuple(values.subnet(entry) for entry in subnets))
+        types, error = self._types(region, request.instance_types)
+        return Ground(
+            image=image,
+            subnets=tuple(values.subnet(entry) for entry in subnets),
+            architecture=architecture,
+            types=types,
+            types_error=error,
+        )
 
     def create_template(self, request: TemplateRequest) -> None:
         parameters = values.template_parameters(request)
@@ -147,7 +155,8 @@ class Ec2Cloud:
 
     # Looking up what a launch stands on.
 
-    def _image(self, region: str, image: str) -> str:
+    def _image(self, region: str, image: str) -> tuple[str, str]:
+        """Its id and its architecture."""
         if image.startswith(_SSM):
             name = image.removeprefix(_SSM)
             with _of_role("image", image):
@@ -158,7 +167,29 @@ class Ec2Cloud:
         if state != "available":
             message = f"launch.image: {image} is {state}"
             raise CloudError(Trouble.MALFORMED, "InvalidAMIID.Unavailable", message)
-        return image
+        return image, found[0].get("Architecture", "")
+
+    def _types(
+        self, region: str, wanted: Sequence[str]
+    ) -> tuple[Mapping[str, TypeOffer] | None, str]:
+        """What the region offers of the types, or None and why that cannot be read.
+
+        By filter: an unknown name in ``InstanceTypes`` fails the call.
+        """
+        if not wanted:
+            return {}, ""
+        named = [{"Name": "instance-type", "Values": list(wanted)}]
+        try:
+            kinds = list(self._calls.pages(region, "DescribeInstanceTypes", Filters=named))
+            places = self._calls.pages(
+                region,
+                "DescribeInstanceTypeOfferings",
+                LocationType="availability-zone",
+                Filters=named,
+            )
+            return values.type_offers(kinds, list(places)), ""
+        except CloudError as error:
+            return None, str(error)
 
     def _there(
         self, region: str, key: str, kind: str, field: str, wanted: Sequence[str]

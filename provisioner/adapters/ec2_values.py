@@ -7,7 +7,8 @@ identical call (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempote
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -23,6 +24,7 @@ from provisioner.ports import (
     PoolRefusal,
     Subnet,
     TemplateRequest,
+    TypeOffer,
     Volume,
 )
 
@@ -231,6 +233,24 @@ def instance(region: str, entry: Mapping[str, Any]) -> Instance:
         state_reason=reason.get("Message") or reason.get("Code", ""),
         tags=tags_of(entry),
     )
+
+
+def type_offers(
+    kinds: Iterable[Mapping[str, Any]], places: Iterable[Mapping[str, Any]]
+) -> dict[str, TypeOffer]:
+    """Of the pages of DescribeInstanceTypes and DescribeInstanceTypeOfferings, by type."""
+    zones: dict[str, set[str]] = defaultdict(set)
+    for page in places:
+        for entry in page.get("InstanceTypeOfferings", ()):
+            zones[entry["InstanceType"]].add(entry["Location"])
+    return {
+        entry["InstanceType"]: TypeOffer(
+            architectures=tuple(entry.get("ProcessorInfo", {}).get("SupportedArchitectures", ())),
+            zones=frozenset(zones[entry["InstanceType"]]),
+        )
+        for page in kinds
+        for entry in page.get("InstanceTypes", ())
+    }
 
 
 def subnet(entry: Mapping[str, Any]) -> Subnet:

@@ -17,6 +17,7 @@ from provisioner.cli.texts import clean
 from provisioner.cli.usage import Group, examples
 
 if TYPE_CHECKING:
+    from enc.inventory import Inventory
     from enc.model import Role
     from provisioner.rolesfile.loading import RolesFile
 
@@ -47,11 +48,15 @@ def apply_(file: Path, *, prune: bool) -> None:
     Roles that are stored and not in FILE stay, unless --prune is said; one that still has nodes
     cannot be removed. Nodes keep running: what Puppet gets changes with their next run, what EC2
     gets with the next launch.
+
+    EC2 is asked whether it has the instance types of new and changed roles, and whether they run
+    the image. Where EC2 cannot be asked, that is a warning, and the file is stored.
     """
     from enc.inventory import Event
 
     read = _read(file)
     store = inventory()
+    _check_with_ec2(file, read, store)
     event = Event(what="roles applied", who=settings().who, at=now(), why=clean(file.name))
     done = store.roles.apply(_roles(read), event, prune=prune)
     for name in done.changed:
@@ -121,6 +126,20 @@ def _read(file: Path) -> RolesFile:
     for warning in read.warnings:
         output.say(f"warning: {warning}", err=True)
     return read
+
+
+def _check_with_ec2(file: Path, read: RolesFile, store: Inventory) -> None:
+    """Raises CommandError (2) for a role that EC2 cannot launch; nothing was changed then."""
+    from provisioner.suiting import changed, suited
+    from provisioner.wiring import open_cloud
+
+    stored, _ = store.roles.readable()
+    found = suited(open_cloud(), changed(read.roles.values(), stored))
+    for doubt in found.doubts:
+        output.say(f"warning: {doubt}", err=True)
+    if found.wrong:
+        lines = "\n".join(f"  roles.{name}: {why}" for name, why in found.wrong.items())
+        raise mistyped(f"EC2 cannot launch what {file} names, nothing was changed:\n{lines}")
 
 
 def _bytes(file: Path) -> bytes:

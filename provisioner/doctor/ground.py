@@ -1,32 +1,12 @@
-"""What each role's launches stand on: image, subnets, security groups, key."""
+"""What each role's launches stand on: image, subnets, security groups, key, instance types."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.doctor.finding import Finding, ok, refused, warning
+from provisioner.domain.ground import UnsuitableError, listed, unsuitable
 from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
-from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
-
-
-def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[str]]:
-    """What to look up, each once, and the roles that stand on it. Pure."""
-    found: dict[GroundRequest, list[str]] = {}
-    for spec in specs:
-        if spec.launch is not None:
-            for image in _images(spec):
-                found.setdefault(request(spec.launch, image), []).append(spec.name)
-    return found
-
-
-def request(launch: LaunchSpec, image: str) -> GroundRequest:
-    return GroundRequest(
-        region=launch.region,
-        image=image,
-        subnets=launch.subnets,
-        security_groups=launch.security_groups,
-        key_name=launch.key_name,
-    )
 
 
 def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[str]]) -> Iterator[Finding]:
@@ -45,13 +25,12 @@ def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:
     said = f"image {asked.image}{told}, {len(found.subnets)} subnet(s) with {free} free addresses"
     if not free:
         return warning(what, said, "name a subnet with room in launch.subnets, or retire machines")
+    if wrong := unsuitable(found, asked.instance_types, asked.region):
+        return warning(what, listed(wrong), UnsuitableError.hint)
+    if found.types is None:
+        advice = "allow ec2:DescribeInstanceTypes and ec2:DescribeInstanceTypeOfferings"
+        return warning(what, f"{said}; the instance types: {found.types_error}", advice)
     return ok(what, said)
-
-
-def _images(spec: RoleSpec) -> list[str]:
-    burst = spec.burst.image if spec.burst else None
-    launch = [spec.launch.image] if spec.launch else []
-    return list(dict.fromkeys([*launch, *([burst] if burst else [])]))
 
 
 def _some(roles: Sequence[str], shown: int = 3) -> str:

@@ -119,12 +119,17 @@ def _stop(world: World, known: KnownRole, backoff: Backoff) -> Stop:
         f"'provisioner ls --role {name}'; a changed launch section, or "
         f"'provisioner resume {name}', goes on"
     )
+    return failed_hold(world, name, known.role.spec_hash, why)
+
+
+def failed_hold(world: World, role: str, spec_hash: str, why: str) -> Stop:
+    """A hold that another launch section lifts."""
     hold = Hold(
-        role=name,
+        role=role,
         why=why,
         since=world.now,
         by="converge",
         cause=HoldCause.FAILURES,
-        spec_hash=known.role.spec_hash,
+        spec_hash=spec_hash,
     )
     return Stop(hold=hold, reason=why)

@@ -16,16 +16,21 @@ DRY = frozenset({Trouble.CAPACITY, Trouble.PRICE})
 
 @dataclass(frozen=True)
 class Offer:
-    """A launch's types and the one subnet per zone that it uses."""
+    """A launch's types and the one subnet per zone that it uses.
+
+    ``missing``: (instance type, zone) of the pools that are none.
+    """
 
     instance_types: tuple[str, ...]
     subnets: tuple[Subnet, ...]
+    missing: frozenset[tuple[str, str]] = frozenset()
 
     def pools(self, market: Market) -> tuple[Pool, ...]:
         return tuple(
             Pool(market=market, instance_type=kind, zone=subnet.zone)
             for kind in self.instance_types
             for subnet in self.subnets
+            if (kind, subnet.zone) not in self.missing
         )
 
     def overrides(self, pools: Iterable[Pool]) -> tuple[tuple[str, str], ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from enc.model import Market
-from provisioner.ports import Pool, PoolRefusal, Trouble
+from provisioner.ports import Pool, PoolRefusal, Trouble, TypeOffer
+
+ARCHITECTURE = "x86_64"  # of every image
 
 
 @dataclass
@@ -22,6 +25,8 @@ class Capacity:
     left: dict[str, int] = field(default_factory=dict)
     later: list[tuple[datetime, str, int | None]] = field(default_factory=list)
     refusals: dict[str, tuple[Trouble, str]] = field(default_factory=dict)
+    arm: frozenset[str] = frozenset({"c6g.large"})  # run arm64 images; all others x86_64 ones
+    withdrawn: set[tuple[str, str]] = field(default_factory=set)  # (type, zone) not offered
     spot_price: dict[str, float] = field(default_factory=dict)  # type -> $; 0 where none is set
 
     def plan(self, at: datetime, pattern: str, number: int | None) -> None:
@@ -46,15 +51,31 @@ class Capacity:
         plain = (Trouble.CAPACITY, dry)
         if self._too_dear(pool, max_price):
             plain = (Trouble.PRICE, "SpotMaxPriceTooLow")
-        trouble, code = self._said(pool) or plain
-        return PoolRefusal(
-            trouble=trouble,
-            code=code,
-            message=f"{pool} has nothing to give",
-            market=pool.market,
-            instance_type=pool.instance_type,
-            subnet=subnet,
-        )
+        return _refused(pool, subnet, *(self._said(pool) or plain))
+
+    def offers(self, kinds: Iterable[str], zones: Iterable[str]) -> dict[str, TypeOffer]:
+        there = {kind: self._zones(kind, zones) for kind in kinds}
+        return {
+            kind: TypeOffer(architectures=(self._runs(kind),), zones=found)
+            for kind, found in there.items()
+            if found
+        }
+
+    def unfit(self, pool: Pool, subnet: str) -> PoolRefusal | None:
+        """EC2's refusal of a type that does not run the image, or that the zone has not."""
+        if self._runs(pool.instance_type) != ARCHITECTURE:
+            said = (Trouble.MALFORMED, "InvalidParameterValue")
+        elif not self._zones(pool.instance_type, [pool.zone]):
+            said = (Trouble.UNSUPPORTED, "Unsupported")
+        else:
+            return None
+        return _refused(pool, subnet, *said)
+
+    def _runs(self, kind: str) -> str:
+        return "arm64" if kind in self.arm else ARCHITECTURE
+
+    def _zones(self, kind: str, zones: Iterable[str]) -> frozenset[str]:
+        return frozenset(zone for zone in zones if (kind, zone) not in self.withdrawn)
 
     def _too_dear(self, pool: Pool, max_price: str | None) -> bool:
         price = self.spot_price.get(pool.instance_type, 0.0)
@@ -70,6 +91,17 @@ class Capacity:
             self.left.pop(pattern, None)
             if number is not None:
                 self.left[pattern] = number
+
+
+def _refused(pool: Pool, subnet: str, trouble: Trouble, code: str) -> PoolRefusal:
+    return PoolRefusal(
+        trouble=trouble,
+        code=code,
+        message=f"{pool} has nothing to give",
+        market=pool.market,
+        instance_type=pool.instance_type,
+        subnet=subnet,
+    )
 
 
 def _matches(pattern: str, pool: Pool) -> bool:

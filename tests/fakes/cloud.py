@@ -34,8 +34,9 @@ from provisioner.ports import (
     Subnet,
     TemplateRequest,
     Trouble,
+    TypeOffer,
 )
-from tests.fakes.capacity import Capacity
+from tests.fakes.capacity import ARCHITECTURE, Capacity
 from tests.fakes.machines import Machine, Machines, Manners
 from tests.fakes.script import CODES, Script
 
@@ -66,6 +67,7 @@ class FakeCloud(Script):
         self.groups, self.keys, self.subnets = {GROUP}, {KEY}, dict(SUBNETS)
         self.region_names = {REGION}
         self.disrupted: set[str] = set()  # zones; looking at their machines fails
+        self.types_error = ""  # why instance types cannot be read
         self.ahead = timedelta(0)  # how far EC2's clock is ahead of ours
         self._pools = Capacity()
         self._templates: dict[tuple[str, str], tuple[TemplateRequest, datetime]] = {}
@@ -85,6 +87,10 @@ class FakeCloud(Script):
     def refuse(self, pattern: str, trouble: Trouble, code: str = "") -> None:
         """Pools that match answer this inside a 200, until ``accept``."""
         self._pools.refusals[pattern] = (trouble, code or CODES[trouble])
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        """The zone does not offer the type any more."""
+        self._pools.withdrawn.add((instance_type, zone))
 
     def price(self, instance_type: str, dollars: float) -> None:
         """What spot costs an hour from now on: a lower MaxPrice gets nothing."""
@@ -151,7 +157,13 @@ class FakeCloud(Script):
             _expect("security_groups", groups, self.groups, "InvalidGroup.NotFound")
             key = (request.key_name,) if request.key_name else ()
             _expect("key_name", key, self.keys, "InvalidKeyPair.NotFound")
-            return Ground(image=image, subnets=tuple(map(self._subnet, request.subnets)))
+            return Ground(
+                image=image,
+                subnets=tuple(map(self._subnet, request.subnets)),
+                architecture=ARCHITECTURE,
+                types=None if self.types_error else self._types(request.instance_types),
+                types_error=self.types_error,
+            )
 
     def create_template(self, request: TemplateRequest) -> None:
         with self.call("create_template", request):
@@ -249,6 +261,10 @@ class FakeCloud(Script):
         subnet = self.subnets[subnet_id]
         return replace(subnet, free_addresses=subnet.free_addresses - used)
 
+    def _types(self, wanted: Sequence[str]) -> Mapping[str, TypeOffer]:
+        zones = {subnet.zone for subnet in self.subnets.values()}
+        return self._pools.offers(wanted, zones)
+
     def _template(self, request: FleetRequest) -> TemplateRequest:
         found = self._templates.get((request.region, request.template))
         if found is None or self.clock.now() < found[1]:
@@ -267,6 +283,9 @@ class FakeCloud(Script):
         made: list[FleetInstance] = []
         refused: list[PoolRefusal] = []
         for pool, subnet in self._offered(request).items():
+            if unfit := self._pools.unfit(pool, subnet.id):
+                refused.append(unfit)
+                continue
             missing = request.count - len(made)
             got = self._pools.take(pool, missing, self.clock.now(), request.max_price)
             made += [self._boot(request, template, pool, subnet) for _ in range(got)]

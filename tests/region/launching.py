@@ -105,7 +105,7 @@ def run_instances(state: State, store: Store, request: Request) -> Reply:
     if not 1 <= low <= high:
         raise ApiError("InvalidParameterValue", f"MinCount {low} and MaxCount {high} do not fit.")
     market = (said.get("InstanceMarketOptions") or {}).get("MarketType", "on-demand")
-    spec = resolve(store, _data(state, store, said), market)
+    spec = resolve(state, store, _data(state, store, said), market)
     if request.dry_run:
         raise dry_run()
     max_price = (said.get("InstanceMarketOptions") or {}).get("SpotOptions", {}).get("MaxPrice")

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any
 
-from tests.region import world
+from tests.region import offerings, world
 from tests.region.capacity import Pool
 from tests.region.machines import Spec
 from tests.region.state import State, Store
@@ -68,21 +68,19 @@ def _no_template(template_id: str | None, name: str | None) -> ApiError:
     return ApiError("InvalidLaunchTemplateName.NotFoundException", text)
 
 
-def resolve(store: Store, data: Data, market: str) -> Spec:
+def resolve(state: State, store: Store, data: Data, market: str) -> Spec:
     """The machine that the data describes, in the subnet that the data names."""
     region = store.region
     nic = _primary(data)
     subnet = _subnet(region, data, nic)
-    instance_type = data.get("InstanceType", "m1.small")
-    if instance_type not in world.instance_types():
-        text = f"Invalid value '{instance_type}' for InstanceType."
-        raise ApiError("InvalidParameterValue", text)
+    pool = Pool(market, data.get("InstanceType", "m1.small"), subnet.availability_zone)
     image = _image(region, data)
+    offerings.check(state, pool, image.architecture or "x86_64")
     if data.get("UserData"):
         user_data_bytes(str(data["UserData"]), "InvalidParameterValue")
     public = nic.get("AssociatePublicIpAddress")
     return Spec(
-        pool=Pool(market, instance_type, subnet.availability_zone),
+        pool=pool,
         image=image.id,
         subnet=subnet.id,
         vpc=subnet.vpc_id,

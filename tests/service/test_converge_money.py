@@ -69,6 +69,69 @@ def test_a_role_of_two_families_asks_the_one_that_has_quota_first(farm: Farm) ->
     assert {(node.market, node.instance_type) for node in web} == {(Market.SPOT, "c5.large")}
 
 
+# Types that cannot be.
+
+
+def test_a_type_that_was_withdrawn_is_left_out_and_told(farm: Farm) -> None:
+    for letter in "abc":
+        farm.cloud.withdraw("c5.large", f"us-east-1{letter}")
+    farm.apply()
+    farm.passes(3)
+    assert {node.instance_type for node in farm.nodes()} == {"c5a.large"}
+    assert requests(farm, "c5.large") == []
+    told = "c5.large: us-east-1 does not offer this type"
+    assert sum(told in line for line in farm.bench.reporter.said) == 1
+
+
+def test_a_role_of_which_no_type_is_left_is_held_until_its_launch_section_changes(
+    farm: Farm,
+) -> None:
+    farm.apply(instance_types=["c6g.large"])
+    farm.passes(3)
+    hold = farm.store.holds.all(["web"])["web"]
+    assert "this type runs arm64 images" in hold.why
+    assert "'provisioner resume web'" in hold.why
+    assert (farm.open_launches(), farm.cloud.count("create_fleet")) == ([], 0)
+    farm.apply(instance_types=["c5.large"], spec_hash="fedcba9876543210")
+    farm.passes(3)
+    assert len(farm.ready()) == 3
+
+
+def test_types_that_cannot_be_read_hold_nothing(farm: Farm) -> None:
+    farm.cloud.types_error = "DescribeInstanceTypes: UnauthorizedOperation: no"
+    farm.grown()
+    assert farm.store.holds.all(["web"]) == {}
+
+
+def test_a_type_that_is_withdrawn_while_a_launch_is_open_leaves_the_fallback(farm: Farm) -> None:
+    farm.cloud.capacity("spot:*:*", 0)
+    farm.apply(spot_deadline="3m")
+    farm.passes(1)
+    for letter in "abc":
+        farm.cloud.withdraw("c5.large", f"us-east-1{letter}")
+    farm.passes(4)
+    assert {node.instance_type for node in farm.nodes()} == {"c5a.large"}
+    assert markets(farm) == {Market.ON_DEMAND}
+
+
+def test_a_type_that_ec2_refuses_is_asked_for_once_a_launch(farm: Farm) -> None:
+    farm.cloud.capacity("spot:c5a.large:*", 0)
+    farm.cloud.refuse("*:c5.large:*", Trouble.MALFORMED)
+    farm.apply(spot_deadline="4m")
+    farm.passes(7)
+    assert {node.instance_type for node in farm.nodes()} == {"c5a.large"}
+    assert markets(farm) == {Market.ON_DEMAND}
+    assert requests(farm, "c5.large") == [Market.SPOT, Market.ON_DEMAND]
+
+
+def test_what_every_pool_refuses_for_good_closes_the_launch_and_counts(farm: Farm) -> None:
+    farm.cloud.refuse("spot:*:*", Trouble.DENIED)
+    farm.apply()
+    farm.passes(1)
+    assert farm.open_launches() == []
+    assert farm.store.backoffs.all(["web"])["web"].launches
+
+
 # A cap on the price.
 
 

@@ -24,7 +24,7 @@ from tests.region.handle import Region, World
 
 SITE = {"rolecall:site": "default"}
 TAGS = {**SITE, "rolecall:launch": "l-1", "Name": "pdf2swf"}
-KIND = "c5.large"
+KIND, ARM = "c5.large", "c6g.large"
 
 
 class Stage(Protocol):
@@ -48,6 +48,9 @@ class Stage(Protocol):
 
     def price(self, instance_type: str, dollars: float) -> None:
         """What spot costs an hour."""
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        """A zone, or each one (*), does not offer the type."""
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         """The next calls of a method of the port are refused, and nothing is done."""
@@ -79,6 +82,10 @@ class InMemory:
         self.capacity, self.interrupt = self.cloud.capacity, self.cloud.interrupt
         self.refuse, self.wait = self.cloud.refuse, self.clock.step
         self.disrupt, self.price = self.cloud.disrupted.add, self.cloud.price
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        for each in self.subnets if zone == "*" else [zone]:
+            self.cloud.withdraw(instance_type, each)
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         self.cloud.fail(action, trouble, times=times)
@@ -127,6 +134,9 @@ class OverHttp:
     def refuse(self, pattern: str, trouble: Trouble) -> None:
         self._refused.append({"pool": pattern, "code": CODES[trouble], "times": ENDLESS})
         self._region.configure(pool_errors=self._refused)
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        self._region.configure(not_offered=[f"{instance_type}:{zone}"])
 
     def price(self, instance_type: str, dollars: float) -> None:
         self._region.configure(spot_price={instance_type: dollars})

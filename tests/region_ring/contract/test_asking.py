@@ -6,7 +6,16 @@ import pytest
 
 from enc.model import Market
 from provisioner.ports import CloudError, Trouble
-from tests.region_ring.contract.stages import KIND, TAGS, Stage, fleet, launched, listed, trouble
+from tests.region_ring.contract.stages import (
+    ARM,
+    KIND,
+    TAGS,
+    Stage,
+    fleet,
+    launched,
+    listed,
+    trouble,
+)
 
 
 @pytest.mark.parametrize("market", Market)
@@ -84,6 +93,26 @@ def test_pools_that_refuse_for_now_are_refusals(ready: Stage, kind: Trouble) -> 
 
     assert answer.instances == ()
     assert {refused.trouble for refused in answer.refusals} == {kind}
+
+
+def test_a_type_that_does_not_run_the_image_is_refused_and_no_other(ready: Stage) -> None:
+    places = tuple((kind, subnet) for kind in (KIND, ARM) for subnet in ready.subnets.values())
+    ready.capacity(f"spot:{KIND}:*", 1)
+    answer = ready.cloud.create_fleet(fleet(ready, overrides=places))
+
+    assert [one.instance_type for one in answer.instances] == [KIND]
+    wrong = [one for one in answer.refusals if one.instance_type == ARM]
+    assert {(one.trouble, one.code) for one in wrong} == {
+        (Trouble.MALFORMED, "InvalidParameterValue")
+    }
+
+
+def test_a_type_that_the_zone_does_not_offer_is_unsupported_there(ready: Stage) -> None:
+    zone, subnet = next(iter(ready.subnets.items()))
+    ready.withdraw(KIND, zone)
+    (refused,) = ready.cloud.create_fleet(fleet(ready, overrides=((KIND, subnet),))).refusals
+
+    assert refused.trouble is Trouble.UNSUPPORTED
 
 
 def test_spot_above_the_cap_gives_nothing(ready: Stage) -> None:
