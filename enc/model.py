@@ -296,6 +296,7 @@ class Backoff(_Timed):
 
     ``launches`` are those counted. Of these ``unready`` had machines, none of which became ready.
     ``pardoned`` are earlier ones, whose failed machines may still be there: they count no more.
+    ``why`` is EC2's own reason for the end of a machine that died unready, where it gave one.
     """
 
     role: str
@@ -305,3 +306,4 @@ class Backoff(_Timed):
     launches: tuple[str, ...] = ()
     unready: tuple[str, ...] = ()
     pardoned: tuple[str, ...] = ()
+    why: str = ""

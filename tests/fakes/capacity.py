@@ -27,6 +27,7 @@ class Capacity:
     refusals: dict[str, tuple[Trouble, str]] = field(default_factory=dict)
     arm: frozenset[str] = frozenset({"c6g.large"})  # run arm64 images; all others x86_64 ones
     withdrawn: set[tuple[str, str]] = field(default_factory=set)  # (type, zone) not offered
+    deadly: dict[str, str] = field(default_factory=dict)  # pattern -> why a machine dies at launch
     spot_price: dict[str, float] = field(default_factory=dict)  # type -> $; 0 where none is set
 
     def plan(self, at: datetime, pattern: str, number: int | None) -> None:
@@ -52,6 +53,10 @@ class Capacity:
         if self._too_dear(pool, max_price):
             plain = (Trouble.PRICE, "SpotMaxPriceTooLow")
         return _refused(pool, subnet, *(self._said(pool) or plain))
+
+    def kills(self, pool: Pool) -> str:
+        """Why a new machine of the pool dies at once; "" for one that lives."""
+        return next((why for pattern, why in self.deadly.items() if _matches(pattern, pool)), "")
 
     def offers(self, kinds: Iterable[str], zones: Iterable[str]) -> dict[str, TypeOffer]:
         there = {kind: self._zones(kind, zones) for kind in kinds}

@@ -92,6 +92,10 @@ class FakeCloud(Script):
         """The zone does not offer the type any more."""
         self._pools.withdrawn.add((instance_type, zone))
 
+    def die_at_launch(self, pattern: str, reason: str) -> None:
+        """Machines of pools that match are made, and dead at once, for this reason."""
+        self._pools.deadly[pattern] = reason
+
     def price(self, instance_type: str, dollars: float) -> None:
         """What spot costs an hour from now on: a lower MaxPrice gets nothing."""
         self._pools.spot_price[instance_type] = dollars
@@ -324,6 +328,8 @@ class FakeCloud(Script):
             user_data=template.user_data,
         )
         self.machines.add(machine)
+        if reason := self._pools.kills(pool):
+            self.machines.end(machine.id, now, reason)
         kind, place = pool.instance_type, subnet.id
         return FleetInstance(id=machine.id, market=pool.market, instance_type=kind, subnet=place)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from enc.inventory import Inventory
-from enc.model import Market
+from enc.model import Kind, Market, State
+from provisioner.follow import follow_to_running
+from provisioner.launch import launch
 from provisioner.ports import Trouble
+from provisioner.retire import retire
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm
 
@@ -24,6 +29,65 @@ def requests(farm: Farm, kind: str) -> list[Market]:
     """The market of each request that named this type."""
     asked = farm.cloud.requests("create_fleet")
     return [one.market for one in asked if any(named == kind for named, _ in one.overrides)]
+
+
+# Machines that die at launch.
+
+KEY = "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state"
+
+
+def test_machines_that_die_at_launch_stop_the_role_with_ec2s_own_reason(farm: Farm) -> None:
+    farm.cloud.die_at_launch("*:*:*", KEY)
+    farm.apply(fleet={"size": 2})
+    farm.passes(20)
+    assert len(farm.cloud.machines.by_id) == 4
+    hold = farm.store.holds.all(["web"])["web"]
+    assert hold.why.startswith("2 launches in a row never became ready")
+    assert f"EC2 says {KEY}" in hold.why
+    assert farm.plan().actions == ()
+
+
+def test_a_changed_launch_section_goes_on_after_machines_that_died(farm: Farm) -> None:
+    farm.cloud.die_at_launch("*:c5.large:*", KEY)
+    farm.apply(instance_types=["c5.large"])
+    farm.passes(8)
+    farm.apply(instance_types=["c5a.large"], spec_hash="fedcba9876543210")
+    farm.passes(3)
+    assert len(farm.ready()) == 3
+
+
+def test_machines_that_came_by_hand_and_died_count_though_another_wrote_it_down(
+    farm: Farm,
+) -> None:
+    """`launch --fleet` follows its machines, and finds them lost before the loop does."""
+    farm.cloud.die_at_launch("*:*:*", KEY)
+    farm.apply(fleet={"size": 1})
+    for _ in range(2):
+        nodes = launch(farm.bench.context, farm.bench.order(1, kind=Kind.FLEET)).nodes
+        follow_to_running(farm.bench.context, nodes, ready_when_running=False)
+        farm.converge()
+        farm.wait(timedelta(seconds=61))
+    assert "web" in farm.store.holds.all(["web"])
+
+
+def test_one_machine_of_a_launch_that_becomes_ready_is_enough(farm: Farm) -> None:
+    farm.cloud.die_at_launch("spot:c5.large:*", KEY)
+    farm.cloud.capacity("spot:c5.large:*", 1)
+    farm.apply(fleet={"size": 2})
+    farm.passes(12)
+    assert len(farm.ready()) == 2
+    assert farm.store.holds.all(["web"]) == {}
+
+
+def test_machines_that_a_person_ends_before_they_are_ready_do_not_count(farm: Farm) -> None:
+    farm.puppet = False
+    farm.apply(fleet={"size": 1})
+    for _ in range(3):
+        farm.passes(1)
+        young = farm.nodes(State.PENDING, State.RUNNING)
+        retire(farm.bench.context, young, drain=lambda _: timedelta(0), why="a person")
+    farm.passes(1)
+    assert farm.store.holds.all(["web"]) == {}
 
 
 # Quotas.
