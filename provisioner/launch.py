@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from enc.durations import for_people
 from enc.inventory import StoreError
+from enc.limits import Bound, bounds
 from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
 from provisioner.account import check_account
 from provisioner.asking import Asking, Terms
@@ -88,11 +89,18 @@ def launch(context: Context, order: Order) -> Outcome:
     intent = replace(intended(context, order), image=found.image)
     prepared = prepare(context, order, intent, found)
     try:
-        context.inventory.launches.open(intent, context.event("launch opened", why=asked(order)))
+        event = context.event("launch opened", why=asked(order))
+        context.inventory.launches.open(intent, event, bounds_of(context, order))
         context.reporter.say(f"launch {intent.id}: {asked(order)}")
         return _run(context, order, intent, prepared)
     except KeyboardInterrupt as error:
         raise LaunchCutShortError(intent.id) from error
+
+
+def bounds_of(context: Context, order: Order) -> tuple[Bound, ...]:
+    """What binds this launch: limits of its role, and of the site. Raises StoreError's kinds."""
+    site = context.inventory.limits.get()
+    return bounds(site, order.spec.name, order.spec.limits.limits)
 
 
 def _checked_ground(context: Context, order: Order) -> Ground:

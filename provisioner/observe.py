@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from enc.inventory import CorruptError
+from enc.limits import Limits
 from enc.model import Launch, Market, Node
 from provisioner.context import Context
 from provisioner.domain.quotas import quotas
@@ -62,6 +64,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     more_launches, more_bad = store.launches.readable(others)
     requests, ca_error = _requests(context)
     notices = _notices(context)
+    limits, limits_error = _limits(context)
     held = sorted({*roles, *bad_roles, *every.counts})
     world = World(
         now=now,
@@ -83,6 +86,8 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
         backoffs=store.backoffs.all(held),
         quotas=_quotas(context, roles.values()),
+        limits=limits,
+        limits_error=limits_error,
         requests=requests,
         ca_error=ca_error,
         warned=_warned(notices),
@@ -119,6 +124,14 @@ def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
         except StoredRoleError as error:
             bad[name] = str(error)
     return good, bad
+
+
+def _limits(context: Context) -> tuple[Limits, str]:
+    """Limits that cannot be read keep from launching, and from nothing else."""
+    try:
+        return context.inventory.limits.get(), ""
+    except CorruptError as error:
+        return Limits(), str(error)
 
 
 def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:

@@ -26,7 +26,7 @@ from provisioner.domain.ground import listed, request, unsuitable
 from provisioner.domain.launching import Progress
 from provisioner.domain.openlaunches import next_request
 from provisioner.domain.world import KnownRole, World
-from provisioner.launch import Order, asked, intended, prepare, terms
+from provisioner.launch import Order, asked, bounds_of, intended, prepare, terms
 from provisioner.parallel import at_once
 from provisioner.patience import patiently
 from provisioner.ports import CloudError, Ground
@@ -84,7 +84,7 @@ def _open(context: Context, action: Open, world: World) -> str:
     # What cannot be rendered is found before anything is written.
     prepare(context, order, launch, ground)
     event = context.event("launch opened", why=action.reason)
-    context.inventory.launches.open(launch, event)
+    context.inventory.launches.open(launch, event, bounds_of(context, order))
     context.reporter.say(f"launch {launch.id}: {asked(order)}")
     return _ask(context, launch, order, world, ground)
 

@@ -58,6 +58,9 @@ def apply_(file: Path, *, prune: bool) -> None:
     store = inventory()
     _check_with_ec2(file, read, store)
     event = Event(what="roles applied", who=settings().who, at=now(), why=clean(file.name))
+    # First: a lower ceiling is never in force later than what it is to bind.
+    if read.limits is not None and store.limits.put(read.limits, event):
+        output.say("applied limits")
     done = store.roles.apply(_roles(read), event, prune=prune)
     for name in done.changed:
         output.say(f"applied {name}")
@@ -77,7 +80,7 @@ def diff(file: Path) -> None:
 
     read = _read(file)
     stored = inventory().roles.all()
-    changed = False
+    changed = _limits_differ(read)
     for name in sorted({*read.roles, *stored}):
         old = stored[name].definition if name in stored else None
         new = read.roles[name].definition() if name in read.roles else None
@@ -126,6 +129,21 @@ def _read(file: Path) -> RolesFile:
     for warning in read.warnings:
         output.say(f"warning: {warning}", err=True)
     return read
+
+
+def _limits_differ(read: RolesFile) -> bool:
+    from dataclasses import asdict
+
+    from provisioner.rolesfile.differences import diff as lines_between
+
+    if read.limits is None:
+        return False
+    lines = lines_between(asdict(inventory().limits.get()), asdict(read.limits))
+    if lines:
+        output.say("changed limits")
+    for line in lines:
+        output.say(f"  {line}")
+    return bool(lines)
 
 
 def _check_with_ec2(file: Path, read: RolesFile, store: Inventory) -> None:

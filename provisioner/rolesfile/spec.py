@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from enc.durations import Duration
+from enc.limits import Limits
 from enc.model import Market, Role
 from provisioner.rolesfile import fields as f
 
@@ -137,6 +138,17 @@ class StoredRoleError(ValueError):
     """The stored role is not one that this version can use."""
 
 
+class LimitsSpec(_Section):
+    """What no launch may go beyond. None: no limit."""
+
+    machines: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    launches_per_hour: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(machines=self.machines, launches_per_hour=self.launches_per_hour)
+
+
 class RoleSpec(_Section):
     """A role. ``launch`` None: for classification only; ``burst`` None: no bursts of it.
 
@@ -153,6 +165,7 @@ class RoleSpec(_Section):
     launch: LaunchSpec | None = None
     fleet: FleetSpec = FleetSpec()
     burst: BurstSpec | None = None
+    limits: LimitsSpec = LimitsSpec()
     checks: tuple[Check, ...] = Field(default=(), max_length=50)
 
     def definition(self) -> dict[str, Any]:

@@ -165,6 +165,30 @@ def test_roles_as_they_were_are_not_looked_up_again(operator: Operator) -> None:
     assert "EC2" not in done.err
 
 
+def test_the_sites_limits_are_applied_shown_as_a_difference_and_bind(operator: Operator) -> None:
+    text = yaml.safe_dump({"limits": {"machines": 1}} | yaml.safe_load(roles_yaml(operator.world)))
+    path = operator.file(text)
+
+    differs = operator.run("roles", "diff", path).out
+    done = operator.run("roles", "apply", path)
+    first, second = (operator.run("launch", "web", "--wait-until", "accepted") for _ in range(2))
+
+    assert "changed limits\n  ~ machines: 10000 -> 1\n" in differs
+    assert "applied limits" in done.out
+    assert operator.run("roles", "diff", path).out == "no difference\n"
+    assert (first.code, second.code) == (0, 1)
+    assert second.said[-1].startswith("provisioner: limits.machines of the site is 1: 1 live")
+    assert len(operator.machines("pending", "running")) == 1
+
+
+def test_a_file_without_limits_leaves_those_of_the_site(operator: Operator) -> None:
+    before = operator.inventory.limits.get()
+
+    operator.run("roles", "apply", operator.file(roles_yaml(operator.world, max=9)))
+
+    assert operator.inventory.limits.get() == before
+
+
 def test_a_difference_is_shown_and_changes_nothing(operator: Operator) -> None:
     changed = yaml.safe_load(roles_yaml(operator.world, max=9))
     changed["roles"] |= {"new": {"classes": ["x"]}}

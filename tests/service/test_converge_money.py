@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
-from enc.inventory import Inventory
+from enc.inventory import Inventory, LimitReachedError
+from enc.limits import Limits
 from enc.model import Kind, Market, State
 from provisioner.follow import follow_to_running
 from provisioner.launch import launch
 from provisioner.ports import Trouble
 from provisioner.retire import retire
+from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm
 
@@ -88,6 +91,81 @@ def test_machines_that_a_person_ends_before_they_are_ready_do_not_count(farm: Fa
         retire(farm.bench.context, young, drain=lambda _: timedelta(0), why="a person")
     farm.passes(1)
     assert farm.store.holds.all(["web"]) == {}
+
+
+# Limits.
+
+
+def launches(farm: Farm) -> int:
+    return len(farm.store.launches.latest(1000))
+
+
+def test_a_fleet_grows_up_to_its_limit_and_the_plan_says_what_stands_against_it(
+    farm: Farm,
+) -> None:
+    farm.apply(fleet={"size": 5}, limits={"machines": 3})
+    last = farm.passes(4)
+    assert len(farm.ready()) == 3
+    assert farm.store.launches.opened() == []
+    note = "web: 2 missing and not launched: limits.machines of role web is 3: 3 live"
+    assert any(one.startswith(note) for one in last.plan.notes)
+    assert last.failures == ()
+
+
+def test_roles_share_the_sites_limit_within_one_pass(farm: Farm) -> None:
+    farm.store.limits.put(Limits(machines=4), event("roles applied"))
+    farm.apply("db")
+    farm.apply("web")
+    last = farm.converge()
+    assert len(farm.nodes()) == 4
+    assert last.failures == ()
+
+
+def test_launches_of_an_hour_are_bounded(farm: Farm) -> None:
+    farm.apply(limits={"launches_per_hour": 2})
+    for _ in range(10):
+        farm.passes(1)
+        for name in farm.cloud.alive[:1]:
+            farm.cloud.kill(name)
+    assert launches(farm) == 2
+    farm.wait(timedelta(minutes=61))
+    farm.passes(1)
+    assert launches(farm) == 3
+
+
+def test_without_limits_nothing_is_bounded(farm: Farm) -> None:
+    farm.grown(5)
+    assert farm.plan().notes == ()
+
+
+def test_limits_that_cannot_be_read_keep_from_launching_and_from_nothing_else(
+    farm: Farm, redis: Redis
+) -> None:
+    first, *_ = farm.grown()
+    redis.hset("meta", "limits", "garbled")
+    farm.cloud.kill(first)
+    last = farm.passes(3)
+    assert len(farm.cloud.alive) == 2
+    assert farm.store.nodes.get(first) is None
+    assert any("launched: meta in Redis holds text that is not" in n for n in last.plan.notes)
+
+
+def test_a_launch_by_hand_is_bound_too_and_nothing_is_written(farm: Farm) -> None:
+    farm.apply(fleet={"size": None}, limits={"machines": 1})
+    farm.launch_extra()
+    with pytest.raises(LimitReachedError, match=r"limits\.machines of role web is 1: 1 live"):
+        farm.launch_extra()
+    assert (launches(farm), len(farm.cloud.alive)) == (1, 1)
+    assert farm.cloud.template_names == []
+
+
+def test_a_limit_that_is_reached_between_plan_and_act_holds(farm: Farm) -> None:
+    """Somebody launches by hand just before the loop does."""
+    farm.apply(fleet={"size": 2}, limits={"machines": 2})
+    farm.cloud.on("ground", farm.launch_extra)
+    last = farm.converge()
+    assert len(farm.cloud.alive) == 1
+    assert any("limits.machines of role web is 2" in one.said for one in last.failures)
 
 
 # Quotas.
