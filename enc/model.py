@@ -206,7 +206,8 @@ class Attempt(_Timed):
 
     ``answers`` maps each pool that refused (``market:type:zone``, or ``*`` for the whole call)
     to EC2's code and message. ``hopeless``: every pool of the market refused for what waiting does
-    not change. ``barred``: why nothing more is to be asked at all.
+    not change. ``barred``: why nothing more is to be asked at all. ``unfit``: pools that are not to
+    be asked again, as what they refused for concerns them alone and will not pass.
     """
 
     number: int
@@ -217,6 +218,7 @@ class Attempt(_Timed):
     answers: tuple[tuple[str, str, str], ...] = ()
     hopeless: bool = False
     barred: str = ""
+    unfit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +296,7 @@ class Backoff(_Timed):
 
     ``launches`` are those counted. Of these ``unready`` had machines, none of which became ready.
     ``pardoned`` are earlier ones, whose failed machines may still be there: they count no more.
+    ``why`` is EC2's own reason for the end of a machine that died unready, where it gave one.
     """
 
     role: str
@@ -303,3 +306,4 @@ class Backoff(_Timed):
     launches: tuple[str, ...] = ()
     unready: tuple[str, ...] = ()
     pardoned: tuple[str, ...] = ()
+    why: str = ""

@@ -12,11 +12,11 @@ from enc.model import Attempt, Launch, LaunchState, Market, Node
 from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
-from provisioner.domain.pools import HOPELESS, Offer, choose, codes, quota, told_by_pool
+from provisioner.domain.pools import Offer, codes, left_out, told_by_pool
+from provisioner.domain.tried import Tried
 from provisioner.lostanswers import looks, unrecorded
 from provisioner.patience import patiently, stubbornly
 from provisioner.ports import (
-    PASSING,
     CloudError,
     FleetAnswer,
     FleetInstance,
@@ -25,9 +25,8 @@ from provisioner.ports import (
     PoolRefusal,
     Trouble,
 )
-from provisioner.recording import record
+from provisioner.recording import came, record
 
-_SHOWN = 5
 # A repeat after a lost answer is worth this much time beyond the deadline: it only asks what was.
 _REPEAT_SPAN = timedelta(seconds=5)
 
@@ -59,8 +58,8 @@ class Asking:
         self._attempt, self._before = launch.asked, launch.got
         self._patience = patience
         self._shared = False
-        self._refused: dict[Pool, Trouble] = {}
-        self._asked: set[Pool] = set()
+        unfit = [pool for attempt in launch.attempts for pool in attempt.unfit]
+        self._tried = Tried(terms.offer, launch.region, unfit)
         self._lost_an_answer = False
         # What EC2 has been asked for and has not answered, in words: a second Ctrl-C leaves it so.
         self.unanswered = ""
@@ -118,8 +117,6 @@ class Asking:
     def _turn(self, turn: Turn) -> None:
         self._context.reporter.say(f"{turn.reason}: asking on-demand")
         self._progress = launching.turned(self._progress, turn)
-        self._refused.clear()
-        self._asked.clear()
 
     def _wait(self, wait: Wait) -> None:
         seconds = wait.span.total_seconds()
@@ -127,7 +124,7 @@ class Asking:
         self._context.reporter.status(f"{got}; {wait.reason}; asking again in {seconds:.0f} s")
         self._context.clock.sleep(seconds)
         self._progress = launching.waited(self._progress)
-        self._asked.clear()
+        self._tried.again()
 
     def _ask(self, ask: Ask) -> None:
         request, pools = self._request(ask)
@@ -140,15 +137,13 @@ class Asking:
             self.unanswered = ""
             self._note(ask, pools, answer, got)
         if got:
-            self._context.reporter.say(self._came(got, ask))
+            self._context.reporter.say(came(self._got, self._course.want, got, ask.market))
 
     def _request(self, ask: Ask) -> tuple[FleetRequest, tuple[Pool, ...]]:
-        every = self._offer.pools(ask.market)
-        now = self._context.clock.now()
+        names, now = self._tried.names(ask.market), self._context.clock.now()
         droughts = self._context.inventory.droughts
-        dry = stubbornly(self._context, lambda: droughts.dry(map(str, every), now))
-        untried = [pool for pool in every if pool not in self._asked] or list(every)
-        pools = choose(untried, dry)
+        dry = stubbornly(self._context, lambda: droughts.dry(names, now))
+        pools = self._tried.following(ask.market, dry)
         self._attempt += 1
         request = FleetRequest(
             region=self._launch.region,
@@ -175,7 +170,7 @@ class Asking:
         try:
             answer = patiently(self._context, lambda: create(request), until, noticed=noticed)
         except CloudError as error:
-            answer = self._refusal(error, request)
+            answer = FleetAnswer(refusals=(PoolRefusal.of(error, request.market),))
         return self._with_what_was_made(request, answer) if lost else answer
 
     def _until(self) -> datetime:
@@ -183,14 +178,6 @@ class Asking:
             return self._context.clock.now() + self._patience
         phase = self._progress.fallback_until or self._course.deadline
         return max(phase, self._context.clock.now() + _REPEAT_SPAN)
-
-    def _refusal(self, error: CloudError, request: FleetRequest) -> FleetAnswer:
-        if not error.passing:
-            self.error = error
-        refusal = PoolRefusal(
-            trouble=error.trouble, code=error.code, message=error.message, market=request.market
-        )
-        return FleetAnswer(refusals=(refusal,))
 
     def _with_what_was_made(self, request: FleetRequest, answer: FleetAnswer) -> FleetAnswer:
         """The answer to a repeat need not name the machines of the first call: list them by tag."""
@@ -281,16 +268,9 @@ class Asking:
         self, ask: Ask, pools: tuple[Pool, ...], answer: FleetAnswer, got: list[Node]
     ) -> None:
         """Write the attempt down, and what it teaches about the pools."""
-        self._asked.update(pools)
-        for refusal in answer.refusals:
-            self._refused |= {
-                pool: refusal.trouble
-                for pool in self._offer.pools_of(refusal)
-                if pool in pools or refusal.trouble is Trouble.QUOTA
-            }
-        dry = [str(p) for p in pools if self._refused.get(p) is Trouble.CAPACITY]
-        if any(refusal.trouble is Trouble.QUOTA for refusal in answer.refusals):
-            dry.append(quota(ask.market, self._launch.region))
+        before = set(self._tried.unfit)
+        dry = self._tried.heard(pools, answer)
+        unfit = tuple(pool for pool in self._tried.unfit if pool not in before)
         now, luck = self._context.clock.now(), self._context.luck()
         droughts = self._context.inventory.droughts
         stubbornly(self._context, lambda: droughts.note(dry, now, luck))
@@ -304,26 +284,24 @@ class Asking:
             answers=told_by_pool(answer, self._offer),
             hopeless=self._progress.hopeless,
             barred=self._progress.barred,
+            unfit=unfit,
         )
+        if unfit and not self._progress.barred:
+            self._context.reporter.say(left_out(unfit, attempt.answers))
         event = self._context.event("asked EC2", role=self._launch.role, why=ask.reason)
         launches = self._context.inventory.launches
         stubbornly(self._context, lambda: launches.record_attempt(self._launch.id, attempt, event))
 
     def _progressed(self, ask: Ask, answer: FleetAnswer) -> Progress:
-        every = self._offer.pools(ask.market)
-        untried = any(pool not in self._asked for pool in every)
-        barring = [r for r in answer.refusals if r.trouble not in PASSING]
+        untried, final = self._tried.untried(ask.market), self._tried.final(ask.market, answer)
+        if final:
+            self.error = final.error("CreateFleet")
         return replace(
             self._progress,
             got=self._got,
             tries=self._progress.tries + (0 if untried else 1),
             untried=untried,
-            hopeless=all(self._refused.get(pool) in HOPELESS for pool in every),
-            barred=f"{barring[0].code}: {barring[0].message}" if barring else "",
+            hopeless=self._tried.hopeless(ask.market),
+            barred=f"{final.code}: {final.message}" if final else "",
             refused=codes(answer) or self._progress.refused,
         )
-
-    def _came(self, got: list[Node], ask: Ask) -> str:
-        ids = ", ".join(node.certname for node in got[:_SHOWN])
-        more = f" and {len(got) - _SHOWN} more" if len(got) > _SHOWN else ""
-        return f"{self._got} of {self._course.want}: {ids}{more} ({ask.market})"

@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 
 from enc.durations import for_people
 from enc.inventory import StoreError
+from enc.limits import Bound, bounds
 from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
 from provisioner.account import check_account
 from provisioner.asking import Asking, Terms
 from provisioner.bootstrap import render
 from provisioner.context import Context
+from provisioner.domain import ground
 from provisioner.domain.launching import Course, End
 from provisioner.domain.machines import tags_for
 from provisioner.domain.pools import Offer, one_subnet_per_zone
@@ -30,7 +32,6 @@ from provisioner.ports import (
     SITE_TAG,
     CloudError,
     Ground,
-    GroundRequest,
     TemplateRequest,
 )
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
@@ -78,30 +79,37 @@ class LaunchCutShortError(KeyboardInterrupt):
 
 
 def launch(context: Context, order: Order) -> Outcome:
-    """Get machines for a role, recorded. Raises CloudError or StoreError while nothing is written.
+    """Get machines for a role, recorded.
+
+    Raises CloudError, UnsuitableError or StoreError while nothing is written.
 
     Once the intent is written it always ends in an Outcome, or in LaunchCutShortError.
     """
     check_account(context)
-    ground = context.cloud.ground(ground_request(order.launch_spec))
-    intent = replace(intended(context, order), image=ground.image)
-    prepared = prepare(context, order, intent, ground)
+    found = _checked_ground(context, order)
+    intent = replace(intended(context, order), image=found.image)
+    prepared = prepare(context, order, intent, found)
     try:
-        context.inventory.launches.open(intent, context.event("launch opened", why=asked(order)))
+        event = context.event("launch opened", why=asked(order))
+        context.inventory.launches.open(intent, event, bounds_of(context, order))
         context.reporter.say(f"launch {intent.id}: {asked(order)}")
         return _run(context, order, intent, prepared)
     except KeyboardInterrupt as error:
         raise LaunchCutShortError(intent.id) from error
 
 
-def ground_request(spec: LaunchSpec) -> GroundRequest:
-    return GroundRequest(
-        region=spec.region,
-        image=spec.image,
-        subnets=spec.subnets,
-        security_groups=spec.security_groups,
-        key_name=spec.key_name,
-    )
+def bounds_of(context: Context, order: Order) -> tuple[Bound, ...]:
+    """What binds this launch: limits of its role, and of the site. Raises StoreError's kinds."""
+    site = context.inventory.limits.get()
+    return bounds(site, order.spec.name, order.spec.limits.limits)
+
+
+def _checked_ground(context: Context, order: Order) -> Ground:
+    spec = order.launch_spec
+    found = context.cloud.ground(ground.request(spec))
+    if wrong := ground.unsuitable(found, spec.instance_types, spec.region):
+        raise ground.UnsuitableError(order.role.name, wrong)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +212,7 @@ def _expires(order: Order, opened: datetime) -> datetime | None:
     return opened + order.ttl if order.ttl else None
 
 
-def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> Prepared:
+def prepare(context: Context, order: Order, intent: Launch, found: Ground) -> Prepared:
     """The same for the same launch and role, whoever asks.
 
     Raises UserDataTooLarge, and CloudError for volumes that the image cannot have.
@@ -222,21 +230,21 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         region=spec.region,
         name=intent.template,
         token=intent.id,
-        image=intent.image or ground.image,
+        image=intent.image or found.image,
         security_groups=spec.security_groups,
         user_data=user_data,
         key_name=spec.key_name,
         instance_profile=spec.instance_profile,
         public_ip=spec.public_ip,
-        ipv6=any(subnet.ipv6_only for subnet in ground.subnets),
-        volumes=planned(spec.volumes, ground),
+        ipv6=any(subnet.ipv6_only for subnet in found.subnets),
+        volumes=planned(spec.volumes, found),
         options=spec.options,
         tags={**spec.tags, **ours},
     )
-    return Prepared(request=request, ground=ground)
+    return Prepared(request=request, ground=found)
 
 
-def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Terms:
+def terms(context: Context, order: Order, intent: Launch, found: Ground) -> Terms:
     """What every request of the launch has in common."""
     spec = order.launch_spec
     pattern = Node(
@@ -248,7 +256,7 @@ def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Ter
         state_since=intent.opened_at,
         launch=intent.id,
         region=intent.region,
-        image=intent.image or ground.image,
+        image=intent.image or found.image,
         spec_hash=order.role.spec_hash,
         expires_at=_expires(order, intent.opened_at),
     )
@@ -261,7 +269,11 @@ def terms(context: Context, order: Order, intent: Launch, ground: Ground) -> Ter
         falls_back=spec.fallback == "on-demand",
         deadline=intent.deadline,
     )
-    offer = Offer(tuple(spec.instance_types), one_subnet_per_zone(ground.subnets))
+    offer = Offer(
+        instance_types=spec.instance_types,
+        subnets=one_subnet_per_zone(found.subnets),
+        missing=ground.not_offered(found, spec.instance_types),
+    )
     price = str(spec.max_price) if spec.max_price is not None else None
     return Terms(course=course, offer=offer, pattern=pattern, tags=tags, max_price=price)
 

@@ -9,9 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from enc.inventory import CorruptError
+from enc.limits import Limits
 from enc.model import Launch, Market, Node
 from provisioner.context import Context
-from provisioner.domain.pools import quota
+from provisioner.domain.quotas import quotas
 from provisioner.domain.suspicions import TEMPLATE, region_of
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
 from provisioner.ledger import advised
@@ -71,6 +73,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     more_launches, more_bad = store.launches.readable(others)
     requests, ca_error = _requests(context)
     taken = at_once(context, lambda queue: _taken(context, queue), context.notices)
+    limits, limits_error = _limits(context)
     held = sorted({*roles, *bad_roles, *every.counts})
     world = World(
         now=now,
@@ -92,6 +95,8 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
         backoffs=store.backoffs.all(held),
         quotas=_quotas(context, roles.values()),
+        limits=limits,
+        limits_error=limits_error,
         requests=requests,
         ca_error=ca_error,
         warned=_warned(notice for each in taken for notice in each.notices),
@@ -130,10 +135,23 @@ def _roles(context: Context) -> tuple[dict[str, KnownRole], dict[str, str]]:
     return good, bad
 
 
+def _limits(context: Context) -> tuple[Limits, str]:
+    """Limits that cannot be read keep from launching, and from nothing else."""
+    try:
+        return context.inventory.limits.get(), ""
+    except CorruptError as error:
+        return Limits(), str(error)
+
+
 def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:
-    places = {known.spec.launch.region for known in roles if known.spec.launch}
-    asked = [quota(market, place) for market in Market for place in sorted(places)]
-    return context.inventory.droughts.dry(asked, context.clock.now())
+    launches = [known.spec.launch for known in roles if known.spec.launch]
+    asked = {
+        name
+        for launch in launches
+        for market in Market
+        for name in quotas(market, launch.instance_types, launch.region)
+    }
+    return context.inventory.droughts.dry(sorted(asked), context.clock.now())
 
 
 def _untimed(context: Context, off: timedelta, regions: Iterable[str]) -> str:

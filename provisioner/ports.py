@@ -27,8 +27,8 @@ class Trouble(StrEnum):
     """What a refusal means for the one who asked; EC2's codes are sorted into these."""
 
     CAPACITY = "capacity"  # this pool, not now
-    QUOTA = "quota"  # this market and region, not now
-    PRICE = "price"  # this pool, not at this price
+    QUOTA = "quota"  # this family of types, in this market and region, not now
+    PRICE = "price"  # this pool, not now at this price
     UNSUPPORTED = "unsupported"  # this type is not to be had in this zone
     NOT_YET = "not yet"  # what was made a moment ago is not visible yet
     THROTTLED = "throttled"
@@ -156,17 +156,30 @@ class Volume:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TypeOffer:
+    """An instance type as a region has it. ``architectures`` as in x86_64, arm64."""
+
+    architectures: tuple[str, ...]
+    zones: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ground:
     """What a launch stands on, looked up before anything is written.
 
     ``root`` is the name of the image's root device, ``disks`` the EBS volumes that it brings; the
-    root is among them unless it is on instance store.
+    root is among them unless it is on instance store. ``types`` lacks those that the region does
+    not offer. It is None where EC2 could not be asked, and ``types_error`` says why; that says
+    nothing of any type.
     """
 
     image: str  # an AMI id, also where the role says resolve:ssm:/path
     subnets: tuple[Subnet, ...]
     root: str = ""
     disks: tuple[Volume, ...] = ()
+    architecture: str = ""
+    types: Mapping[str, TypeOffer] | None = None
+    types_error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +191,7 @@ class GroundRequest:
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
     key_name: str | None = None
+    instance_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +249,10 @@ class FleetInstance:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolRefusal:
-    """An error inside a 200. ``subnet`` and ``instance_type`` are empty where EC2 names none."""
+    """An error inside a 200. ``subnet`` and ``instance_type`` are empty where EC2 names none.
+
+    ``hint`` is what the user can do about it.
+    """
 
     trouble: Trouble
     code: str
@@ -243,6 +260,21 @@ class PoolRefusal:
     market: Market
     instance_type: str = ""
     subnet: str = ""
+    hint: str = ""
+
+    @classmethod
+    def of(cls, error: CloudError, market: Market) -> PoolRefusal:
+        """What a call that failed as a whole says of all its pools."""
+        code, message, hint = error.code, error.message, error.hint
+        return cls(trouble=error.trouble, code=code, message=message, market=market, hint=hint)
+
+    def error(self, action: str) -> CloudError:
+        return CloudError(self.trouble, self.code, self.message, action=action, hint=self.hint)
+
+    @property
+    def names_a_pool(self) -> bool:
+        """Whether it speaks of some pools, and so not of the whole request."""
+        return bool(self.instance_type or self.subnet)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +301,10 @@ class Cloud(Protocol):
         """Every region that is enabled for the account."""
 
     def ground(self, request: GroundRequest) -> Ground:
-        """Look up image, subnets, groups and key. MALFORMED names the one that is not there."""
+        """Look up image, subnets, groups, key and types. MALFORMED names one that is not there.
+
+        An instance type that is not there is no error, nor is it one that types cannot be read.
+        """
 
     def create_template(self, request: TemplateRequest) -> None:
         """Make it, once: a repeat with the same name and tags finds it made."""
@@ -281,10 +316,10 @@ class Cloud(Protocol):
         """Our launch templates: (name, tags)."""
 
     def create_fleet(self, request: FleetRequest) -> FleetAnswer:
-        """Ask for machines once. It raises where nothing came and no pool's error may pass.
+        """Ask for machines once. Errors inside a 200 are refusals, those that will not pass too.
 
-        Otherwise errors inside a 200 are refusals, those that will not pass too. UNKNOWN_OUTCOME:
-        ask again with the identical request. After any answer a new attempt needs a new token.
+        UNKNOWN_OUTCOME: ask again with the identical request. After any answer a new attempt needs
+        a new token.
         """
 
     def instances(

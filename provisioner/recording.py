@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from enc.model import Node
+from enc.model import Market, Node
 from provisioner.context import Context
 from provisioner.domain.pools import Offer
 from provisioner.ports import FleetInstance
+
+_SHOWN = 5
 
 
 def record(
@@ -50,3 +52,10 @@ def _node(context: Context, pattern: Node, offer: Offer, instance: FleetInstance
         launched_at=now,
         state_since=now,
     )
+
+
+def came(have: int, want: int, got: Sequence[Node], market: Market) -> str:
+    """For people: what one answer brought."""
+    ids = ", ".join(node.certname for node in got[:_SHOWN])
+    more = f" and {len(got) - _SHOWN} more" if len(got) > _SHOWN else ""
+    return f"{have} of {want}: {ids}{more} ({market})"

@@ -92,6 +92,7 @@ def role(
     name: str = "web",
     fleet: dict[str, Any] | None = None,
     burst: dict[str, Any] | None = None,
+    limits: dict[str, Any] | None = None,
     spec_hash: str = "0123456789abcdef",
     **launch: Any,
 ) -> Role:
@@ -109,6 +110,7 @@ def role(
         },
         **({"fleet": fleet} if fleet else {}),
         **({"burst": burst} if burst else {}),
+        **({"limits": limits} if limits else {}),
     }
     spec = RoleSpec.from_definition(name, definition, spec_hash=spec_hash)
     return Role(name=name, definition=spec.definition(), spec_hash=spec.spec_hash)

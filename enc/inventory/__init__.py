@@ -18,6 +18,7 @@ from enc.inventory.errors import (
     CorruptError,
     LeaseHeldError,
     LeaseLostError,
+    LimitReachedError,
     NotAllRecordedError,
     StoreError,
     StoreLostError,
@@ -28,6 +29,7 @@ from enc.inventory.events import Event, EventPage, Events
 from enc.inventory.holds import Approval, Backoffs, Holds, Suspects, Sweeps
 from enc.inventory.launches import Launches, LaunchPage
 from enc.inventory.leases import Lease, Leases
+from enc.inventory.limits import SiteLimits
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.names import Names
@@ -57,6 +59,7 @@ __all__ = [
     "Lease",
     "LeaseHeldError",
     "LeaseLostError",
+    "LimitReachedError",
     "LookUp",
     "Meta",
     "NotAllRecordedError",
@@ -83,6 +86,7 @@ class Inventory:
     names: Names
     queries: Queries
     roles: Roles
+    limits: SiteLimits
     launches: Launches
     events: Events
     droughts: Droughts
@@ -111,6 +115,7 @@ class Inventory:
             names=Names(redis),
             queries=queries,
             roles=Roles(redis),
+            limits=SiteLimits(redis),
             launches=launches,
             events=Events(redis),
             droughts=Droughts(redis, fence),

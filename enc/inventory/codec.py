@@ -150,6 +150,7 @@ def attempt_to_text(attempt: Attempt) -> str:
         }
         | ({"hopeless": True} if attempt.hopeless else {})
         | ({"barred": attempt.barred} if attempt.barred else {})
+        | ({"unfit": attempt.unfit} if attempt.unfit else {})
     )
 
 
@@ -182,6 +183,7 @@ def _attempt_from(key: str, found: Any) -> Attempt:
             answers=tuple((str(p), str(c), str(said)) for p, c, said in _list(found["answers"])),
             hopeless=found.get("hopeless") is True,
             barred=str(found.get("barred", "")),
+            unfit=tuple(map(str, _list(found.get("unfit", [])))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptError(key, f"has an attempt that is none: {str(found)[:80]}") from error

@@ -31,7 +31,7 @@ class Droughts:
     def note(self, pools: Iterable[str], now: datetime, luck: float = 0.5) -> None:
         """These pools (``market:type:zone``) had nothing: dry for a span from now on.
 
-        ``market:*:region`` is a quota, which EC2 has for a market in a region. ``luck`` in [0, 1)
+        ``market:*family:region`` is a quota, of a family of instance types. ``luck`` in [0, 1)
         spreads the ends of droughts that began together.
 
         The span doubles when a pool is still or again dry after the span before, up to

@@ -72,6 +72,10 @@ class ConflictError(StoreError):
     """It was changed by someone else since it was read; read it again and decide again."""
 
 
+class LimitReachedError(StoreError):
+    """A launch would go beyond a limit of its role or of the site; nothing was written."""
+
+
 class AlreadyThereError(ConflictError):
     """A node or launch of that name exists."""
 

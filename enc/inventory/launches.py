@@ -16,11 +16,13 @@ from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_t
 from enc.inventory.errors import AlreadyThereError, ConflictError, CorruptError, translated
 from enc.inventory.events import Event
 from enc.inventory.paging import Listing, Walks
-from enc.inventory.writes import Command, Writes, hset
+from enc.inventory.writes import Command, Room, Writes, hset
+from enc.limits import Bound
 from enc.model import Attempt, Launch, LaunchState, SpoiltLaunch
 
 # As long as the machines that it made may be looked up in the archive.
 _KEPT = timedelta(days=400)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,11 @@ class Launches:
         )
         return LaunchPage(*found)
 
-    def open(self, launch: Launch, event: Event) -> None:
-        """Write the intent, before EC2 hears of it. Raises AlreadyThereError for a known id."""
+    def open(self, launch: Launch, event: Event, bounds: Sequence[Bound] = ()) -> None:
+        """Write the intent, before EC2 hears of it, if each of ``bounds`` leaves room for it.
+
+        Raises AlreadyThereError for a known id, and LimitReachedError.
+        """
         key = keys.launch(launch.id)
         commands = [
             hset(key, launch_to_hash(launch)),
@@ -160,7 +165,9 @@ class Launches:
         ]
         event = replace(event, launch=launch.id, role=launch.role)
         absent: tuple[Command, str] = (["EXISTS", key], "0")
-        if self._writes.write(commands, [event], same=[absent]) is not None:
+        since = score(launch.opened_at - _HOUR)
+        room = Room(want=launch.want, since=since, bounds=tuple(bounds))
+        if self._writes.write(commands, [event], same=[absent], room=room) is not None:
             raise AlreadyThereError(f"launch {launch.id} is already in the store")
 
     def beat(self, launch_id: str, at: datetime) -> None:

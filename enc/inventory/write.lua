@@ -3,7 +3,10 @@
 --
 -- ARGV[1] is JSON: same (pairs of a reading command and the answer, as text, on which the caller
 -- decided what to write); write (commands); init (true for what begins a store without meta).
--- Answers {"ok"}, {"lost"}, {"wrong", key} or {"changed", number of the pair, from 1}.
+-- Also room, for a launch: want (machines), since (a score) and bounds (role, what, most), each of
+-- which must leave room; enc/limits.py says what they mean.
+-- Answers {"ok"}, {"lost"}, {"wrong", key}, {"changed", number of the pair, from 1} or
+-- {"full", number of the bound, machines that live, those asked for, launches since}.
 
 local command = cjson.decode(ARGV[1])
 
@@ -27,6 +30,59 @@ local function first_changed(pairs_read)
   end
 end
 
+local GONE = { lost = true, retiring = true }
+
+local function living_of(role)
+  local sum, counts = 0, redis.call('HGETALL', 'fleet:' .. role)
+  for i = 1, #counts, 2 do
+    local kind, state = string.match(counts[i], '^([^:]*):([^:]*)')
+    if kind ~= 'foreign' and not GONE[state] then sum = sum + (tonumber(counts[i + 1]) or 0) end
+  end
+  return sum
+end
+
+local function living_of_all()
+  local sum = 0
+  for _, kind in ipairs({ 'fleet', 'extra', 'burst' }) do
+    sum = sum + redis.call('ZCARD', 'nodes:kind:' .. kind)
+  end
+  for state in pairs(GONE) do
+    for _, name in ipairs(redis.call('ZRANGE', 'nodes:state:' .. state, 0, -1)) do
+      if not redis.call('ZSCORE', 'nodes:kind:foreign', name) then sum = sum - 1 end
+    end
+  end
+  return sum
+end
+
+local function asked_for(role)
+  local sum = 0
+  for _, id in ipairs(redis.call('SMEMBERS', 'launches:open')) do
+    local found = redis.call('HMGET', 'launch:' .. id, 'role', 'want', 'got')
+    local left = (tonumber(found[2] or 0) or 0) - (tonumber(found[3] or 0) or 0)
+    if (role == '' or found[1] == role) and left > 0 then sum = sum + left end
+  end
+  return sum
+end
+
+local function opened_since(role, since)
+  if role == '' then return redis.call('ZCOUNT', 'launches', since, '+inf') end
+  local sum = 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'launches', since, '+inf')) do
+    if redis.call('HGET', 'launch:' .. id, 'role') == role then sum = sum + 1 end
+  end
+  return sum
+end
+
+local function first_full(room)
+  for i, bound in ipairs(room.bounds) do
+    local living = bound.role == '' and living_of_all() or living_of(bound.role)
+    local asked, opened = asked_for(bound.role), opened_since(bound.role, room.since)
+    local over = living + asked + room.want > bound.most
+    if bound.what == 'launches_per_hour' then over = opened >= bound.most end
+    if over then return { 'full', i, living, asked, opened } end
+  end
+end
+
 local meta = redis.call('TYPE', 'meta').ok
 if meta ~= 'none' and meta ~= 'hash' then return { 'wrong', 'meta' } end
 if meta == 'none' and not command.init then return { 'lost' } end
@@ -37,6 +93,8 @@ local wrong = wrong_key(read) or wrong_key(command.write)
 if wrong then return { 'wrong', wrong } end
 local changed = first_changed(command.same)
 if changed then return { 'changed', changed } end
+local full = command.room and first_full(command.room)
+if full then return full end
 
 -- Redis 7 looks at rights command by command, and takes nothing back. 6.2 cannot be asked.
 for _, arguments in ipairs(command.write) do

@@ -16,15 +16,17 @@ from enc.inventory import (
 )
 from enc.model import CONVERGE, Backoff, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.acts.done import Done, failed, left
+from provisioner.acts.others import stop
 from provisioner.asking import Asking
 from provisioner.bootstrap import BootstrapError
 from provisioner.context import Context
 from provisioner.domain.actions import Action, Advance, Close, Open, Sweep
-from provisioner.domain.failures import counted
+from provisioner.domain.failures import counted, failed_hold
+from provisioner.domain.ground import listed, request, unsuitable
 from provisioner.domain.launching import Progress
 from provisioner.domain.openlaunches import next_request
 from provisioner.domain.world import KnownRole, World
-from provisioner.launch import Order, asked, ground_request, intended, prepare, terms
+from provisioner.launch import Order, asked, bounds_of, intended, prepare, terms
 from provisioner.parallel import at_once
 from provisioner.patience import patiently
 from provisioner.ports import CloudError, Ground
@@ -83,7 +85,7 @@ def _open(context: Context, action: Open, world: World) -> str:
     with _counting(context, launch, world):
         prepare(context, order, launch, ground)
     event = context.event("launch opened", why=action.reason)
-    context.inventory.launches.open(launch, event)
+    context.inventory.launches.open(launch, event, bounds_of(context, order))
     context.reporter.say(f"launch {launch.id}: {asked(order)}")
     return _ask(context, launch, order, world, ground)
 
@@ -181,9 +183,27 @@ def _make_template(
 
 def _ground(context: Context, launch: Launch, order: Order, world: World) -> Ground:
     """Of the image that the launch was opened with; a parameter may name another one by now."""
-    request = ground_request(order.launch_spec)
+    wanted = request(order.launch_spec)
     with _counting(context, launch, world):
-        return context.cloud.ground(replace(request, image=launch.image or request.image))
+        found = context.cloud.ground(replace(wanted, image=launch.image or wanted.image))
+    spec = order.launch_spec
+    wrong = unsuitable(found, spec.instance_types, spec.region)
+    if len(wrong) == len(spec.instance_types):
+        _hold(context, launch, listed(wrong), world)
+    if wrong and not launch.asked:
+        context.reporter.say(f"{launch.role}: left out of launch {launch.id}: {listed(wrong)}")
+    return found
+
+
+def _hold(context: Context, launch: Launch, why: str, world: World) -> None:
+    """No type is left: only another launch section, or a person, changes that."""
+    why = (
+        f"none of its instance types can be launched ({why}); a changed launch section, or "
+        f"'provisioner resume {launch.role}', goes on"
+    )
+    _close_if_open(context, launch, why)
+    stop(context, [failed_hold(world, launch.role, launch.spec_hash, why)], world)
+    raise _RefusedError(why)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import logging
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -18,9 +18,20 @@ from threading import Lock
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from provisioner.adapters.ec2_errors import SILENT, translated
+from provisioner.adapters.ec2_errors import (
+    CUT,
+    REGION,
+    SILENT,
+    SORTED,
+    plain,
+    readable,
+    report_guesses,
+    trouble_of,
+)
+from provisioner.adapters.ec2_hints import hint
 from provisioner.ports import Clock, CloudError, Trouble
 
 # (service, region) -> client; region "" is the session's own, for what is the same everywhere.
@@ -163,3 +174,34 @@ class Calls:
 
 def _method(action: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
+
+
+@contextmanager
+def translated(service: str, action: str, region: str, *, doing: bool = False) -> Iterator[None]:
+    """Errors of AWS and of its client library leave as CloudError. ``action`` is AWS's name."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, ResponseParserError, ValueError) as error:
+        # ValueError: an AWS_ENDPOINT_URL that is no URL.
+        code, status, message = _read(error)
+        trouble = trouble_of(code, status, message, doing=doing)
+        report_guesses([code], region)
+        # A batch needs the right to do one.
+        permission = f"{service}:{action.removesuffix('Batch')}"
+        advice = hint(trouble, code, permission, region, message)
+        raise CloudError(trouble, code, readable(message), action=action, hint=advice) from error
+
+
+def _read(error: Exception) -> tuple[str, int, str]:
+    if not isinstance(error, ClientError):
+        return _kind(error), 0, str(error)
+    said = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return plain(said.get("Code", "")), status, said.get("Message", "") or str(error)
+
+
+def _kind(error: Exception) -> str:
+    """The nearest name that is in a set: the library derives new exceptions from older ones."""
+    names = [base.__name__ for base in type(error).__mro__]
+    known = SORTED.keys() | CUT | REGION
+    return next((name for name in names if name in known), names[0])

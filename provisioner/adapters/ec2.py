@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls, ClientFactory
-from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, BY_POLICY, NAME_TAKEN, NO_TEMPLATE
+from provisioner.adapters.ec2_errors import (
+    BAD_INSTANCE_ID,
+    BY_POLICY,
+    NAME_TAKEN,
+    NO_TEMPLATE,
+    report_guesses,
+)
 from provisioner.ports import (
     SITE_TAG,
     Clock,
@@ -24,6 +30,7 @@ from provisioner.ports import (
     Instance,
     TemplateRequest,
     Trouble,
+    TypeOffer,
 )
 
 # EC2 takes 1,000 ids and advises fewer; one bad id fails its whole batch.
@@ -62,11 +69,15 @@ class Ec2Cloud:
         self._there(region, "security_groups", "SecurityGroups", "GroupId", groups)
         if request.key_name:
             self._there(region, "key_name", "KeyPairs", "KeyName", (request.key_name,))
+        types, error = self._types(region, request.instance_types)
         return Ground(
             image=image["ImageId"],
             subnets=tuple(values.subnet(entry) for entry in subnets),
             root=image.get("RootDeviceName", ""),
             disks=values.disks(image),
+            architecture=image.get("Architecture", ""),
+            types=types,
+            types_error=error,
         )
 
     def create_template(self, request: TemplateRequest) -> None:
@@ -101,12 +112,14 @@ class Ec2Cloud:
         parameters = values.fleet_parameters(request)
         try:
             said = self._calls.once(request.region, "CreateFleet", **parameters)
-            return values.fleet_answer(request, said)
         except CloudError as error:
             if not self._is_unseen(request.region, request.template, error):
                 raise
             message = f"launch template {request.template} cannot be seen yet"
             raise CloudError(Trouble.NOT_YET, error.code, message, action="CreateFleet") from error
+        answer = values.fleet_answer(request, said)
+        report_guesses((refusal.code for refusal in answer.refusals), request.region)
+        return answer
 
     def instances(
         self, region: str, site: str, tags: Mapping[str, str] | None = None
@@ -215,6 +228,28 @@ class Ec2Cloud:
             message = f"launch.image: {image} is {state}"
             raise CloudError(Trouble.MALFORMED, "InvalidAMIID.Unavailable", message)
         return found[0]
+
+    def _types(
+        self, region: str, wanted: Sequence[str]
+    ) -> tuple[Mapping[str, TypeOffer] | None, str]:
+        """What the region offers of the types, or None and why that cannot be read.
+
+        By filter: an unknown name in ``InstanceTypes`` fails the call.
+        """
+        if not wanted:
+            return {}, ""
+        named = [{"Name": "instance-type", "Values": list(wanted)}]
+        try:
+            kinds = list(self._calls.pages(region, "DescribeInstanceTypes", Filters=named))
+            places = self._calls.pages(
+                region,
+                "DescribeInstanceTypeOfferings",
+                LocationType="availability-zone",
+                Filters=named,
+            )
+            return values.type_offers(kinds, list(places)), ""
+        except CloudError as error:
+            return None, str(error)
 
     def _there(
         self, region: str, key: str, kind: str, field: str, wanted: Sequence[str]

@@ -1,21 +1,20 @@
-"""EC2's, SQS's and the client library's errors, sorted into what they mean for us.
+"""The codes of EC2's, SQS's and the client library's errors, sorted into what they mean for us.
 
 The codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html; throttling
 and credentials also in botocore's own lists. A code that is in no set is our own mistake, or the
-role's: it will not pass by itself.
+role's, and will not pass by itself; unless its name speaks of a limit or of capacity.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from provisioner.ports import Trouble
 
-from provisioner.ports import CloudError, Trouble
+log = logging.getLogger(__name__)
 
 CAPACITY = frozenset(
     {
@@ -39,9 +38,12 @@ QUOTA = frozenset(
         "InstanceLimitExceeded",
         "MaxFleetCountExceeded",
         "MaxIOPSLimitExceeded",
+        "MaxSpotFleetRequestCountExceeded",
         "MaxSpotInstanceCountExceeded",
         "NetworkInterfaceLimitExceeded",
         "PendingVerification",
+        "ResourceLimitExceeded",
+        "TargetCapacityLimitExceededException",
         "VcpuLimitExceeded",
         "VolumeLimitExceeded",
     }
@@ -179,16 +181,26 @@ _SETS: tuple[tuple[frozenset[str], Trouble], ...] = (
     (UNKNOWN_INSTANCE, Trouble.GONE),
     (NOT_CONNECTED, Trouble.UNAVAILABLE),
 )
-_SORTED: Mapping[str, Trouble] = MappingProxyType(
+SORTED: Mapping[str, Trouble] = MappingProxyType(
     {code: trouble for codes, trouble in _SETS for code in codes}
 )
+# Limits of one request, not of the account: the same request never passes.
+TOO_MUCH_ASKED = frozenset(
+    {
+        "FilterLimitExceeded",
+        "SecurityGroupsPerInstanceLimitExceeded",
+        "SecurityGroupsPerInterfaceLimitExceeded",
+        "TagLimitExceeded",
+    }
+)
+# A code that is in no set, and says by its name that there is too little of something now.
+_SCARCE = re.compile(r"(?!Invalid).*(Limit|Exceeded|Capacity)")
 _SERVER_ERROR = 500
 # CreateFleet says so under InvalidFleetConfiguration, RunInstances under Unsupported:
 # https://github.com/aws/karpenter-provider-aws/issues/404
 _WRONG_ZONE = "is not supported in your requested Availability Zone"
 _BEFORE = re.compile(r"^(Client|Server|AWS\.SimpleQueueService|KMS)\.")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:\s*\S+")
-_PERMISSION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 
 
 def trouble_of(code: str, status: int, message: str = "", *, doing: bool = False) -> Trouble:
@@ -197,15 +209,33 @@ def trouble_of(code: str, status: int, message: str = "", *, doing: bool = False
     ``doing``: the call does work, so a server error or a cut leaves open whether it was done.
     """
     code = plain(code)
-    if code in _SORTED:
-        return _SORTED[code]
+    if code in SORTED:
+        return SORTED[code]
     if code.startswith("AuthFailure."):
         return Trouble.DENIED
     if _WRONG_ZONE in message:
         return Trouble.UNSUPPORTED
     if status >= _SERVER_ERROR or code in UNAVAILABLE | CUT:
         return Trouble.UNKNOWN_OUTCOME if doing else Trouble.UNAVAILABLE
-    return Trouble.MALFORMED
+    return Trouble.CAPACITY if is_guessed(code) else Trouble.MALFORMED
+
+
+def is_guessed(code: str) -> bool:
+    """Whether a code is unknown to us, and taken for a lack of capacity by its name."""
+    known = code in SORTED or code in UNAVAILABLE | CUT | TOO_MUCH_ASKED
+    return not known and _SCARCE.match(code) is not None
+
+
+def report_guesses(codes: Iterable[str], region: str) -> None:
+    """A guess may be wrong: whoever reads the log can tell us of the code."""
+    for code in sorted({plain(code) for code in codes}):
+        if is_guessed(code):
+            log.warning(
+                "EC2 in %s says %s. rolecall does not know this code. It takes it for a lack of "
+                "capacity and will ask again.",
+                region,
+                code,
+            )
 
 
 def plain(code: str) -> str:
@@ -216,86 +246,3 @@ def plain(code: str) -> str:
 def readable(message: str) -> str:
     """Without the encoded authorisation message: a thousand characters that nobody can read."""
     return _ENCODED.sub("", message).strip()
-
-
-@contextmanager
-def translated(service: str, action: str, region: str, *, doing: bool = False) -> Iterator[None]:
-    """Errors of AWS and of its client library leave as CloudError. ``action`` is AWS's name."""
-    try:
-        yield
-    except (BotoCoreError, ClientError, ResponseParserError, ValueError) as error:
-        # ValueError: an AWS_ENDPOINT_URL that is no URL.
-        code, status, message = _read(error)
-        trouble = trouble_of(code, status, message, doing=doing)
-        # A batch needs the right to do one.
-        permission = f"{service}:{action.removesuffix('Batch')}"
-        advice = hint(trouble, code, permission, region, message)
-        raise CloudError(trouble, code, readable(message), action=action, hint=advice) from error
-
-
-def _read(error: Exception) -> tuple[str, int, str]:
-    if not isinstance(error, ClientError):
-        return _kind(error), 0, str(error)
-    said = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return plain(said.get("Code", "")), status, said.get("Message", "") or str(error)
-
-
-def _kind(error: Exception) -> str:
-    """The nearest name that is in a set: the library derives new exceptions from older ones."""
-    names = [base.__name__ for base in type(error).__mro__]
-    known = _SORTED.keys() | CUT | REGION
-    return next((name for name in names if name in known), names[0])
-
-
-def hint(trouble: Trouble, code: str, permission: str, region: str, message: str = "") -> str:
-    """What the user can do about it. ``permission`` is what the call needs: ``ec2:CreateFleet``."""
-    if trouble is Trouble.NO_CREDENTIALS:
-        return _credentials_hint(code)
-    if trouble is Trouble.DENIED:
-        return _denied_hint(code, permission, region, message)
-    if code in NOT_CONNECTED | REGION:
-        return (
-            f"check that {region or 'AWS_REGION'} is the name of a region, and that this machine "
-            "reaches it (network, proxy, AWS_ENDPOINT_URL)"
-        )
-    if code in NO_QUEUE:
-        return "check region, account and name in SPOT_QUEUE_URL, and that the queue was made"
-    return _HINTS.get(trouble, "").format(region=region)
-
-
-_HINTS = {
-    Trouble.QUOTA: "ask for more under Service Quotas, Amazon EC2, in {region}, or retire machines",
-    Trouble.PRICE: "raise launch.max_price, or leave it out: the on-demand price is then the limit",
-    Trouble.UNSUPPORTED: "name another instance type, or a subnet in another zone",
-}
-
-
-def _credentials_hint(code: str) -> str:
-    if code in CLOCK:
-        return "check the secret key, and the clock of this machine"
-    if "Expired" in code or "SSO" in code or "Login" in code:
-        return "the session is over: sign in again (aws sso login, aws login), or get new keys"
-    return (
-        "boto3 looks in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile AWS_PROFILE of "
-        "~/.aws, and in this machine's instance profile; `aws sts get-caller-identity` tries them. "
-        "In China and GovCloud set AWS_DEFAULT_REGION, too"
-    )
-
-
-def _denied_hint(code: str, permission: str, region: str, message: str) -> str:
-    if code == NO_SERVICE_ROLE:
-        return (
-            "once, as an administrator: aws iam create-service-linked-role --aws-service-name "
-            "spot.amazonaws.com"
-        )
-    if code == "OperationNotPermitted":
-        return "the instance is protected: switch its termination protection off first"
-    if code in {"AuthFailure", "OptInRequired"}:
-        return (
-            f"check that {region} is enabled for the account, that the image is shared with it, "
-            "and the keys: `aws sts get-caller-identity` shows who asks"
-        )
-    said = _PERMISSION.search(message)
-    needed = said.group(1) if said else permission
-    return f"allow {needed} to the identity that `aws sts get-caller-identity` shows"

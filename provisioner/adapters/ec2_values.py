@@ -6,15 +6,15 @@ identical call (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempote
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 from enc.model import Market
-from provisioner.adapters.ec2_errors import hint, plain, readable, trouble_of
+from provisioner.adapters.ec2_errors import plain, readable, trouble_of
+from provisioner.adapters.ec2_hints import hint
 from provisioner.ports import (
-    PASSING,
-    CloudError,
     FleetAnswer,
     FleetInstance,
     FleetRequest,
@@ -22,6 +22,7 @@ from provisioner.ports import (
     InstanceState,
     PoolRefusal,
     Subnet,
+    TypeOffer,
     Volume,
 )
 
@@ -84,20 +85,12 @@ def tags_of(thing: Mapping[str, Any]) -> dict[str, str]:
 
 
 def fleet_answer(request: FleetRequest, said: Mapping[str, Any]) -> FleetAnswer:
-    """Machines and refusals; CloudError where nothing came and no error in it may pass."""
+    """Machines and refusals, in EC2's order."""
     instances = tuple(
         machine for group in said.get("Instances", ()) for machine in _launched(request, group)
     )
     # EC2 may repeat itself: once for each machine that a pool did not give.
     refusals = tuple(dict.fromkeys(_refusal(request, error) for error in said.get("Errors", ())))
-    hopeless = bool(refusals) and not any(refusal.trouble in PASSING for refusal in refusals)
-    if hopeless and not instances:
-        first = refusals[0]
-        # The fleet asks in our name for what RunInstances needs.
-        advice = hint(first.trouble, first.code, "ec2:RunInstances", request.region, first.message)
-        raise CloudError(
-            first.trouble, first.code, first.message, action="CreateFleet", hint=advice
-        )
     return FleetAnswer(instances=instances, refusals=refusals)
 
 
@@ -114,14 +107,16 @@ def _launched(request: FleetRequest, group: Mapping[str, Any]) -> list[FleetInst
 
 def _refusal(request: FleetRequest, error: Mapping[str, Any]) -> PoolRefusal:
     code, message = error.get("ErrorCode", ""), error.get("ErrorMessage", "")
-    place = _place(error)
+    trouble, place = trouble_of(code, 200, message), _place(error)
     return PoolRefusal(
-        trouble=trouble_of(code, 200, message),
+        trouble=trouble,
         code=plain(code),
         message=readable(message),
         market=request.market,
         instance_type=place.get("InstanceType", ""),
         subnet=place.get("SubnetId", ""),
+        # The fleet asks in our name for what RunInstances needs.
+        hint=hint(trouble, plain(code), "ec2:RunInstances", request.region, message),
     )
 
 
@@ -158,6 +153,24 @@ def instance(region: str, entry: Mapping[str, Any]) -> Instance:
         state_reason=reason.get("Message") or reason.get("Code", ""),
         tags=tags_of(entry),
     )
+
+
+def type_offers(
+    kinds: Iterable[Mapping[str, Any]], places: Iterable[Mapping[str, Any]]
+) -> dict[str, TypeOffer]:
+    """Of the pages of DescribeInstanceTypes and DescribeInstanceTypeOfferings, by type."""
+    zones: dict[str, set[str]] = defaultdict(set)
+    for page in places:
+        for entry in page.get("InstanceTypeOfferings", ()):
+            zones[entry["InstanceType"]].add(entry["Location"])
+    return {
+        entry["InstanceType"]: TypeOffer(
+            architectures=tuple(entry.get("ProcessorInfo", {}).get("SupportedArchitectures", ())),
+            zones=frozenset(zones[entry["InstanceType"]]),
+        )
+        for page in kinds
+        for entry in page.get("InstanceTypes", ())
+    }
 
 
 def subnet(entry: Mapping[str, Any]) -> Subnet:

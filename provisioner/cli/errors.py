@@ -34,6 +34,7 @@ FAILED_KINDS = frozenset(
         "enc.model.IllegalTransitionError",
         "provisioner.abandon.LaunchAliveError",
         "provisioner.account.WrongAccountError",
+        "provisioner.domain.ground.UnsuitableError",
         "provisioner.exporting.errors.ExportError",
         "provisioner.ports.CloudError",
         "provisioner.ports.PuppetError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ _SHOWN = columns(
     *("certname", "state", "market", "instance_type", "zone"),
     *("private_ip", "[private_dns]", "[public_dns]"),
 )
+_DEATHS = 10
 NOTHING_YET = "nothing was launched and nothing is left"
 
 
@@ -150,7 +152,8 @@ def carried_out(context: Context, order: Order, wait_until: str) -> Told:
         raise KeyboardInterrupt(_how_it_was_left(context.inventory, cut.launch)) from cut
     told = Told(order=order, outcome=outcome, nodes=outcome.nodes, wait_until=wait_until)
     try:
-        return replace(told, nodes=tuple(_followed(context, told)))
+        nodes = tuple(_followed(context, told))
+        return replace(told, nodes=nodes, deaths=_deaths(context.inventory, nodes))
     except KeyboardInterrupt:
         return replace(told, stopped=True)
     except (CloudError, StoreError) as error:
@@ -169,6 +172,19 @@ def _followed(context: Context, told: Told) -> Sequence[Node]:
         until = told.outcome.launch.deadline + fleet.ready_timeout
         nodes = follow_to_ready(context, nodes, until)
     return nodes
+
+
+def _deaths(store: Inventory, nodes: Sequence[Node]) -> dict[str, str]:
+    """Why the first machines were lost, by the log; without it they are lost all the same."""
+    from enc.inventory import StoreError
+
+    found: dict[str, str] = {}
+    with suppress(StoreError):
+        for node in [one for one in nodes if one.state == "lost"][:_DEATHS]:
+            life = store.events.life(node.certname)
+            whys = [event.get("why", "") for event in life if event.get("what") == "lost"]
+            found[node.certname] = whys[-1] if whys else ""
+    return found
 
 
 def _how_it_was_left(store: Inventory, launch_id: str) -> str:

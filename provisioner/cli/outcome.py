@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from enc.durations import format_duration
@@ -25,6 +26,7 @@ class Told:
     """``nodes`` as they stood when we stopped looking.
 
     ``stopped``: by Ctrl-C, while waiting; ``trouble``: why they could not be followed.
+    ``deaths``: why those that are lost are so, by certname, as far as that is known.
     """
 
     order: Order
@@ -33,6 +35,7 @@ class Told:
     wait_until: str
     stopped: bool = False
     trouble: str = ""
+    deaths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def interrupted(self) -> bool:
@@ -77,7 +80,7 @@ class Told:
         steps = [f"left behind: {left}" for left in self.outcome.left]
         late = [node for node in self.nodes if node not in self._good]
         if late and not self.interrupted and not self.trouble:
-            said = some(f"{node.certname} is {node.state}" for node in late)
+            said = some(map(self._state, late))
             steps.append(f"not {self.wait_until}: {said}")
         if self._came and (self.stopped or self.trouble or late):
             steps.append(f"'provisioner ls --role {name}' shows how they get on")
@@ -86,6 +89,10 @@ class Told:
         if self._came or self.outcome.left:
             steps.append(f"'provisioner retire {launch}' ends all of it")
         return steps
+
+    def _state(self, node: Node) -> str:
+        why = self.deaths.get(node.certname)
+        return f"{node.certname} is {node.state}" + (f" ({why})" if why else "")
 
     @property
     def _came(self) -> list[Node]:

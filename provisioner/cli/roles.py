@@ -48,13 +48,20 @@ def apply_(file: Path, *, prune: bool) -> None:
     Roles that are stored and not in FILE stay, unless --prune is said; one that still has nodes
     cannot be removed. Nodes keep running: what Puppet gets changes with their next run, what EC2
     gets with the next launch.
+
+    EC2 is asked whether it has the instance types of new and changed roles, and whether they run
+    the image. Where EC2 cannot be asked, that is a warning, and the file is stored.
     """
     from enc.inventory import Event
 
     read = _read(file)
     store = inventory()
     _where_they_launch(read, store)
+    _check_with_ec2(file, read, store)
     event = Event(what="roles applied", who=settings().who, at=now(), why=clean(file.name))
+    # First: a lower ceiling is never in force later than what it is to bind.
+    if read.limits is not None and store.limits.put(read.limits, event):
+        output.say("applied limits")
     done = store.roles.apply(_roles(read), event, prune=prune)
     for name in done.changed:
         output.say(f"applied {name}")
@@ -82,7 +89,7 @@ def diff(file: Path) -> None:
 
     read = _read(file)
     stored = inventory().roles.all()
-    changed = False
+    changed = _limits_differ(read)
     for name in sorted({*read.roles, *stored}):
         old = _as_read_today(stored[name]) if name in stored else None
         new = read.roles[name].definition() if name in read.roles else None
@@ -131,6 +138,35 @@ def _read(file: Path) -> RolesFile:
     for warning in read.warnings:
         output.say(f"warning: {warning}", err=True)
     return read
+
+
+def _limits_differ(read: RolesFile) -> bool:
+    from dataclasses import asdict
+
+    from provisioner.rolesfile.differences import diff as lines_between
+
+    if read.limits is None:
+        return False
+    lines = lines_between(asdict(inventory().limits.get()), asdict(read.limits))
+    if lines:
+        output.say("changed limits")
+    for line in lines:
+        output.say(f"  {line}")
+    return bool(lines)
+
+
+def _check_with_ec2(file: Path, read: RolesFile, store: Inventory) -> None:
+    """Raises CommandError (2) for a role that EC2 cannot launch; nothing was changed then."""
+    from provisioner.suiting import changed, suited
+    from provisioner.wiring import open_cloud
+
+    stored, _ = store.roles.readable()
+    found = suited(open_cloud(), changed(read.roles.values(), stored))
+    for doubt in found.doubts:
+        output.say(f"warning: {doubt}", err=True)
+    if found.wrong:
+        lines = "\n".join(f"  roles.{name}: {why}" for name, why in found.wrong.items())
+        raise mistyped(f"EC2 cannot launch what {file} names, nothing was changed:\n{lines}")
 
 
 def _bytes(file: Path) -> bytes:

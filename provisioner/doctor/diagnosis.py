@@ -30,6 +30,7 @@ from provisioner.doctor.ports import (
     Validity,
 )
 from provisioner.doctor.running import SECONDS, Check, examine
+from provisioner.domain.ground import requests
 from provisioner.ports import Clock, Cloud
 from provisioner.rolesfile.spec import RoleSpec
 
@@ -175,7 +176,7 @@ def _permitted(patient: Patient, place: Place) -> Check:
 
 
 def _grounded(patient: Patient, place: Place) -> Check:
-    wanted = ground.requests(place.specs)
+    wanted = requests(place.specs)
     return Check(
         what=place.what("images, subnets, groups"),
         act=lambda: ground.examine(patient.cloud, wanted),

@@ -1,34 +1,15 @@
-"""What each role's launches stand on: image with its volumes, subnets, security groups, key."""
+"""What each role's launches stand on: image with its volumes, subnets, groups, key, types."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.doctor.finding import Finding, broken, ok, refused, warning
+from provisioner.domain.ground import UnsuitableError, listed, unsuitable
 from provisioner.domain.volumes import planned
 from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
-from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from provisioner.rolesfile.spec import RoleSpec
 from provisioner.rolesfile.userdata import unusable
-
-
-def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[RoleSpec]]:
-    """What to look up, each once, and the roles that stand on it. Pure."""
-    found: dict[GroundRequest, list[RoleSpec]] = {}
-    for spec in specs:
-        if spec.launch is not None:
-            for image in _images(spec):
-                found.setdefault(request(spec.launch, image), []).append(spec)
-    return found
-
-
-def request(launch: LaunchSpec, image: str) -> GroundRequest:
-    return GroundRequest(
-        region=launch.region,
-        image=image,
-        subnets=launch.subnets,
-        security_groups=launch.security_groups,
-        key_name=launch.key_name,
-    )
 
 
 def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[RoleSpec]]) -> Iterator[Finding]:
@@ -61,13 +42,12 @@ def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:
     said = f"image {asked.image}{told}, {with_ipv4}{f', {alone} of IPv6 alone' if alone else ''}"
     if not any(subnet.room for subnet in found.subnets):
         return warning(what, said, "name a subnet with room in launch.subnets, or retire machines")
+    if wrong := unsuitable(found, asked.instance_types, asked.region):
+        return warning(what, listed(wrong), UnsuitableError.hint)
+    if found.types is None:
+        advice = "allow ec2:DescribeInstanceTypes and ec2:DescribeInstanceTypeOfferings"
+        return warning(what, f"{said}; the instance types: {found.types_error}", advice)
     return ok(what, said)
-
-
-def _images(spec: RoleSpec) -> list[str]:
-    burst = spec.burst.image if spec.burst else None
-    launch = [spec.launch.image] if spec.launch else []
-    return list(dict.fromkeys([*launch, *([burst] if burst else [])]))
 
 
 def _some(roles: Sequence[str], shown: int = 3) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from enc.model import Market
-from provisioner.doctor import ground
 from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
 from provisioner.doctor.ports import Permissions
+from provisioner.domain.ground import request as ground_of
 from provisioner.domain.volumes import planned
 from provisioner.ports import (
     ENVIRONMENT_TAG,
@@ -85,7 +85,7 @@ def _instances(permissions: Permissions, cloud: Cloud, place: Place) -> Iterator
         with_ = f" with profile {launch.instance_profile}" if launch.instance_profile else ""
         what = place.what(f"RunInstances{with_} ({spec.name})")
         try:
-            found = cloud.ground(ground.request(launch, launch.image))
+            found = cloud.ground(ground_of(launch))
             request = template_request(place, spec, found)
         except CloudError as error:
             said = f"not proven: its ground cannot be looked up ({error.code})"

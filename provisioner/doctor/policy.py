@@ -24,6 +24,8 @@ _LONGEST_QUEUE_NAME = 80
 READS = (
     "ec2:DescribeImages",
     "ec2:DescribeInstances",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstanceTypes",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeLaunchTemplates",
     "ec2:DescribeRegions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 
 WHAT = "Redis"
 _INVENTORY, _ROLES, _RIGHTS = "Redis: inventory", "Redis: roles", "Redis: rights"
+_LIMITS = "Redis: limits"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,7 @@ class Store:
         self.known = Known(account=meta.account, regions=meta.regions)
         yield ok(_INVENTORY, f"of site {meta.site}, begun by {meta.created_by or 'somebody'}")
         yield from self._roles(inventory)
+        yield _limits(inventory, self.known.roles or ())
         yield _readable(inventory)
 
     def _roles(self, inventory: Inventory) -> Iterator[Finding]:
@@ -94,6 +96,20 @@ class Store:
         elif not strange:
             yield ok(_ROLES, f"{len(specs)}, of which {launching} launch machines")
         yield from certificates.pinned(specs, self._clock.now())
+
+
+def _limits(inventory: Inventory, specs: Sequence[RoleSpec]) -> Finding:
+    """Against a slip of the finger, or a fault of ours, nothing else bounds the bill."""
+    try:
+        site = inventory.limits.get()
+    except StoreError as error:
+        return refused(_LIMITS, error)
+    free = [one.name for one in specs if one.launch and one.limits.machines is None]
+    if site.machines is None and (free or not specs):
+        advice = "write limits: {machines: N, launches_per_hour: N} at the top of roles.yaml"
+        return warning(_LIMITS, "nothing bounds how many machines are launched", advice)
+    most = "by role" if site.machines is None else f"{site.machines} machines"
+    return ok(_LIMITS, f"{most} at most")
 
 
 def _specs(stored: Any) -> tuple[tuple[RoleSpec, ...], list[StoredRoleError]]:

@@ -18,6 +18,7 @@ from provisioner.domain.lives import Reports, life, waiting
 from provisioner.domain.newcomers import Newcomers, newcomers
 from provisioner.domain.openlaunches import judge, missing_of
 from provisioner.domain.retirement import BEFORE_GONE, step_of
+from provisioner.domain.room import with_planned
 from provisioner.domain.saying import stopped_by
 from provisioner.domain.world import KnownRole, Region, World, launched_by_us
 
@@ -135,6 +136,9 @@ def _fleets(
         then = _after(world, known, well)
         found = decide_fleet(then, fleet_of(then, known, ours[name], missing))
         decided += found.actions
+        for one in found.actions:
+            if isinstance(one, do.Open):
+                world = with_planned(world, name, one.count)
         notes += found.notes
     return decided, notes
 

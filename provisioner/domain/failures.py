@@ -1,4 +1,4 @@
-"""Launches that fail, and those that never become ready: their role is stopped."""
+"""Launches that fail, and those whose machines never become ready: their role is stopped."""
 
 from __future__ import annotations
 
@@ -83,28 +83,42 @@ def _never_ready(
     world: World, known: KnownRole, nodes: Sequence[Node], backoff: Backoff | None
 ) -> Iterator[Action]:
     noted = (*backoff.unready, *backoff.pardoned) if backoff else ()
-    fresh = [one for one in _beyond_hope(known, nodes) if one not in noted]
-    for launch in fresh:
+    fresh = {n: ours for n, ours in _beyond_hope(world, known, nodes).items() if n not in noted}
+    for launch, ours in fresh.items():
         backoff = counted(world, known, backoff, launch, unready=True)
+        said = _reason(world, ours)
+        backoff = replace(backoff, why=said or backoff.why)
         why = f"no machine of launch {launch} became ready"
-        yield BackOff(backoff=backoff, reason=why)
+        yield BackOff(backoff=backoff, reason=f"{why}: {said}" if said else why)
     held = known.role.name in world.holds
     if backoff and len(backoff.unready) >= _IN_A_ROW and not held:
         yield _stop(world, known, backoff)
 
 
-def _beyond_hope(known: KnownRole, nodes: Sequence[Node]) -> list[str]:
-    """Launches of this spec of which each machine that we still know has failed."""
+def _beyond_hope(world: World, known: KnownRole, nodes: Sequence[Node]) -> dict[str, list[Node]]:
+    """Launches of this spec of which each machine that we still know failed, or died unready."""
     of: dict[str, list[Node]] = {}
     for node in nodes:
         if node.launch and node.spec_hash == known.role.spec_hash:
             of.setdefault(node.launch, []).append(node)
-    return [launch for launch, ours in of.items() if _all_failed(ours)]
+    return {launch: ours for launch, ours in of.items() if _none_ready(world, ours)}
 
 
-def _all_failed(nodes: Sequence[Node]) -> bool:
+def _none_ready(world: World, nodes: Sequence[Node]) -> bool:
     never = all(node.ready_at is None and node.state is not State.READY for node in nodes)
-    return never and any(n.state is State.FAILED for n in nodes) and not any(map(_may_be, nodes))
+    return never and any(_died(world, n) for n in nodes) and not any(map(_may_be, nodes))
+
+
+def _died(world: World, node: Node) -> bool:
+    """By itself. One whose end goes on says no more why it began; an earlier pass had to count."""
+    before = world.nodes.get(node.certname, node)
+    return bool({node.state, before.state} & {State.FAILED, State.LOST})
+
+
+def _reason(world: World, nodes: Sequence[Node]) -> str:
+    """EC2's own, of a machine that it ended."""
+    found = (world.instance(node) for node in nodes)
+    return next((one.state_reason for one in found if one and not one.alive), "")
 
 
 def _may_be(node: Node) -> bool:
@@ -114,17 +128,23 @@ def _may_be(node: Node) -> bool:
 def _stop(world: World, known: KnownRole, backoff: Backoff) -> Stop:
     name = known.role.name
     launches = ", ".join(backoff.unready)
+    said = f"; EC2 says {backoff.why}" if backoff.why else ""
     why = (
-        f"{len(backoff.unready)} launches in a row never became ready ({launches}): see "
-        f"'provisioner ls --role {name}'; a changed launch section, or "
+        f"{len(backoff.unready)} launches in a row never became ready ({launches}){said}: see "
+        f"'provisioner history --role {name}'; a changed launch section, or "
         f"'provisioner resume {name}', goes on"
     )
+    return failed_hold(world, name, known.role.spec_hash, why)
+
+
+def failed_hold(world: World, role: str, spec_hash: str, why: str) -> Stop:
+    """A hold that another launch section lifts."""
     hold = Hold(
-        role=name,
+        role=role,
         why=why,
         since=world.now,
         by="converge",
         cause=HoldCause.FAILURES,
-        spec_hash=known.role.spec_hash,
+        spec_hash=spec_hash,
     )
     return Stop(hold=hold, reason=why)

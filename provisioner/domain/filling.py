@@ -11,6 +11,7 @@ from enc.model import HoldCause
 from provisioner.domain.actions import Action, Open
 from provisioner.domain.draining import drains
 from provisioner.domain.fleet import Decided, Fleet
+from provisioner.domain.room import room
 from provisioner.domain.saying import held, listed, out_of_sight, unheeded, waiting
 from provisioner.domain.world import World
 
@@ -44,7 +45,11 @@ def _fill(world: World, fleet: Fleet) -> tuple[list[Action], str]:
         return [], f"{missing} missing and not launched: {why}"
     spec = fleet.role.spec
     most = spec.launch.max if spec.launch else 0
-    count = min(missing, most)
+    left, why = room(world, fleet.role, min(missing, most))
+    count = min(missing, most, left)
+    short = f"{missing - count} missing and not launched: {why}" if why else ""
+    if not count:
+        return [], short
     return [
         Open(
             name=fleet.name,
@@ -54,7 +59,7 @@ def _fill(world: World, fleet: Fleet) -> tuple[list[Action], str]:
             spec_hash=fleet.role.role.spec_hash,
             reason=_why_launch(fleet, missing),
         )
-    ], ""
+    ], short
 
 
 def _barred(world: World, fleet: Fleet) -> str:

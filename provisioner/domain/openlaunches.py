@@ -11,7 +11,7 @@ from enc.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, M
 from provisioner.domain.actions import Action, Advance, Close
 from provisioner.domain.launching import FALLBACK_SPAN
 from provisioner.domain.newcomers import is_dead
-from provisioner.domain.pools import quota
+from provisioner.domain.quotas import used_up
 from provisioner.domain.world import KnownRole, World
 
 
@@ -72,12 +72,12 @@ def next_request(world: World, launch: Launch) -> Next | None:
 
 def _spot(world: World, launch: Launch, last: Attempt | None) -> Next | None:
     over = world.now >= launch.deadline
-    used_up = quota(Market.SPOT, launch.region) in world.quotas
-    if not over and not used_up and not (last and last.hopeless):
+    family = _used_up(world, launch, Market.SPOT)
+    if not over and not family and not (last and last.hopeless):
         return Next(market=Market.SPOT, why="spot")
     why = "every spot pool refused for good"
-    if over or used_up:
-        why = "spot's deadline has passed" if over else "spot's quota is used up"
+    if over or family:
+        why = "spot's deadline has passed" if over else f"spot's quota is used up ({family})"
     known = world.roles.get(launch.role)
     if known is None or not falls_back_on_demand(known):
         return Next(market=None, why=f"{why}; {_said(last)}", failed=True)
@@ -93,10 +93,17 @@ def _on_demand(
         return Next(market=None, why=_said(last), failed=True)
     if _stale(world, launch):
         return Next(market=None, why="its deadline lies in the past")
-    if quota(Market.ON_DEMAND, launch.region) in world.quotas:
-        said = "the on-demand quota is used up"
+    if family := _used_up(world, launch, Market.ON_DEMAND):
+        said = f"the on-demand quota is used up ({family})"
         return Next(market=None, why=said, failed=True) if late else None
     return Next(market=Market.ON_DEMAND, why=why)
+
+
+def _used_up(world: World, launch: Launch, market: Market) -> str:
+    """The families of the role's types, where no quota of this market is left for any."""
+    known = world.roles.get(launch.role)
+    types = known.spec.launch.instance_types if known and known.spec.launch else ()
+    return used_up(market, types, launch.region, world.quotas)
 
 
 def falls_back_on_demand(known: KnownRole) -> bool:

@@ -9,21 +9,28 @@ from enc.model import Market
 from provisioner.ports import FleetAnswer, Pool, PoolRefusal, Subnet, Trouble
 
 # What no waiting within one launch will change for a pool.
-HOPELESS = frozenset({Trouble.QUOTA, Trouble.PRICE, Trouble.UNSUPPORTED})
+HOPELESS = frozenset({Trouble.QUOTA, Trouble.UNSUPPORTED})
+# What a pool may have later: spot's price rises and falls as its capacity does.
+DRY = frozenset({Trouble.CAPACITY, Trouble.PRICE})
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A launch's types and the one subnet per zone that it uses."""
+    """A launch's types and the one subnet per zone that it uses.
+
+    ``missing``: (instance type, zone) of the pools that are none.
+    """
 
     instance_types: tuple[str, ...]
     subnets: tuple[Subnet, ...]
+    missing: frozenset[tuple[str, str]] = frozenset()
 
     def pools(self, market: Market) -> tuple[Pool, ...]:
         return tuple(
             Pool(market=market, instance_type=kind, zone=subnet.zone)
             for kind in self.instance_types
             for subnet in self.subnets
+            if (kind, subnet.zone) not in self.missing
         )
 
     def overrides(self, pools: Iterable[Pool]) -> tuple[tuple[str, str], ...]:
@@ -54,17 +61,12 @@ def one_subnet_per_zone(subnets: Sequence[Subnet]) -> tuple[Subnet, ...]:
     return tuple(best[zone] for zone in sorted(best))
 
 
-def quota(market: Market, region: str) -> str:
-    """The name under which a used-up quota is remembered: EC2 has one a market and region."""
-    return f"{market}:*:{region}"
+def choose(pools: Sequence[Pool], dry: Collection[Pool]) -> tuple[Pool, ...]:
+    """The pools to ask now: those that are not dry, or all when every one is.
 
-
-def choose(pools: Sequence[Pool], dry: Collection[str]) -> tuple[Pool, ...]:
-    """The pools to ask now: those not in a drought, or all when every one is.
-
-    ``dry`` holds pools as text. A dry pool is tried last, never dropped.
+    A dry pool is tried last, never dropped.
     """
-    wet = tuple(pool for pool in pools if str(pool) not in dry)
+    wet = tuple(pool for pool in pools if pool not in dry)
     return wet or tuple(pools)
 
 
@@ -79,6 +81,13 @@ def told_by_pool(answer: FleetAnswer, offer: Offer) -> tuple[tuple[str, str, str
         )
         found.append((place, refusal.code, refusal.message[:200]))
     return tuple(found)
+
+
+def left_out(unfit: Sequence[str], told: Sequence[tuple[str, str, str]]) -> str:
+    """For people: the pools that are not asked again, with EC2's words."""
+    pools = ", ".join(unfit)
+    said = next((f"{code}: {text}" for pool, code, text in told if pool in unfit), "EC2 refuses")
+    return f"{pools}: left out of this launch ({said})"
 
 
 def codes(answer: FleetAnswer) -> str:

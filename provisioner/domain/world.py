@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from enc.limits import Limits
 from enc.model import Backoff, Hold, HoldCause, Kind, Launch, Node, Role, SpoiltLaunch, State
 from provisioner.notices import Warned
 from provisioner.ports import Instance
@@ -69,6 +70,8 @@ class World:
     So are ``unreadable_roles``, which are not among ``roles``, and ``spoilt_launches``, which are
     not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
     ``recent``: how many launches were opened within the last hour, by role and state.
+    ``limits``: the site's; ``limits_error`` says why they cannot be read. ``planned``: (machines,
+    launches) that this pass has decided on so far, by role.
     ``damaged_counts``: per role, how many damaged nodes the store counts as ``kind:state:market``.
     """
 
@@ -94,6 +97,9 @@ class World:
     miscounted: frozenset[str] = frozenset()
     damaged_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     recent: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    limits_error: str = ""
+    planned: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     ca_error: str = ""
     spans: Spans = field(default_factory=Spans)
     rules: Rules = field(default_factory=Rules)

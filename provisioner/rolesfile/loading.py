@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from enc.limits import Limits
 from provisioner.rolesfile.ca import certificates, standing
 from provisioner.rolesfile.checking import MISSING, check
 from provisioner.rolesfile.differences import diff
@@ -49,7 +50,7 @@ MAX_DEFINITION = 256 * 1024
 # Defaults count again under every role.
 MAX_DEFINITIONS = 16 * 1024 * 1024
 
-_TOP = ("defaults", "roles")
+_TOP = ("defaults", "limits", "roles")
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 # What defaults need not have: with these under them, their own keys are checked like a role's.
 _NEEDED = {
@@ -65,10 +66,14 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class RolesFile:
-    """Every role of the file by name, and what is worth a second look."""
+    """Every role of the file by name, and what is worth a second look.
+
+    ``limits`` are the site's; None where the file says nothing of them.
+    """
 
     roles: Mapping[str, RoleSpec]
     warnings: tuple[str, ...] = ()
+    limits: Limits | None = None
 
 
 def load(
@@ -90,9 +95,10 @@ def load(
         raise RolesFileError(source, [error.problem]) from error
     sheet = _Sheet(source, read_file, now, unreadable)
     roles = sheet.roles(tree)
+    limits = sheet.limits(tree)
     if sheet.problems:
         raise RolesFileError(source, sheet.problems)
-    return RolesFile(roles, tuple(dict.fromkeys(sheet.warnings)))
+    return RolesFile(roles, tuple(dict.fromkeys(sheet.warnings)), limits)
 
 
 @dataclass
@@ -108,7 +114,7 @@ class _Sheet:
     _characters: int = 0
 
     def roles(self, tree: Tree) -> dict[str, RoleSpec]:
-        top = self._map(tree, "a map with the keys defaults and roles")
+        top = self._map(tree, "a map with the keys defaults, limits and roles")
         for key in top.keys() - set(_TOP):
             hint = did_you_mean(key, _TOP, otherwise="the keys here are")
             self._add([Problem((key,), top[key].line, "unknown key", hint)])
@@ -116,6 +122,19 @@ class _Sheet:
         named = self._named(tree, top.get("roles"))
         specs = {name: self._role(name, defaults, named[name]) for name in named}
         return {name: spec for name, spec in specs.items() if spec}
+
+    def limits(self, tree: Tree) -> Limits | None:
+        """Checked as those of a role are."""
+        found = tree.value.get("limits") if isinstance(tree.value, dict) else None
+        if found is None:
+            return None
+        if found.value is None:
+            return Limits()
+        plain = tree_of({"classes": {"example": {}}}, found.place, found.line)
+        whole = overlay(plain, replace(plain, value={"limits": found}))
+        spec, problems = check(whole, whole.plain() | {"name": "example"})
+        self._add(problems)
+        return spec.limits.limits if spec else None
 
     def _defaults(self, tree: Tree | None) -> dict[str, Tree]:
         if tree is None or tree.value is None:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from enc.classify import class_name
 from enc.durations import Duration
+from enc.limits import Limits
 from enc.model import Market, Role
 from provisioner.rolesfile import fields as f
 
@@ -146,6 +147,13 @@ class LaunchSpec(MachineOptions):
         said = {name: getattr(self, name) for name in MachineOptions.model_fields}
         return {name: value for name, value in said.items() if value}
 
+    @model_validator(mode="after")
+    def _dearer_only_if_said(self) -> Self:
+        """With a cap on the price, on-demand is bought only where ``fallback`` is written."""
+        if self.max_price is None or "fallback" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"fallback": "none"})
+
 
 class FleetSpec(_Section):
     """What converge keeps. ``size`` None: nothing; ``max_age`` None: no node is too old.
@@ -195,6 +203,17 @@ class StoredRoleError(ValueError):
     """The stored role is not one that this version can use."""
 
 
+class LimitsSpec(_Section):
+    """What no launch may go beyond. None: no limit."""
+
+    machines: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    launches_per_hour: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(machines=self.machines, launches_per_hour=self.launches_per_hour)
+
+
 class RoleSpec(_Section):
     """A role. ``launch`` None: for classification only; ``burst`` None: no bursts of it.
 
@@ -211,6 +230,7 @@ class RoleSpec(_Section):
     launch: LaunchSpec | None = None
     fleet: FleetSpec = FleetSpec()
     burst: BurstSpec | None = None
+    limits: LimitsSpec = LimitsSpec()
     checks: tuple[Check, ...] = Field(default=(), max_length=50)
 
     def definition(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     cloud.capacity("spot:*:*", 0)                                    # dry ...
     cloud.capacity("spot:*:*", 2, after_s=60)                        # ... until two come
     cloud.refuse("spot:c5.large:*", Trouble.PRICE)                   # an error inside a 200
+    cloud.price("c5.large", 0.06)                                    # a lower cap gets nothing
     cloud.fail("create_fleet", Trouble.THROTTLED)                    # once; nothing is done
     cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True)  # done, and the answer lost
     cloud.manners.pending_s = 5
@@ -19,7 +20,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from provisioner.ports import (
-    PASSING,
     SITE_TAG,
     Clock,
     CloudError,
@@ -34,9 +34,10 @@ from provisioner.ports import (
     Subnet,
     TemplateRequest,
     Trouble,
+    TypeOffer,
     Volume,
 )
-from tests.fakes.capacity import Capacity
+from tests.fakes.capacity import ARCHITECTURE, Capacity
 from tests.fakes.machines import Machine, Machines, Manners, disks_of
 from tests.fakes.script import CODES, Script
 
@@ -71,6 +72,7 @@ class FakeCloud(Script):
         self.region_names = {REGION}
         self.denied: set[str] = set()  # regions that the organisation's policy denies
         self.disrupted: set[str] = set()  # zones; looking at their machines fails
+        self.types_error = ""  # why instance types cannot be read
         self.ahead = timedelta(0)  # how far EC2's clock is ahead of ours
         self._pools = Capacity()
         self._templates: dict[tuple[str, str], tuple[TemplateRequest, datetime]] = {}
@@ -90,6 +92,18 @@ class FakeCloud(Script):
     def refuse(self, pattern: str, trouble: Trouble, code: str = "") -> None:
         """Pools that match answer this inside a 200, until ``accept``."""
         self._pools.refusals[pattern] = (trouble, code or CODES[trouble])
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        """The zone does not offer the type any more."""
+        self._pools.withdrawn.add((instance_type, zone))
+
+    def die_at_launch(self, pattern: str, reason: str) -> None:
+        """Machines of pools that match are made, and dead at once, for this reason."""
+        self._pools.deadly[pattern] = reason
+
+    def price(self, instance_type: str, dollars: float) -> None:
+        """What spot costs an hour from now on: a lower MaxPrice gets nothing."""
+        self._pools.spot_price[instance_type] = dollars
 
     def accept(self, pattern: str) -> None:
         del self._pools.refusals[pattern]
@@ -153,8 +167,15 @@ class FakeCloud(Script):
             key = (request.key_name,) if request.key_name else ()
             _expect("key_name", key, self.keys, "InvalidKeyPair.NotFound")
             root, disks = self.images[image]
-            subnets = tuple(map(self._subnet, request.subnets))
-            return Ground(image=image, subnets=subnets, root=root, disks=disks)
+            return Ground(
+                image=image,
+                subnets=tuple(map(self._subnet, request.subnets)),
+                root=root,
+                disks=disks,
+                architecture=ARCHITECTURE,
+                types=None if self.types_error else self._types(request.instance_types),
+                types_error=self.types_error,
+            )
 
     def create_template(self, request: TemplateRequest) -> None:
         with self.call("create_template", request):
@@ -184,7 +205,7 @@ class FakeCloud(Script):
                 return self._replayed(request)
             answer = self._launch(request, self._template(request))
             self._fleets[request.token] = request, answer
-            return _raised_if_hopeless(answer)
+            return answer
 
     def instances(
         self, region: str, site: str, tags: Mapping[str, str] | None = None
@@ -255,6 +276,10 @@ class FakeCloud(Script):
         subnet = self.subnets[subnet_id]
         return replace(subnet, free_addresses=subnet.free_addresses - used)
 
+    def _types(self, wanted: Sequence[str]) -> Mapping[str, TypeOffer]:
+        zones = {subnet.zone for subnet in self.subnets.values()}
+        return self._pools.offers(wanted, zones)
+
     def _template(self, request: FleetRequest) -> TemplateRequest:
         found = self._templates.get((request.region, request.template))
         if found is None or self.clock.now() < found[1]:
@@ -266,18 +291,21 @@ class FakeCloud(Script):
         first, answer = self._fleets[request.token]
         if first != request:
             raise _mismatch()
-        return _raised_if_hopeless(answer) if self.manners.replay_lists else FleetAnswer()
+        return answer if self.manners.replay_lists else FleetAnswer()
 
     def _launch(self, request: FleetRequest, template: TemplateRequest) -> FleetAnswer:
         """Pool after pool, while machines are missing."""
         made: list[FleetInstance] = []
         refused: list[PoolRefusal] = []
         for pool, subnet in self._offered(request).items():
+            if unfit := self._pools.unfit(pool, subnet.id):
+                refused.append(unfit)
+                continue
             missing = request.count - len(made)
-            got = self._pools.take(pool, missing, self.clock.now())
+            got = self._pools.take(pool, missing, self.clock.now(), request.max_price)
             made += [self._boot(request, template, pool, subnet) for _ in range(got)]
             if got < missing:
-                refused.append(self._pools.refusal(pool, subnet.id))
+                refused.append(self._pools.refusal(pool, subnet.id, request.max_price))
         return FleetAnswer(instances=tuple(made), refusals=tuple(refused))
 
     def _offered(self, request: FleetRequest) -> Mapping[Pool, Subnet]:
@@ -313,6 +341,8 @@ class FakeCloud(Script):
             disk_tags=dict(template.tags),
         )
         self.machines.add(machine)
+        if reason := self._pools.kills(pool):
+            self.machines.end(machine.id, now, reason)
         kind, place = pool.instance_type, subnet.id
         return FleetInstance(id=machine.id, market=pool.market, instance_type=kind, subnet=place)
 
@@ -326,13 +356,3 @@ def _expect(key: str, wanted: Sequence[str], there: Collection[str], code: str) 
 def _mismatch() -> CloudError:
     message = "The request uses the same client token as a previous, but non-identical request"
     return CloudError(Trouble.MALFORMED, "IdempotentParameterMismatch", message)
-
-
-def _raised_if_hopeless(answer: FleetAnswer) -> FleetAnswer:
-    """Nothing came, and no pool said anything that may pass."""
-    if answer.instances or not answer.refusals:
-        return answer
-    if any(refusal.trouble in PASSING for refusal in answer.refusals):
-        return answer
-    first = answer.refusals[0]
-    raise CloudError(first.trouble, first.code, first.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -35,6 +36,21 @@ class Pool:
 
     def matches(self, pattern: str) -> bool:
         return fnmatchcase(str(self), pattern)
+
+    @property
+    def family(self) -> str:
+        """Of types that share a quota.
+
+        https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-limits.html
+        """
+        found = re.match(r"([a-z]+)(\d*)", self.instance_type)
+        series, generation = found.groups() if found else ("", "")
+        if series == "p" and self.market == "spot":
+            return "P2-to-P4" if generation in ("2", "3", "4") else f"P{generation}"
+        if series in tuple("acdhimrtz"):
+            return "Standard"
+        return {"g": "G-and-VT", "vt": "G-and-VT", "u": "High-Memory"}.get(series, series.upper())
 
 
 def take(pool: Pool, wanted: int, config: Config) -> int:

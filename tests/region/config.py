@@ -39,7 +39,9 @@ class Config:
         }
     )
     pool_errors: list[dict[str, Any]] = field(default_factory=list)  # {pool, code, message, times}
-    quota: dict[str, int] = field(default_factory=dict)  # market -> live machines in the region
+    # market:family (spot:Standard), or market for each family of it -> live machines in the region
+    quota: dict[str, int] = field(default_factory=dict)
+    not_offered: list[str] = field(default_factory=list)  # type:zone, with * and ?
     spot_price: dict[str, float] = field(default_factory=dict)  # type -> $; MaxPrice under it fails
     silent: bool = False  # what is not given is not explained: an empty fleet without Errors
 

@@ -146,7 +146,7 @@ def _fill(order: Order, offers: list[Offer], market: str, count: int) -> list[Of
     asked = [Offer(each.template, each.override, each.data, each.error) for each in offers]
     for offer in asked:
         if not offer.error:
-            _resolve(order.store, offer, market)
+            _resolve(order, offer, market)
     giving = [offer for offer in asked if not offer.error]
     while count > 0 and giving:
         share = count if order.strategy[market] in IN_ORDER else -(-count // len(giving))
@@ -156,10 +156,10 @@ def _fill(order: Order, offers: list[Offer], market: str, count: int) -> list[Of
     return asked
 
 
-def _resolve(store: Store, offer: Offer, market: str) -> None:
+def _resolve(order: Order, offer: Offer, market: str) -> None:
     """A bad image, subnet, key or group is not the call's error but each offer's."""
     try:
-        offer.spec = resolve(store, offer.data, market)
+        offer.spec = resolve(order.state, order.store, offer.data, market)
     except ApiError as refused:
         offer.error = refused
 

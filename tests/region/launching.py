@@ -13,12 +13,13 @@ from tests.region.wire import ApiError, Reply, Request, answer
 
 
 def room(state: State, store: Store, spec: Spec, wanted: int) -> tuple[int, ApiError | None]:
-    """How many the subnet's addresses and the market's quota leave, and what forbids the rest."""
+    """How many the subnet's addresses and the family's quota leave, and what forbids the rest."""
     subnet = world.subnet(store.region, spec.subnet)
     free = state.free_addresses(store.region, subnet)
-    market = spec.pool.market
-    limit = state.config.quota.get(market)
-    alive = sum(each.alive and each.spec.pool.market == market for each in store.machines.values())
+    market, family, quotas = spec.pool.market, spec.pool.family, state.config.quota
+    limit = quotas.get(f"{market}:{family}", quotas.get(market))
+    pools = [each.spec.pool for each in store.machines.values() if each.alive]
+    alive = sum((each.market, each.family) == (market, family) for each in pools)
     under = wanted if limit is None else max(0, limit - alive)
     if min(free, under) >= wanted:
         return wanted, None
@@ -106,7 +107,7 @@ def run_instances(state: State, store: Store, request: Request) -> Reply:
     if not 1 <= low <= high:
         raise ApiError("InvalidParameterValue", f"MinCount {low} and MaxCount {high} do not fit.")
     market = (said.get("InstanceMarketOptions") or {}).get("MarketType", "on-demand")
-    spec = resolve(store, _data(state, store, said), market)
+    spec = resolve(state, store, _data(state, store, said), market)
     if request.dry_run:
         raise dry_run()
     max_price = (said.get("InstanceMarketOptions") or {}).get("SpotOptions", {}).get("MaxPrice")

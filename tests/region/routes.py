@@ -13,6 +13,7 @@ from tests.region import (
     fleet,
     launching,
     listing,
+    offerings,
     policy,
     service_roles,
     templates,
@@ -35,6 +36,8 @@ HANDLERS: dict[str, Handler] = {
     "StopInstances": acts.stop_instances,
     "StartInstances": acts.start_instances,
     "RebootInstances": acts.reboot_instances,
+    "DescribeInstanceTypes": offerings.describe_types,
+    "DescribeInstanceTypeOfferings": offerings.describe_offerings,
     "DescribeLaunchTemplates": templates.describe,
 }
 ON_TAGS: dict[str, Handler] = {"CreateTags": acts.create_tags, "DeleteTags": acts.delete_tags}

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from tests.region import disks, world
+from tests.region import disks, offerings, world
 from tests.region.capacity import Pool
 from tests.region.machines import Spec
 from tests.region.state import State, Store
@@ -69,16 +69,14 @@ def _no_template(template_id: str | None, name: str | None) -> ApiError:
     return ApiError("InvalidLaunchTemplateName.NotFoundException", text)
 
 
-def resolve(store: Store, data: Data, market: str) -> Spec:
+def resolve(state: State, store: Store, data: Data, market: str) -> Spec:
     """The machine that the data describes, in the subnet that the data names."""
     region = store.region
     nic = _primary(data)
     subnet = _subnet(region, data, nic)
-    instance_type = data.get("InstanceType", "m1.small")
-    if instance_type not in world.instance_types():
-        text = f"Invalid value '{instance_type}' for InstanceType."
-        raise ApiError("InvalidParameterValue", text)
+    pool = Pool(market, data.get("InstanceType", "m1.small"), subnet.availability_zone)
     image = _image(region, data)
+    offerings.check(state, pool, image.architecture or "x86_64")
     if data.get("UserData"):
         user_data_bytes(str(data["UserData"]), "InvalidParameterValue")
     public = nic.get("AssociatePublicIpAddress")
@@ -86,7 +84,7 @@ def resolve(store: Store, data: Data, market: str) -> Spec:
     tags = tags_by_resource(data.get("TagSpecifications") or [])
     _made(tags, volumes, market)
     return Spec(
-        pool=Pool(market, instance_type, subnet.availability_zone),
+        pool=pool,
         image=image.id,
         subnet=subnet.id,
         vpc=subnet.vpc_id,
@@ -99,7 +97,7 @@ def resolve(store: Store, data: Data, market: str) -> Spec:
         shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior") or "stop",
         metadata=data.get("MetadataOptions") or {},
         volumes=volumes,
-        cpu_credits=_credits(data, instance_type),
+        cpu_credits=_credits(data, pool.instance_type),
         public=bool(subnet.map_public_ip_on_launch if public is None else public),
         protected=bool(data.get("DisableApiTermination")),
         monitored=bool((data.get("Monitoring") or {}).get("Enabled")),

@@ -113,6 +113,17 @@ def instance_types() -> frozenset[str]:
     return frozenset(INSTANCE_TYPES)
 
 
+def architectures(instance_type: str) -> list[str]:
+    """Of the images that it runs, as in x86_64 or arm64."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    return list(INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"])
+
+
+def zones(region: str) -> list[str]:
+    return [zone.name for zone in backend(region).describe_availability_zones()]
+
+
 def subnet(region: str, subnet_id: str) -> Any:
     """With id, vpc_id, cidr_block, availability_zone, map_public_ip_on_launch; None is unknown."""
     for zone in backend(region).subnets.values():

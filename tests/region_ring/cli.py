@@ -21,6 +21,7 @@ from redis import Redis
 
 from enc.inventory import Event, Inventory
 from enc.inventory.codec import iso
+from enc.limits import Limits
 from enc.model import Role
 from provisioner.rolesfile.loading import load
 from tests.conftest import begin
@@ -33,6 +34,7 @@ CLI = (sys.executable, "-m", "provisioner.cli")
 # What a command may take on a machine that is busy with others.
 PATIENCE_S = 90.0
 ACCOUNT = "123456789012"
+CEILING = 10_000  # of machines: more than any test launches
 _LAUNCH = re.compile(r"l-[0-9a-f]{16}")
 
 
@@ -148,7 +150,9 @@ class Operator:
             for name, spec in read.roles.items()
         ]
         at = datetime.now(UTC)
-        self.inventory.roles.apply(roles, Event(what="roles applied", who="test", at=at))
+        applied = Event(what="roles applied", who="test", at=at)
+        self.inventory.roles.apply(roles, applied)
+        self.inventory.limits.put(read.limits or Limits(machines=CEILING), applied)
         return self
 
     def file(self, text: str | bytes, name: str = "roles.yaml") -> str:

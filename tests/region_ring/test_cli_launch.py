@@ -56,6 +56,18 @@ def done(operators: Operators) -> dict[str, tuple[Operator, Done]]:
     return dict(at_once(carried_out, [(name, operators.new()) for name in CASES]))
 
 
+def test_a_machine_that_dies_at_launch_is_told_with_ec2s_own_reason(operators: Operators) -> None:
+    operator = operators.new()
+    death = {"pool": f"*:*:{operator.world.region}*", "code": "Client.InvalidKMSKey.InvalidState"}
+    operator.region.configure(die_at_launch=[death])
+
+    done = operator.run("launch", "web")
+
+    operator.region.configure(die_at_launch=[])
+    assert done.code == 1
+    assert "is lost (EC2 lists it terminated: Client.InvalidKMSKey.InvalidState" in done.err
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_every_machine_is_in_the_inventory_and_no_template_is_left(
     done: dict[str, tuple[Operator, Done]], name: str

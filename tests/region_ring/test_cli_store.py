@@ -131,6 +131,65 @@ def test_roles_are_applied_and_each_is_named(stranger: Operator) -> None:
     assert (again.code, again.out) == (0, "nothing to do: 4 role(s) as they were\n")
 
 
+def test_types_that_ec2_cannot_launch_are_a_mistake_and_change_nothing(operator: Operator) -> None:
+    path = operator.file(roles_yaml(operator.world, instance_types=["c5.large", "c6g.large"]))
+    before = operator.stored()
+
+    done = operator.run("roles", "apply", path)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.said[0].endswith(f"EC2 cannot launch what {path} names, nothing was changed:")
+    why = f"this type runs arm64 images, and {operator.world.image} is x86_64"
+    assert done.said[1:] == [f"  roles.web: c6g.large: {why}"]
+    assert operator.stored() == before
+
+
+def test_an_ec2_that_cannot_be_asked_is_a_warning_and_roles_are_applied(
+    stranger: Operator,
+) -> None:
+    stranger.begin()
+    path = stranger.file(roles_yaml(stranger.world))
+
+    done = stranger.run("roles", "apply", path, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+
+    assert done.code == 0
+    assert done.err.count("not checked with EC2: web, batch, solid: ") == 1
+    assert "applied web" in done.out
+
+
+def test_roles_as_they_were_are_not_looked_up_again(operator: Operator) -> None:
+    path = operator.file(roles_yaml(operator.world))
+
+    done = operator.run("roles", "apply", path, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+
+    assert done.code == 0
+    assert "EC2" not in done.err
+
+
+def test_the_sites_limits_are_applied_shown_as_a_difference_and_bind(operator: Operator) -> None:
+    text = yaml.safe_dump({"limits": {"machines": 1}} | yaml.safe_load(roles_yaml(operator.world)))
+    path = operator.file(text)
+
+    differs = operator.run("roles", "diff", path).out
+    done = operator.run("roles", "apply", path)
+    first, second = (operator.run("launch", "web", "--wait-until", "accepted") for _ in range(2))
+
+    assert "changed limits\n  ~ machines: 10000 -> 1\n" in differs
+    assert "applied limits" in done.out
+    assert operator.run("roles", "diff", path).out == "no difference\n"
+    assert (first.code, second.code) == (0, 1)
+    assert second.said[-1].startswith("provisioner: limits.machines of the site is 1: 1 live")
+    assert len(operator.machines("pending", "running")) == 1
+
+
+def test_a_file_without_limits_leaves_those_of_the_site(operator: Operator) -> None:
+    before = operator.inventory.limits.get()
+
+    operator.run("roles", "apply", operator.file(roles_yaml(operator.world, max=9)))
+
+    assert operator.inventory.limits.get() == before
+
+
 def test_a_difference_is_shown_and_changes_nothing(operator: Operator) -> None:
     changed = yaml.safe_load(roles_yaml(operator.world, max=9))
     changed["roles"] |= {"new": {"classes": ["x"]}}

@@ -186,13 +186,24 @@ def test_an_unknown_subnet_or_type_spoils_its_own_pool_only(ec2: Any, world: Wor
     assert len(ids(answer)) == 2
 
 
-def test_a_quota_is_the_market_s_and_the_region_s(region: Region, ec2: Any, world: World) -> None:
+def test_a_quota_is_of_a_family_in_a_market(region: Region, ec2: Any, world: World) -> None:
     template(ec2, world)
     region.configure(quota={"spot": 2})
     answer = fleet(ec2, world, 3)
     assert len(ids(answer)) == 2
     assert "MaxSpotInstanceCountExceeded" in error_codes(answer)
     assert len(ids(fleet(ec2, world, 3, "on-demand"))) == 3
+
+
+def test_a_family_that_has_used_up_its_quota_leaves_the_others_theirs(
+    region: Region, ec2: Any, world: World
+) -> None:
+    template(ec2, world)
+    region.configure(quota={"spot:G-and-VT": 0})
+    graphics = fleet(ec2, world, 1, overrides=fleet_overrides(["g5.xlarge"], world.one_per_zone))
+    both = fleet_overrides(["g4dn.xlarge", "m5.large"], world.one_per_zone)
+    assert set(error_codes(graphics)) == {"MaxSpotInstanceCountExceeded"}
+    assert len(ids(fleet(ec2, world, 3, overrides=both))) == 3
 
 
 def test_a_price_under_the_market_s_gets_nothing(region: Region, ec2: Any, world: World) -> None:

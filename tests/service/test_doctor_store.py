@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from enc.inventory import COMMAND_TIMEOUT, Inventory, connect
+from enc.limits import Limits
 from provisioner.doctor.finding import Finding, Verdict
 from provisioner.doctor.store import Store
 from tests.builders import event
@@ -43,6 +44,7 @@ def root(server: RedisServer) -> Iterator[Redis]:
     inventory = Inventory.on(client)
     begin(inventory)
     inventory.roles.apply([role("web")], event("roles applied"))
+    inventory.limits.put(Limits(machines=100), event("roles applied"))
     yield client
     for name, value in {"appendonly": "yes", "maxmemory-policy": "noeviction"}.items():
         client.config_set(name, value)
@@ -113,6 +115,25 @@ def test_a_setting_that_is_wrong_is_found_alone_by_the_provisioners_own_user(
 
     assert list(found) == [what]
     assert setting in found[what].remedy
+
+
+def test_a_site_without_limits_is_a_warning_that_says_how_to_write_them(
+    server: RedisServer, root: Redis
+) -> None:
+    root.hdel("meta", "limits")
+
+    found = wrong(looked(url(server, PROVISIONER)))
+
+    assert list(found) == ["Redis: limits"]
+    assert "limits: {machines: N" in found["Redis: limits"].remedy
+
+
+def test_limits_of_each_role_that_launches_are_enough(server: RedisServer, root: Redis) -> None:
+    root.hdel("meta", "limits")
+    bound = role("web", limits={"machines": 5})
+    Inventory.on(root).roles.apply([bound], event("roles applied"))
+
+    assert wrong(looked(url(server, PROVISIONER))) == {}
 
 
 def test_a_replica_is_found(server: RedisServer, root: Redis) -> None:

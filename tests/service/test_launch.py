@@ -10,11 +10,12 @@ from enc.inventory import Inventory
 from enc.model import Kind, LaunchState, Market, State
 from provisioner.account import WrongAccountError
 from provisioner.bootstrap import UserDataTooLarge
+from provisioner.domain.ground import UnsuitableError
 from provisioner.launch import Outcome, launch
 from provisioner.ports import CloudError, Trouble, Volume
 from tests.builders import event
 from tests.fakes.clock import START, FakeClock
-from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud import IMAGE, FakeCloud
 from tests.workbench import Workbench
 
 
@@ -167,6 +168,82 @@ def test_credentials_of_another_account_end_it_before_anything_is_written(
     assert bench.cloud.count("create_template") == 0
 
 
+# Instance types that cannot be.
+
+
+@pytest.mark.parametrize(
+    ("kind", "zones", "why"),
+    [
+        ("c6g.large", "", f"this type runs arm64 images, and {IMAGE} is x86_64"),
+        ("c5.large", "abc", "us-east-1 does not offer this type"),
+        ("c5.large", "ab", "it is offered in us-east-1c alone"),
+    ],
+)
+def test_a_type_that_cannot_be_launched_ends_it_before_anything_is_written(
+    bench: Workbench, kind: str, zones: str, why: str
+) -> None:
+    bench.apply(instance_types=["c5a.large", kind])
+    for letter in zones:
+        bench.cloud.withdraw(kind, f"us-east-1{letter}")
+    with pytest.raises(UnsuitableError, match=f"role web: {kind}: {why}"):
+        run(bench)
+    assert bench.inventory.launches.latest(1) == []
+    assert bench.cloud.count("create_template") == 0
+
+
+def test_a_type_is_asked_for_only_in_the_zones_that_offer_it(bench: Workbench) -> None:
+    bench.apply(instance_types=["c5.large", "c5a.large"])
+    bench.cloud.withdraw("c5.large", "us-east-1a")
+    run(bench)
+    (request,) = bench.cloud.requests("create_fleet")
+    assert ("c5.large", "subnet-a") not in request.overrides
+    assert len(request.overrides) == 3
+
+
+def test_types_that_cannot_be_read_prove_nothing(bench: Workbench) -> None:
+    bench.cloud.types_error = "DescribeInstanceTypes: UnauthorizedOperation: no"
+    assert run(bench).launch.state is LaunchState.COMPLETE
+
+
+@pytest.mark.parametrize("trouble", [Trouble.MALFORMED, Trouble.DENIED, Trouble.UNSUPPORTED])
+def test_a_type_that_ec2_refuses_does_not_take_the_fallback_away(
+    bench: Workbench, trouble: Trouble
+) -> None:
+    bench.cloud.capacity("spot:c5.large:*", 0)
+    bench.cloud.refuse("*:c5a.large:*", trouble)
+    outcome = run(bench)
+    assert [(n.market, n.instance_type) for n in outcome.nodes] == [
+        (Market.ON_DEMAND, "c5.large"),
+    ]
+    assert bench.clock.now() >= START + timedelta(minutes=5)
+
+
+def test_a_type_that_ec2_refuses_is_named_and_asked_for_once(bench: Workbench) -> None:
+    bench.cloud.capacity("spot:c5.large:*", 0)
+    bench.cloud.refuse("spot:c5a.large:*", Trouble.MALFORMED)
+    run(bench)
+    spot = [r for r in bench.cloud.requests("create_fleet") if r.market is Market.SPOT]
+    asked = [any(kind == "c5a.large" for kind, _ in one.overrides) for one in spot]
+    assert asked[0]
+    assert not any(asked[1:])
+    assert any(
+        "spot:c5a.large:us-east-1a" in line and "InvalidParameterValue" in line
+        for line in bench.reporter.said
+    )
+
+
+@pytest.mark.parametrize("trouble", [Trouble.MALFORMED, Trouble.DENIED])
+def test_what_every_pool_refuses_for_good_ends_it_at_once(
+    bench: Workbench, trouble: Trouble
+) -> None:
+    bench.cloud.refuse("spot:*:*", trouble)
+    outcome = run(bench)
+    assert outcome.launch.state is LaunchState.FAILED
+    assert outcome.error is not None
+    assert outcome.error.trouble is trouble
+    assert bench.clock.slept == []
+
+
 # Capacity that comes late, in part, or never.
 
 
@@ -197,10 +274,42 @@ def test_does_not_fall_back_before_the_deadline(bench: Workbench) -> None:
 
 
 def test_falls_back_at_once_when_every_pool_refuses_for_good(bench: Workbench) -> None:
-    bench.cloud.refuse("spot:*:*", Trouble.PRICE)
+    bench.cloud.refuse("spot:*:*", Trouble.QUOTA)
     (node,) = run(bench).nodes
     assert node.market is Market.ON_DEMAND
     assert bench.clock.slept == []
+
+
+def capped(bench: Workbench, **launch: object) -> None:
+    """Spot costs 0.06, the role gives 0.05."""
+    for kind in ("c5.large", "c5a.large"):
+        bench.cloud.price(kind, 0.06)
+    bench.apply(max_price=0.05, **launch)
+
+
+def test_a_cap_on_the_price_never_makes_a_machine_dearer(bench: Workbench) -> None:
+    capped(bench)
+    outcome = run(bench)
+    assert outcome.launch.state is LaunchState.FAILED
+    assert "SpotMaxPriceTooLow" in outcome.launch.why
+    assert {r.market for r in bench.cloud.requests("create_fleet")} == {Market.SPOT}
+    assert bench.clock.now() >= START + timedelta(minutes=5)
+
+
+def test_a_price_that_falls_before_the_deadline_gives_spot(bench: Workbench) -> None:
+    capped(bench)
+    bench.cloud.on("create_fleet", lambda: bench.cloud.price("c5.large", 0.04))
+    (node,) = run(bench).nodes
+    assert node.market is Market.SPOT
+
+
+def test_above_the_cap_on_demand_is_bought_where_the_role_says_so_and_late(
+    bench: Workbench,
+) -> None:
+    capped(bench, fallback="on-demand")
+    (node,) = run(bench).nodes
+    assert node.market is Market.ON_DEMAND
+    assert bench.clock.now() >= START + timedelta(minutes=5)
 
 
 def test_does_not_fall_back_where_the_role_forbids_it(bench: Workbench) -> None:

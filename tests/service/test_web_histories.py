@@ -134,6 +134,7 @@ class TestLaunches:
                 "got": [],
                 "hopeless": False,
                 "barred": None,
+                "unfit": [],
                 "answers": [
                     {
                         "pool": "spot:c5.large:us-east-1a",

@@ -25,7 +25,8 @@ from provisioner.doctor.diagnosis import places
 from provisioner.doctor.finding import Finding, Verdict, refused
 from provisioner.doctor.permissions import Place
 from provisioner.doctor.ports import QueueState, Validity
-from provisioner.ports import CloudError, Ground, PuppetError, Refusal, Subnet, Trouble
+from provisioner.domain.ground import requests
+from provisioner.ports import CloudError, Ground, PuppetError, Refusal, Subnet, Trouble, TypeOffer
 from provisioner.rolesfile.spec import RoleSpec
 from provisioner.settings import SettingError
 from tests.fakes.clock import FakeClock
@@ -292,7 +293,7 @@ def test_the_calls_that_are_tried_carry_the_sites_tag_and_no_user_data() -> None
 
 
 def test_roles_that_stand_on_the_same_ground_are_looked_up_once() -> None:
-    found = ground.requests([spec("a"), spec("b"), spec("c", image="ami-00000000000000002")])
+    found = requests([spec("a"), spec("b"), spec("c", image="ami-00000000000000002")])
 
     assert [[each.name for each in roles] for roles in found.values()] == [["a", "b"], ["c"]]
 
@@ -332,12 +333,15 @@ def test_a_stored_role_whose_user_data_is_too_large_by_now_is_broken() -> None:
 
 
 def test_a_ground_without_free_addresses_is_a_warning() -> None:
-    [asked] = ground.requests([spec()])
+    [asked] = requests([spec()])
     full = Subnet(id="subnet-a", zone="a", vpc="vpc-1", free_addresses=0)
     free = Subnet(id="subnet-b", zone="b", vpc="vpc-1", free_addresses=5)
 
-    bad = ground.judged("g", asked, Ground(image=asked.image, subnets=(full,)))
-    good = ground.judged("g", asked, Ground(image=asked.image, subnets=(full, free)))
+    types = {
+        kind: TypeOffer(architectures=(), zones=frozenset("ab")) for kind in asked.instance_types
+    }
+    bad = ground.judged("g", asked, Ground(image=asked.image, subnets=(full,), types=types))
+    good = ground.judged("g", asked, Ground(image=asked.image, subnets=(full, free), types=types))
 
     assert (bad.verdict, good.verdict) == (Verdict.WARNING, Verdict.OK)
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import pytest
-
 from enc.model import Market
 from provisioner.adapters import ec2_values as values
 from provisioner.ports import (
-    CloudError,
     FleetRequest,
     InstanceState,
     Trouble,
@@ -84,26 +81,13 @@ def test_a_refusal_without_a_place_is_the_whole_calls() -> None:
     assert (refused.trouble, refused.instance_type, refused.subnet) == (Trouble.QUOTA, "", "")
 
 
-def test_errors_of_which_none_may_pass_are_raised() -> None:
-    denied = [pool_error("UnauthorizedOperation"), pool_error("UnauthorizedOperation", "no", "s")]
-    with pytest.raises(CloudError) as raised:
-        values.fleet_answer(FLEET, {"Errors": denied})
+def test_a_denial_inside_an_answer_says_what_to_allow() -> None:
+    denied = [pool_error("UnauthorizedOperation"), pool_error("UnfulfillableCapacity")]
+    first, second = values.fleet_answer(FLEET, {"Errors": denied}).refusals
 
-    assert raised.value.trouble is Trouble.DENIED
-    assert "ec2:RunInstances" in raised.value.hint
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        {"Errors": [pool_error("UnauthorizedOperation"), pool_error("UnfulfillableCapacity")]},
-        {"Errors": [pool_error("UnauthorizedOperation")], "Instances": [group("i-1")]},
-        {"Errors": [pool_error("InvalidLaunchTemplateName.NotFoundException")]},
-    ],
-    ids=["another pool may", "machines came", "it may pass"],
-)
-def test_errors_are_not_raised_where_there_is_hope(said: dict[str, Any]) -> None:
-    assert values.fleet_answer(FLEET, said).refusals
+    assert (first.trouble, second.trouble) == (Trouble.DENIED, Trouble.CAPACITY)
+    assert "ec2:RunInstances" in first.hint
+    assert second.hint == ""
 
 
 def test_a_bare_listing_entry_becomes_a_machine() -> None:

@@ -9,7 +9,9 @@ from botocore import exceptions as library
 from botocore.parsers import ResponseParserError
 
 from provisioner.adapters import ec2_errors
-from provisioner.adapters.ec2_errors import hint, translated, trouble_of
+from provisioner.adapters.aws import translated
+from provisioner.adapters.ec2_errors import trouble_of
+from provisioner.adapters.ec2_hints import hint
 from provisioner.ports import CloudError, Trouble
 
 URL = "https://ec2.us-esat-1.amazonaws.com/"
@@ -43,6 +45,12 @@ def raised(error: Exception, *, doing: bool = False) -> CloudError:
         ("VcpuLimitExceeded", Trouble.QUOTA),
         ("InstanceLimitExceeded", Trouble.QUOTA),
         ("MaxFleetCountExceeded", Trouble.QUOTA),
+        ("MaxSpotFleetRequestCountExceeded", Trouble.QUOTA),
+        ("TargetCapacityLimitExceededException", Trouble.QUOTA),
+        ("ResourceLimitExceeded", Trouble.QUOTA),
+        ("MaxSomethingNewExceeded", Trouble.CAPACITY),
+        ("SomethingNewLimitExceeded", Trouble.CAPACITY),
+        ("InsufficientSomethingCapacity", Trouble.CAPACITY),
         ("SpotMaxPriceTooLow", Trouble.PRICE),
         ("Unsupported", Trouble.UNSUPPORTED),
         ("InvalidLaunchTemplateName.NotFoundException", Trouble.NOT_YET),
@@ -62,6 +70,8 @@ def raised(error: Exception, *, doing: bool = False) -> CloudError:
         ("InvalidAMIID.NotFound", Trouble.MALFORMED),
         ("IdempotentParameterMismatch", Trouble.MALFORMED),
         ("InvalidFleetConfig", Trouble.MALFORMED),
+        ("InvalidTargetCapacitySpecification", Trouble.MALFORMED),
+        ("TagLimitExceeded", Trouble.MALFORMED),
         ("NeverHeardOf", Trouble.MALFORMED),
     ],
 )
@@ -77,6 +87,20 @@ def test_no_code_stands_in_two_sets() -> None:
 
 def test_a_capacity_answer_is_no_server_error_though_it_comes_as_one() -> None:
     assert trouble_of("InsufficientInstanceCapacity", 500, doing=True) is Trouble.CAPACITY
+
+
+def test_an_unknown_limit_is_logged_as_unknown(caplog: pytest.LogCaptureFixture) -> None:
+    assert raised(said("SomethingNewLimitExceeded")).passing
+    assert "SomethingNewLimitExceeded. rolecall does not know this code" in caplog.text
+
+
+def test_a_known_limit_is_not_logged_as_unknown(caplog: pytest.LogCaptureFixture) -> None:
+    assert raised(said("VcpuLimitExceeded")).passing
+    assert caplog.text == ""
+
+
+def test_an_unknown_limit_that_is_a_server_error_leaves_open_whether_work_was_done() -> None:
+    assert trouble_of("SomethingNewLimitExceeded", 500, doing=True) is Trouble.UNKNOWN_OUTCOME
 
 
 def test_a_throttled_call_was_not_made() -> None:
@@ -207,6 +231,8 @@ HINTS = {
     "a protected machine": (Trouble.DENIED, "OperationNotPermitted", "termination protection"),
     "a wrong region": (Trouble.UNAVAILABLE, "EndpointConnectionError", "us-esat-1"),
     "a used up quota": (Trouble.QUOTA, "VcpuLimitExceeded", "Service Quotas"),
+    "a new account": (Trouble.QUOTA, "PendingVerification", "wait"),
+    "a blocked account": (Trouble.DENIED, "Blocked", "AWS Support"),
     "a low price": (Trouble.PRICE, "SpotMaxPriceTooLow", "launch.max_price"),
 }
 
@@ -214,6 +240,23 @@ HINTS = {
 @pytest.mark.parametrize(("trouble", "code", "advice"), HINTS.values(), ids=HINTS.keys())
 def test_the_hint_says_what_to_do(trouble: Trouble, code: str, advice: str) -> None:
     assert advice in hint(trouble, code, "ec2:CreateFleet", "us-esat-1")
+
+
+TERMS = (
+    "In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so "
+    "please visit https://aws.amazon.com/marketplace/pp?sku=abc"
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [(TERMS, "accept its terms once"), ("You are not subscribed to this service", "is enabled")],
+)
+def test_an_opt_in_is_of_the_marketplace_or_of_the_region(message: str, advice: str) -> None:
+    given = hint(Trouble.DENIED, "OptInRequired", "ec2:RunInstances", "us-east-1", message)
+
+    assert advice in given
+    assert "allow ec2:RunInstances" not in given
 
 
 @pytest.mark.parametrize("trouble", [Trouble.CAPACITY, Trouble.THROTTLED, Trouble.NOT_YET])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from provisioner.ports import (
     CloudError,
     GroundRequest,
     Trouble,
+    TypeOffer,
 )
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
@@ -98,6 +100,70 @@ def test_an_image_that_is_not_available_is_the_roles_mistake(
 
     with pytest.raises(CloudError, match=f"launch.image: ami-1 is {state}"):
         cloud.ground(GROUND)
+
+
+def type_entry(name: str, runs: str) -> dict[str, Any]:
+    return {"InstanceType": name, "ProcessorInfo": {"SupportedArchitectures": [runs]}}
+
+
+TYPES = {
+    "describe_instance_types": [
+        {
+            "InstanceTypes": [
+                {
+                    "InstanceType": "c5.large",
+                    "ProcessorInfo": {"SupportedArchitectures": ["x86_64"]},
+                }
+            ],
+            "NextToken": "more",
+        },
+        {
+            "InstanceTypes": [
+                {
+                    "InstanceType": "c6g.large",
+                    "ProcessorInfo": {"SupportedArchitectures": ["arm64"]},
+                }
+            ]
+        },
+    ],
+    "describe_instance_type_offerings": [
+        {
+            "InstanceTypeOfferings": [
+                {"InstanceType": "c5.large", "Location": "us-east-1a"},
+                {"InstanceType": "c5.large", "Location": "us-east-1b"},
+            ]
+        }
+    ],
+}
+WITH_TYPES = replace(GROUND, instance_types=("c5.large", "c6g.large", "c99.large"))
+
+
+def test_types_come_with_the_images_they_run_and_their_zones(
+    cloud: Ec2Cloud, grounded: FakeAws
+) -> None:
+    grounded.answers |= TYPES
+
+    assert cloud.ground(WITH_TYPES).types == {
+        "c5.large": TypeOffer(
+            architectures=("x86_64",), zones=frozenset({"us-east-1a", "us-east-1b"})
+        ),
+        "c6g.large": TypeOffer(architectures=("arm64",), zones=frozenset()),
+    }
+    asked = grounded.asked("describe_instance_types")[0]
+    assert asked["Filters"] == [
+        {"Name": "instance-type", "Values": ["c5.large", "c6g.large", "c99.large"]}
+    ]
+
+
+@pytest.mark.parametrize("method", TYPES)
+def test_types_that_cannot_be_read_are_unknown_and_not_absent(
+    cloud: Ec2Cloud, grounded: FakeAws, method: str
+) -> None:
+    grounded.answers |= {**TYPES, method: [refusal("UnauthorizedOperation")]}
+    found = cloud.ground(WITH_TYPES)
+
+    assert found.types is None
+    assert "UnauthorizedOperation" in found.types_error
 
 
 def test_a_thing_that_ec2_leaves_out_in_silence_is_missed(

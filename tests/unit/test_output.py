@@ -342,6 +342,13 @@ def test_the_rest_is_asked_for_with_the_same_words() -> None:
     )
 
 
+def test_a_machine_that_died_is_told_with_the_reason() -> None:
+    name, why = "i-00000000000000001", "EC2 lists it terminated: Client.InternalError"
+
+    assert f"not running: {name} is lost ({why})" in told(R, LOST, deaths={name: why}).verdict
+    assert f"not running: {name} is lost\n" in told(R, LOST).verdict
+
+
 def test_a_machine_that_is_late_is_not_asked_for_again() -> None:
     verdict = told(R, P).verdict
 

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from enc.limits import Limits
 from enc.model import Market
 from provisioner.bootstrap import LIMIT, render
 from provisioner.rolesfile.loading import RolesFile, RolesFileError, RoleSpec, load
@@ -238,6 +239,22 @@ class TestADoubt:
         assert self.warnings(text) == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "fallback"),
+    [
+        ("max_price: 0.05", "none"),
+        ("max_price: 0.05, fallback: on-demand", "on-demand"),
+        ("max_price: null", "on-demand"),
+        ("", "on-demand"),
+    ],
+)
+def test_with_a_cap_on_the_price_on_demand_must_be_said(said: str, fallback: str) -> None:
+    launch = role(f"roles: {{web: {{launch: {{{LAUNCH}, {said}}}}}}}").launch
+
+    assert launch is not None
+    assert launch.fallback == fallback
+
+
 class TestDefaults:
     def test_maps_merge_deep_and_the_role_wins(self) -> None:
         spec = role(
@@ -450,3 +467,48 @@ def test_anchors_and_merge_keys_save_writing() -> None:
     assert spec.classes == {"role::web": {"a": 1}}
     assert spec.launch is not None
     assert (spec.launch.max, spec.launch.image, spec.launch.region) == (4, "ami-2", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("said", "limits"),
+    [
+        ("limits: {machines: 60, launches_per_hour: 3}", Limits(machines=60, launches_per_hour=3)),
+        ("limits: {machines: 60}", Limits(machines=60)),
+        ("limits: null", Limits()),
+        ("limits: {}", Limits()),
+        ("", None),
+    ],
+)
+def test_the_sites_limits_are_what_the_file_says_or_nothing(
+    said: str, limits: Limits | None
+) -> None:
+    assert loaded(f"{said}\nroles: {{web: }}\n").limits == limits
+
+
+def test_a_roles_limits_are_its_own_over_those_of_defaults() -> None:
+    read = loaded(
+        """
+        limits: {machines: 60}
+        defaults: {limits: {machines: 9, launches_per_hour: 3}}
+        roles: {web: {limits: {machines: 20}}, db: }
+        """
+    )
+
+    assert read.roles["web"].limits.limits == Limits(machines=20, launches_per_hour=3)
+    assert read.roles["db"].limits.limits == Limits(machines=9, launches_per_hour=3)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("limits: {machine: 5}", 'limits.machine: unknown key; did you mean "machines"?'),
+        ("limits: {machines: -1}", "limits.machines: -1 is out of bounds; at least 0"),
+        ("limits: {machines: x}", 'limits.machines: expected a whole number, got the text "x"'),
+        ("limits: 5", "limits: expected a map, got the number 5"),
+    ],
+)
+def test_wrong_limits_are_named_with_their_line(said: str, problem: str) -> None:
+    with pytest.raises(RolesFileError) as caught:
+        loaded(f"roles: {{web: }}\n{said}\n")
+
+    assert str(caught.value).startswith(f"roles.yaml:2: {problem}")

@@ -19,6 +19,7 @@ from provisioner.rolesfile.spec import (
     Check,
     FleetSpec,
     LaunchSpec,
+    LimitsSpec,
     MachineOptions,
     PuppetInstall,
     PuppetServer,
@@ -37,6 +38,7 @@ SECTIONS = {
     "### launch.puppet": PuppetInstall,
     "## fleet": FleetSpec,
     "## burst": BurstSpec,
+    "## limits": LimitsSpec,
     "## checks": Check,
 }
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
@@ -96,7 +98,7 @@ def test_what_the_reference_shows_loads(text: str) -> None:
 
 
 def test_the_reference_has_something_to_show() -> None:
-    assert REFERENCE.count("```yaml") == 2
+    assert REFERENCE.count("```yaml") == 3
 
 
 def test_the_example_loads_without_a_warning_and_falls_back_from_spot() -> None:

@@ -26,7 +26,7 @@ from tests.region.handle import Region, World
 
 SITE = {"rolecall:site": "default"}
 TAGS = {**SITE, "rolecall:launch": "l-1", "Name": "pdf2swf"}
-KIND = "c5.large"
+KIND, ARM = "c5.large", "c6g.large"
 
 
 class Stage(Protocol):
@@ -50,6 +50,12 @@ class Stage(Protocol):
 
     def refuse(self, pattern: str, trouble: Trouble) -> None:
         """Pools that match answer this inside a 200."""
+
+    def price(self, instance_type: str, dollars: float) -> None:
+        """What spot costs an hour."""
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        """A zone, or each one (*), does not offer the type."""
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         """The next calls of a method of the port are refused, and nothing is done."""
@@ -91,7 +97,7 @@ class InMemory:
         self.cloud.subnets[self.ipv6_subnet] = alone
         self.capacity, self.interrupt = self.cloud.capacity, self.cloud.interrupt
         self.refuse, self.wait = self.cloud.refuse, self.clock.step
-        self.disrupt = self.cloud.disrupted.add
+        self.disrupt, self.price = self.cloud.disrupted.add, self.cloud.price
         self.baked, self.diskless = "ami-0baked", "ami-0diskless"
         stays = tuple(
             Volume(device=device, delete_on_termination=False)
@@ -105,6 +111,10 @@ class InMemory:
 
     def disk_tags(self, instance_id: str) -> Mapping[str, str]:
         return self.cloud.machines.by_id[instance_id].disk_tags
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        for each in self.subnets if zone == "*" else [zone]:
+            self.cloud.withdraw(instance_type, each)
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         self.cloud.fail(action, trouble, times=times)
@@ -159,6 +169,12 @@ class OverHttp:
     def refuse(self, pattern: str, trouble: Trouble) -> None:
         self._refused.append({"pool": pattern, "code": CODES[trouble], "times": ENDLESS})
         self._region.configure(pool_errors=self._refused)
+
+    def withdraw(self, instance_type: str, zone: str) -> None:
+        self._region.configure(not_offered=[f"{instance_type}:{zone}"])
+
+    def price(self, instance_type: str, dollars: float) -> None:
+        self._region.configure(spot_price={instance_type: dollars})
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         # A call that may be repeated is, by the adapter: such a fault must last.

@@ -6,7 +6,16 @@ import pytest
 
 from enc.model import Market
 from provisioner.ports import CloudError, Trouble
-from tests.region_ring.contract.stages import KIND, TAGS, Stage, fleet, launched, listed, trouble
+from tests.region_ring.contract.stages import (
+    ARM,
+    KIND,
+    TAGS,
+    Stage,
+    fleet,
+    launched,
+    listed,
+    trouble,
+)
 
 
 @pytest.mark.parametrize("market", Market)
@@ -86,13 +95,49 @@ def test_pools_that_refuse_for_now_are_refusals(ready: Stage, kind: Trouble) -> 
     assert {refused.trouble for refused in answer.refusals} == {kind}
 
 
-@pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.MALFORMED])
-def test_pools_that_refuse_for_good_raise(ready: Stage, kind: Trouble) -> None:
-    ready.refuse("spot:*:*", kind)
-    with pytest.raises(CloudError) as caught:
-        ready.cloud.create_fleet(fleet(ready))
+def test_a_type_that_does_not_run_the_image_is_refused_and_no_other(ready: Stage) -> None:
+    places = tuple((kind, subnet) for kind in (KIND, ARM) for subnet in ready.subnets.values())
+    ready.capacity(f"spot:{KIND}:*", 1)
+    answer = ready.cloud.create_fleet(fleet(ready, overrides=places))
 
-    assert trouble(caught) is kind
+    assert [one.instance_type for one in answer.instances] == [KIND]
+    wrong = [one for one in answer.refusals if one.instance_type == ARM]
+    assert {(one.trouble, one.code) for one in wrong} == {
+        (Trouble.MALFORMED, "InvalidParameterValue")
+    }
+
+
+def test_a_type_that_the_zone_does_not_offer_is_unsupported_there(ready: Stage) -> None:
+    zone, subnet = next(iter(ready.subnets.items()))
+    ready.withdraw(KIND, zone)
+    (refused,) = ready.cloud.create_fleet(fleet(ready, overrides=((KIND, subnet),))).refusals
+
+    assert refused.trouble is Trouble.UNSUPPORTED
+
+
+def test_spot_above_the_cap_gives_nothing(ready: Stage) -> None:
+    ready.price(KIND, 0.06)
+    answer = ready.cloud.create_fleet(fleet(ready, max_price="0.05"))
+
+    assert answer.instances == ()
+    assert {refused.trouble for refused in answer.refusals} == {Trouble.PRICE}
+
+
+def test_spot_below_the_cap_gives_and_on_demand_has_no_cap(ready: Stage) -> None:
+    ready.price(KIND, 0.06)
+
+    assert len(launched(ready, max_price="0.07")) == 3
+    assert len(launched(ready, max_price="0.05", market=Market.ON_DEMAND, token="l-1-2")) == 3
+
+
+@pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.MALFORMED])
+def test_pools_that_refuse_for_good_are_named_one_by_one(ready: Stage, kind: Trouble) -> None:
+    ready.refuse("spot:*:*", kind)
+    answer = ready.cloud.create_fleet(fleet(ready))
+
+    assert answer.instances == ()
+    assert {refused.trouble for refused in answer.refusals} == {kind}
+    assert {refused.subnet for refused in answer.refusals} == set(ready.subnets.values())
 
 
 def test_a_denied_pool_beside_one_that_gives_is_a_refusal(ready: Stage) -> None:

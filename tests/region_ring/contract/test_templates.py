@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.ports import CloudError, Trouble, Volume
 from tests.fakes.cloud import REGION
-from tests.region_ring.contract.stages import SITE, Stage, ground, launched, template, trouble
+from tests.region_ring.contract.stages import KIND, SITE, Stage, ground, launched, template, trouble
 
 
 def test_a_template_that_is_not_there_is_not_there_yet(stage: Stage) -> None:
@@ -53,6 +53,33 @@ def test_our_sites_templates_are_listed_with_their_tags(ready: Stage) -> None:
     assert ready.cloud.templates(REGION, "default") == (
         ("rolecall-l-1", {**SITE, "rolecall:launch": "l-1"}),
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "runs"), [("c5.large", "x86_64"), ("c6g.large", "arm64"), ("c99.large", "")]
+)
+def test_the_ground_says_which_images_a_type_runs_and_where(
+    ready: Stage, kind: str, runs: str
+) -> None:
+    ready.withdraw("c99.large", "*")
+    found = ready.cloud.ground(ground(ready, instance_types=(kind,)))
+
+    assert found.architecture == "x86_64"
+    assert found.types is not None
+    if runs:
+        assert runs in found.types[kind].architectures
+        assert found.types[kind].zones >= set(ready.subnets)
+    else:
+        assert found.types == {}
+
+
+def test_a_type_that_a_zone_does_not_offer_lacks_it(ready: Stage) -> None:
+    zone = next(iter(ready.subnets))
+    ready.withdraw(KIND, zone)
+    found = ready.cloud.ground(ground(ready, instance_types=(KIND,)))
+
+    assert found.types is not None
+    assert zone not in found.types[KIND].zones
 
 
 def test_a_template_may_be_deleted_twice(ready: Stage) -> None:
