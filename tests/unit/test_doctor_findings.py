@@ -299,11 +299,14 @@ def test_roles_that_stand_on_the_same_ground_are_looked_up_once() -> None:
 
 
 def test_a_ground_of_ipv6_alone_is_not_full() -> None:
-    [asked] = ground.requests([spec()])
+    [asked] = requests([spec()])
     full = Subnet(id="subnet-a", zone="a", vpc="vpc-1", free_addresses=0)
     alone = Subnet(id="subnet-b", zone="b", vpc="vpc-1", free_addresses=0, ipv6_only=True)
 
-    found = ground.judged("g", asked, Ground(image=asked.image, subnets=(full, alone)))
+    offers = {"c5.large": TypeOffer(architectures=("x86_64",), zones=frozenset({"a"}))}
+    stands = Ground(image=asked.image, subnets=(full, alone), types=offers)
+
+    found = ground.judged("g", asked, stands)
 
     assert found.verdict is Verdict.OK
     assert "1 subnet(s) with 0 free addresses, 1 of IPv6 alone" in found.said
@@ -314,7 +317,7 @@ def test_a_root_device_that_is_not_the_images_is_broken_ground() -> None:
 
     def verdicts(device: str) -> list[Verdict]:
         made = spec(volumes={device: {"size": 8}}, image=IMAGE, security_groups=[GROUP])
-        return [each.verdict for each in ground.examine(cloud, ground.requests([made]))]
+        return [each.verdict for each in ground.examine(cloud, requests([made]))]
 
     assert verdicts("/dev/sda1") == [Verdict.BROKEN]
     assert verdicts("/dev/xvda") == verdicts("root") == verdicts("/dev/sdf") == [Verdict.OK]
@@ -325,7 +328,7 @@ def test_a_stored_role_whose_user_data_is_too_large_by_now_is_broken() -> None:
         made = spec(
             extra_user_data="#!/bin/sh\n" + "x" * size, image=IMAGE, security_groups=[GROUP]
         )
-        found = ground.examine(FakeCloud(FakeClock()), ground.requests([made]))
+        found = ground.examine(FakeCloud(FakeClock()), requests([made]))
         return [each.verdict for each in found]
 
     assert verdicts(5000) == [Verdict.OK]
