@@ -31,6 +31,7 @@ WANTED: Mapping[str, Any] = {
             "InstanceId": {},
             "InstanceLifecycle": {},
             "InstanceType": {},
+            "Ipv6Address": {},
             "LaunchTime": {},
             "Placement": {"AvailabilityZone": {}},
             "PrivateDnsName": {},

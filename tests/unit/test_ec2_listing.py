@@ -114,6 +114,15 @@ def test_all_that_the_adapter_looks_at_is_read() -> None:
     assert len(full["Reservations"][0]["Instances"][0]) > 50
 
 
+def test_the_address_of_a_machine_without_ipv4_is_read() -> None:
+    """Above, each machine has an IPv4 address, which goes before."""
+    old, new = b"<privateIpAddress>10.20.0.7<", b"<ipv6Address>2001:db8::7<"
+    body = PAGE.replace(old, new).replace(b"7</privateIpAddress>", b"7</ipv6Address>")
+    [living, _] = values.instances_of("us-east-1", read(body, SHAPE))
+
+    assert living == replace(LIVING, private_ip="2001:db8::7")
+
+
 def filled(shape: Any, text: str = "") -> str:
     if shape.type_name == "structure":
         return "".join(element(member, name) for name, member in shape.members.items())
