@@ -303,7 +303,8 @@ def test_a_ground_of_ipv6_alone_is_not_full() -> None:
     full = Subnet(id="subnet-a", zone="a", vpc="vpc-1", free_addresses=0)
     alone = Subnet(id="subnet-b", zone="b", vpc="vpc-1", free_addresses=0, ipv6_only=True)
 
-    offers = {"c5.large": TypeOffer(architectures=("x86_64",), zones=frozenset({"a"}))}
+    everywhere = TypeOffer(architectures=(), zones=frozenset("ab"))
+    offers = dict.fromkeys(asked.instance_types, everywhere)
     stands = Ground(image=asked.image, subnets=(full, alone), types=offers)
 
     found = ground.judged("g", asked, stands)
