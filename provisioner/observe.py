@@ -19,7 +19,7 @@ from provisioner.notices import Notice, Warned
 from provisioner.parallel import at_once
 from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
-from provisioner.sign import pending
+from provisioner.waiting import Waiting, waiting
 
 # A launch lives a day at most; its template may be left for a little longer.
 _TEMPLATES_OF = timedelta(hours=25)
@@ -83,8 +83,9 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
         backoffs=store.backoffs.all(held),
         quotas=_quotas(context, roles.values()),
-        requests=requests,
+        requests=requests.certnames if requests else None,
         ca_error=ca_error,
+        ca_warning=requests.warning if requests else "",
         warned=_warned(notices),
         untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
@@ -220,11 +221,11 @@ def _those(region: Region, ids: Collection[str]) -> list[Instance]:
 # The CA, and what EC2 announces ---------------------------------------------------------------
 
 
-def _requests(context: Context) -> tuple[tuple[str, ...] | None, str]:
+def _requests(context: Context) -> tuple[Waiting | None, str]:
     if context.ca is None:
         return None, ""
     try:
-        return tuple(pending(context, context.ca)), ""
+        return waiting(context, context.ca), ""
     except PuppetError as error:
         return None, advised(error)
 
