@@ -15,6 +15,7 @@ from types import MappingProxyType
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from provisioner.adapters.descriptors import NONE_LEFT, none_left
 from provisioner.ports import CloudError, Trouble
 
 CAPACITY = frozenset(
@@ -228,6 +229,7 @@ def translated(service: str, action: str, region: str, *, doing: bool = False) -
         # A batch needs the right to do one.
         permission = f"{service}:{action.removesuffix('Batch')}"
         advice = hint(trouble, code, permission, region, message)
+        advice = NONE_LEFT if none_left(error) else advice
         raise CloudError(trouble, code, readable(message), action=action, hint=advice) from error
 
 
