@@ -72,6 +72,13 @@ class ConflictError(StoreError):
     """It was changed by someone else since it was read; read it again and decide again."""
 
 
+class LaunchGoneError(ConflictError):
+    """The intent of a launch was written, and is no longer there: a failover, or a restore."""
+
+    def __init__(self, launch: str) -> None:
+        super().__init__(f"launch {launch} is no longer in the store")
+
+
 class AlreadyThereError(ConflictError):
     """A node or launch of that name exists."""
 
