@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from enc.inventory import ConflictError
 from enc.model import ArchivedNode, Node
+from enc.trust import NOT_REVOKED, REVOKED
 from provisioner.account import check_account
 from provisioner.context import Context
 from provisioner.domain.retirement import Step, has_machine, spared_because, step_of
@@ -18,7 +19,6 @@ NO_CA = (
     "no PUPPET_CA_URL: certificates are not revoked; with it set, 'provisioner retire NODE' of an "
     "ended node makes up for it"
 )
-NOT_REVOKED, REVOKED = "certificate not revoked", "certificate revoked"
 NO_PUPPETDB = "no PUPPETDB_URL: PuppetDB is not told"
 
 

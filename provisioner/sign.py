@@ -14,7 +14,7 @@ from enc.certname import is_certname
 from enc.csr import UnreadableError, key_of_certificate
 from enc.inventory import ConflictError, CorruptError
 from enc.model import ANSWERED
-from enc.trust import Verdict
+from enc.trust import REVOKED, Verdict
 from provisioner.context import Context
 from provisioner.domain.retirement import spared_because
 from provisioner.ledger import advised
@@ -158,7 +158,7 @@ class _Signer:
         if spared := spared_because(certname, self._context.spared()):
             return _failed(certname, f"{why}, and its certificate is not revoked: {spared}")
         self._ca.clean([certname])
-        self._note("certificate revoked", certname, why)
+        self._note(REVOKED, certname, why)
         return _judged(certname, Done.REVOKED, f"{why}; that certificate is revoked")
 
     def _note(self, what: str, certname: str, why: str) -> None:

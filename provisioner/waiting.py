@@ -12,9 +12,8 @@ from typing import Protocol
 
 from enc.certname import is_certname
 from enc.inventory import Inventory
-from enc.inventory.signing import REFUSED
 from enc.model import State
-from enc.trust import Reason
+from enc.trust import REFUSED, Reason
 from provisioner.context import Context
 from provisioner.ledger import advised, some
 from provisioner.parallel import at_once
