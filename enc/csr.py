@@ -1,18 +1,19 @@
 """Certificate requests: what one asks for, read strictly. Pure.
 
-Two readers of one request must not see different things (the CA reads it again before it signs),
-so whatever is unusual is not read at all: anything around the PEM, an attribute that comes twice
-or that Puppet does not send, a subject of more than its common name.
+Two readers of one request must not see different things (the CA reads it again before it signs).
+So a request is read only if it is what Puppet's agents send, byte for byte: what was read, written
+down again in the one canonical form (``_written``), must be what was sent.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,33 +21,37 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AttributeOID, SignatureAlgorithmOID
 
+from enc import der
+
 # Puppet's of 4096 bits has some 2 KB, and one of 8192 bits with every extension less than 6.
 LONGEST = 16 * 1024
 _PEM = re.compile(
-    rb"\s*-----BEGIN CERTIFICATE REQUEST-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)"
-    rb"-----END CERTIFICATE REQUEST-----\s*"
+    rb"-----BEGIN CERTIFICATE REQUEST-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)"
+    rb"-----END CERTIFICATE REQUEST-----\n"
 )
 # Puppet 8's agent tells by this attribute that it can renew its certificate: Puppet Server's
 # certificate_authority.clj, pp_auth_auto_renew-attribute.
 _AUTO_RENEWAL = x509.ObjectIdentifier("1.3.6.1.4.1.34380.1.3.2")
-_ATTRIBUTES = frozenset(
-    {AttributeOID.CHALLENGE_PASSWORD, x509.ObjectIdentifier("1.2.840.113549.1.9.14"), _AUTO_RENEWAL}
-)
-_SIGNATURES = frozenset(
-    {
-        SignatureAlgorithmOID.RSA_WITH_SHA256,
-        SignatureAlgorithmOID.RSA_WITH_SHA384,
-        SignatureAlgorithmOID.RSA_WITH_SHA512,
-        SignatureAlgorithmOID.ECDSA_WITH_SHA256,
-        SignatureAlgorithmOID.ECDSA_WITH_SHA384,
-        SignatureAlgorithmOID.ECDSA_WITH_SHA512,
-    }
-)
+_EXTENSIONS = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
+_ATTRIBUTES = frozenset({AttributeOID.CHALLENGE_PASSWORD, _EXTENSIONS, _AUTO_RENEWAL})
+# Ruby's agents write the texts of attributes as PrintableString, OpenSSL as UTF8String.
+_TEXTS = (der.PRINTABLE_STRING, der.UTF8_STRING)
+# Puppet's own extensions: registered facts, private ones and authorization.
+_PUPPETS = "1.3.6.1.4.1.34380."
+# RSA has parameters, which are NULL (RFC 4055, 5); ECDSA has none (RFC 5758, 3.2).
+_SIGNATURES = {
+    SignatureAlgorithmOID.RSA_WITH_SHA256: der.NULL,
+    SignatureAlgorithmOID.RSA_WITH_SHA384: der.NULL,
+    SignatureAlgorithmOID.RSA_WITH_SHA512: der.NULL,
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: b"",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: b"",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: b"",
+}
 # What OpenSSL would still compute with, slowly; the policy takes less. Its own bound for exponents
 # of larger keys is the same: OPENSSL_RSA_MAX_PUBEXP_BITS.
 _LARGEST_READ, _LARGEST_EXPONENT = 16384, 2**64
-# DER, X.690: tags, and the object identifier 2.5.4.3.
-_SEQUENCE, _SET, _UTF8_STRING, _COMMON_NAME = 0x30, 0x31, 0x0C, b"\x06\x03\x55\x04\x03"
+_LINE, _SHOWN = 64, 80
+_VERSION_0, _COMMON_NAME = b"\x02\x01\x00", der.oid("2.5.4.3")
 
 
 class UnreadableError(ValueError):
@@ -82,9 +87,9 @@ class Request:
 
 def read(pem: bytes) -> Request:
     """Raises UnreadableError, which never quotes what was sent."""
-    der = _der(pem)
+    sent = _decoded(pem)
     try:
-        return _read(x509.load_der_x509_csr(der), der)
+        return _read(x509.load_der_x509_csr(sent), sent)
     except (UnreadableError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
@@ -105,21 +110,15 @@ def key_of_certificate(pem: bytes) -> str:
     return sha256(spki).hexdigest()
 
 
-def text_value(der: bytes) -> str | None:
-    """An extension's value where that is one short string, as Puppet writes them; else None."""
-    # UTF8String, PrintableString, IA5String; one byte of length (X.690, 8.1.3.4).
-    if len(der) < _HEADER or der[0] not in (0x0C, 0x13, 0x16) or der[1] != len(der) - _HEADER:
-        return None
+def text_value(value: bytes) -> str | None:
+    """An extension's value (DER) where that is one UTF8String, as Puppet writes them; else None."""
     try:
-        return der[_HEADER:].decode() if der[1] <= _SHORT else None
-    except UnicodeDecodeError:
+        return der.contents(der.UTF8_STRING, value).decode()
+    except (der.NotDerError, UnicodeDecodeError):
         return None
 
 
-_HEADER, _SHORT = 2, 127
-
-
-def _der(pem: bytes) -> bytes:
+def _decoded(pem: bytes) -> bytes:
     if not pem.strip():
         raise UnreadableError("it is empty")
     if len(pem) > LONGEST:
@@ -128,23 +127,89 @@ def _der(pem: bytes) -> bytes:
     if found is None:
         raise UnreadableError("it is not one certificate request in PEM, and nothing else")
     try:
-        return b64decode(b"".join(found[1].split()), validate=True)
+        sent = b64decode(found[1].replace(b"\n", b""), validate=True)
     except Base64Error as error:
         raise UnreadableError("what is between its PEM lines is not base64") from error
+    # Lines of another length; bits of the last letter that do not count.
+    if _lines(sent) != found[1]:
+        raise UnreadableError("its PEM is not as Puppet writes it")
+    return sent
 
 
-def _read(csr: x509.CertificateSigningRequest, der: bytes) -> Request:
-    # Bits of the signature that do not count could be anything: one request, many texts.
-    if not der.endswith(b"\x00" + csr.signature):
-        raise UnreadableError("its signature does not fill its bytes")
-    attributes = _attributes(csr)
+def _lines(sent: bytes) -> bytes:
+    text = b64encode(sent)
+    return b"".join(text[at : at + _LINE] + b"\n" for at in range(0, len(text), _LINE))
+
+
+def _read(csr: x509.CertificateSigningRequest, sent: bytes) -> Request:
+    certname, attributes, key = _common_name(csr), _attributes(csr), _key(csr)
+    extensions = {each.oid.dotted_string: each.value.public_bytes() for each in csr.extensions}
+    _check_values(extensions)
+    if _written(csr, certname, extensions, sent) != sent:
+        raise UnreadableError("it is not in the form that Puppet's agents and OpenSSL write")
     return Request(
-        certname=_common_name(csr),
-        key=_key(csr),
+        certname=certname,
+        key=key,
         verified=_verified(csr),
         password=attributes.get(AttributeOID.CHALLENGE_PASSWORD),
-        extensions={e.oid.dotted_string: e.value.public_bytes() for e in csr.extensions},
+        extensions=extensions,
     )
+
+
+def _check_values(extensions: Mapping[str, bytes]) -> None:
+    """An empty value is taken by the CA, and makes its list of requests an error for all."""
+    for oid, value in extensions.items():
+        if oid.startswith(_PUPPETS) and text_value(value) is None:
+            raise UnreadableError(f"the value of its extension {oid[:_SHOWN]} is not a UTF8String")
+
+
+# In canonical form -----------------------------------------------------------------------------
+
+
+def _written(
+    csr: x509.CertificateSigningRequest,
+    certname: str,
+    extensions: Mapping[str, bytes],
+    sent: bytes,
+) -> bytes:
+    """The request in DER, made of what was read of it: PKCS #10, RFC 2986, 4."""
+    name = der.element(der.SEQUENCE, _COMMON_NAME, der.element(der.UTF8_STRING, certname.encode()))
+    attributes = [_attribute(one, extensions, sent) for one in csr.attributes]
+    info = der.element(
+        der.SEQUENCE,
+        _VERSION_0,
+        der.element(der.SEQUENCE, der.element(der.SET, name)),
+        _public(csr.public_key()),
+        der.element(der.CONTEXT_0, der.set_of(*attributes)),
+    )
+    signature = der.element(der.BIT_STRING, b"\x00", csr.signature)
+    return der.element(der.SEQUENCE, info, _algorithm(csr), signature)
+
+
+def _attribute(one: x509.Attribute, extensions: Mapping[str, bytes], sent: bytes) -> bytes:
+    """Of the kinds of string that a text may be, the one that was sent."""
+    if one.oid == _EXTENSIONS:
+        every = (_extension(oid, value) for oid, value in extensions.items())
+        forms = [der.element(der.SEQUENCE, *every)]
+    else:
+        forms = [der.element(tag, one.value) for tag in _TEXTS]
+    oid = der.oid(one.oid.dotted_string)
+    whole = [der.element(der.SEQUENCE, oid, der.element(der.SET, form)) for form in forms]
+    return next((form for form in whole if form in sent), whole[0])
+
+
+def _extension(oid: str, value: bytes) -> bytes:
+    """Never critical: Puppet's agents do not say so."""
+    return der.element(der.SEQUENCE, der.oid(oid), der.element(der.OCTET_STRING, value))
+
+
+def _algorithm(csr: x509.CertificateSigningRequest) -> bytes:
+    """Of another algorithm than ours the request is not in this form."""
+    oid = csr.signature_algorithm_oid
+    return der.element(der.SEQUENCE, der.oid(oid.dotted_string), _SIGNATURES.get(oid, der.NULL))
+
+
+# Its parts -------------------------------------------------------------------------------------
 
 
 def _key(csr: x509.CertificateSigningRequest) -> Key:
@@ -164,7 +229,13 @@ def _rsa(key: rsa.RSAPublicKey) -> Key:
 
 
 def _fingerprint(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> str:
-    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return sha256(_public(key)).hexdigest()
+
+
+def _public(key: Any) -> bytes:
+    """Its SubjectPublicKeyInfo: of RSA never RSASSA-PSS, of a curve by its name, uncompressed."""
+    spki: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return spki
 
 
 def _verified(csr: x509.CertificateSigningRequest) -> bool:
@@ -182,30 +253,14 @@ def _common_name(csr: x509.CertificateSigningRequest) -> str:
 
     ``csr.subject`` would take other strings, too, which other readers show otherwise.
     """
-    _, inner, _ = _first(csr.tbs_certrequest_bytes)
-    _, _, behind_version = _first(inner)
-    _, subject, _ = _first(behind_version)
-    pair = _only(_SEQUENCE, _only(_SET, subject)) if subject else b""
-    if not pair.startswith(_COMMON_NAME):
-        raise UnreadableError("its subject is not a common name alone")
-    return _only(_UTF8_STRING, pair.removeprefix(_COMMON_NAME)).decode()
-
-
-def _only(tag: int, der: bytes) -> bytes:
-    """The contents of the one element that this is."""
-    found, contents, rest = _first(der)
-    if found != tag or rest:
-        raise UnreadableError("its subject is not a common name alone")
-    return contents
-
-
-def _first(der: bytes) -> tuple[int, bytes, bytes]:
-    """Tag and contents of the first element, and what is behind it, of DER that was parsed once."""
-    length, start = der[1], _HEADER
-    if length > _SHORT:
-        start += length & _SHORT
-        length = int.from_bytes(der[_HEADER:start])
-    return der[0], der[start : start + length], der[start + length :]
+    try:
+        _, inner, _ = der.split(csr.tbs_certrequest_bytes)
+        _, _, behind_version = der.split(inner)
+        _, subject, _ = der.split(behind_version)
+        pair = der.contents(der.SEQUENCE, der.contents(der.SET, subject))
+        return der.contents(der.UTF8_STRING, pair.removeprefix(_COMMON_NAME)).decode()
+    except (der.NotDerError, UnicodeDecodeError) as error:
+        raise UnreadableError("its subject is not a common name alone") from error
 
 
 def _attributes(csr: x509.CertificateSigningRequest) -> dict[x509.ObjectIdentifier, bytes]:
@@ -215,5 +270,7 @@ def _attributes(csr: x509.CertificateSigningRequest) -> dict[x509.ObjectIdentifi
             raise UnreadableError(f"its attribute {attribute.oid.dotted_string} comes twice")
         if attribute.oid not in _ATTRIBUTES:
             raise UnreadableError(f"it has an attribute {attribute.oid.dotted_string}")
+        if attribute.oid == _EXTENSIONS and not len(csr.extensions):
+            raise UnreadableError("its list of extensions is empty")
         found[attribute.oid] = attribute.value
     return found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from enc.classify import UnclassifiableError
 from enc.damage import Unreadable
 from enc.durations import for_people
 from enc.model import ArchivedNode, Hold, Kind, Launch, Market, Node, Role, State
+from enc.why.certificate import certificate
 from enc.why.given import Given, given
 from enc.why.origin import origin
 from enc.why.outlook import outlook
@@ -45,16 +46,19 @@ def explain(
     *,
     now: datetime,
     hold: Hold | None = None,
+    life: Sequence[Mapping[str, str]] = (),
 ) -> Explanation:
     """Everything that the inventory knows of why a node is here, and gets what it gets.
 
     ``role`` is the node's, None where it is gone; ``launch`` the node's, None where it has none or
     its record is gone. Each is Unreadable where its record is damaged. ``hold`` is what stops its
-    role: the pause of all, or the role's own.
+    role: the pause of all, or the role's own. ``life``: its events, oldest first.
     Raises nothing for a record or role that is damaged: that is a sentence in ``wrong``.
     """
+    happened, wrong = certificate(node, life, now)
     if isinstance(node, ArchivedNode):
-        return _ended(node, launch, now)
+        ended = _ended(node, launch, now)
+        return replace(ended, next=(*ended.next, *happened), wrong=wrong)
     what, unclassifiable = _given(node, role)
     return Explanation(
         certname=node.certname,
@@ -62,8 +66,8 @@ def explain(
         origin=origin(node, launch, now),
         answer=_answer(node, what, unclassifiable),
         given=what,
-        next=outlook(node, role, hold, now),
-        wrong=trouble(node, role, launch, unclassifiable, now),
+        next=(*outlook(node, role, hold, now), *happened),
+        wrong=(*trouble(node, role, launch, unclassifiable, now), *wrong),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from enc import logs
 from enc.settings import Settings, SettingsError, is_loopback
+from enc.worker import make_room
 
 try:
     _settings = Settings.from_environment(os.environ)
@@ -59,6 +60,7 @@ _OURS = "rolecall-metrics-"
 def on_starting(server: Any) -> None:
     """Before anything listens."""
     logs.configure(_settings.log_level, secrets=_settings.secrets)
+    server.cfg.set("worker_connections", make_room())
     # The command line and GUNICORN_CMD_ARGS come after this module, and may say otherwise.
     _refuse_other_hosts(address for address in server.cfg.address if not isinstance(address, int))
 

@@ -19,6 +19,9 @@ _HARMLESS = ("1.3.6.1.4.1.34380.1.1.", "1.3.6.1.4.1.34380.1.2.")
 _SMALLEST_RSA, _LARGEST_RSA, _SMALLEST_EXPONENT = 2048, 8192, 65537
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 _SHOWN = 80
+# What the events of a certificate are called.
+ACCEPTED, REFUSED = "certificate request accepted", "certificate request refused"
+NOT_REVOKED, REVOKED = "certificate not revoked", "certificate revoked"
 
 
 class Reason(StrEnum):

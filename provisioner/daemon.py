@@ -35,6 +35,7 @@ class Meter(Protocol):
     def passed(self, came: Pass, seconds: float) -> None: ...
     def failed(self, why: str) -> None: ...
     def standby(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Stop(Protocol):
@@ -64,6 +65,7 @@ class Daemon:
             if self._rest():
                 break
         self.notifier.stopping()
+        self.meter.close()
 
     def _pass(self, context: Context) -> None:
         began = context.clock.monotonic()

@@ -7,22 +7,19 @@ from datetime import timedelta
 
 from enc.inventory import ConflictError
 from enc.model import ArchivedNode, Node
+from enc.trust import NOT_REVOKED, REVOKED
 from provisioner.account import check_account
 from provisioner.context import Context
 from provisioner.domain.retirement import Step, has_machine, spared_because, step_of
 from provisioner.ledger import Ledger, advised
 from provisioner.patience import patiently
-from provisioner.ports import CA, PuppetDB, PuppetError, Refusal
+from provisioner.ports import CA, FOR_ALL, PuppetDB, PuppetError
 
 NO_CA = (
     "no PUPPET_CA_URL: certificates are not revoked; with it set, 'provisioner retire NODE' of an "
     "ended node makes up for it"
 )
-NOT_REVOKED, REVOKED = "certificate not revoked", "certificate revoked"
 NO_PUPPETDB = "no PUPPETDB_URL: PuppetDB is not told"
-
-# The same for every node: asking for the next one is asking in vain.
-_FOR_ALL = frozenset({Refusal.AWAY, Refusal.DENIED})
 
 
 class Forgetting:
@@ -162,7 +159,7 @@ class _Door:
             patiently(self._context, act, clock.now() + max(span - self._spent, timedelta(0)))
         except PuppetError as error:
             self._spent += timedelta(seconds=clock.monotonic() - began)
-            if error.refusal in _FOR_ALL or self._spent > 2 * span:
+            if error.refusal in FOR_ALL or self._spent > 2 * span:
                 self.closed = error
             return error
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from enc.durations import for_people
-from enc.inventory import StoreError
+from enc.inventory import LaunchGoneError, StoreError, StoreLostError
 from enc.limits import Bound, bounds
 from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
 from provisioner.account import check_account
@@ -177,8 +177,24 @@ def _clean_up(context: Context, request: TemplateRequest, intent: Launch, end: E
         event = context.event(f"launch {end.state}", role=intent.role, why=end.reason)
         context.inventory.launches.close(intent.id, end.state, event)
     except StoreError as error:
-        left.append(f"launch {intent.id} stands open in the store: {error}")
+        left.append(_not_closed(intent, error))
     return left
+
+
+def _not_closed(intent: Launch, error: StoreError) -> str:
+    match error:
+        case LaunchGoneError():
+            return (
+                f"the store has lost launch {intent.id} with its key (a failover, or a restored "
+                "backup): converge adopts its machines by their tags; one that has no certificate "
+                "yet is signed by hand, or retired"
+            )
+        case StoreLostError():
+            return f"launch {intent.id} is lost with the store: {error}"
+    return (
+        f"launch {intent.id} may stand open in the store, and converge closes it when the store "
+        f"answers: {error}"
+    )
 
 
 def _beat(context: Context, intent: Launch) -> None:

@@ -184,6 +184,9 @@ class LeasedCA(_Leased):
     def request(self, certname: str) -> bytes | None:
         return self._ask(lambda: self._ca.request(certname))
 
+    def state(self, certname: str) -> str:
+        return self._ask(lambda: self._ca.state(certname))
+
     def sign(self, certname: str) -> None:
         self._do(lambda: self._ca.sign(certname))
 

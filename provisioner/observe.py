@@ -21,7 +21,7 @@ from provisioner.notices import Notice, Notices, Warned
 from provisioner.parallel import at_once
 from provisioner.ports import LAUNCH_TAG, CloudError, Instance, PuppetError
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
-from provisioner.sign import pending
+from provisioner.waiting import Waiting, waiting
 
 NAME_THEM = "name the regions in use: 'provisioner init --regions LIST'"
 # A launch lives a day at most; its template may be left for a little longer.
@@ -97,8 +97,9 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         quotas=_quotas(context, roles.values()),
         limits=limits,
         limits_error=limits_error,
-        requests=requests,
+        requests=requests.certnames if requests else None,
         ca_error=ca_error,
+        ca_warning=requests.warning if requests else "",
         warned=_warned(notice for each in taken for notice in each.notices),
         untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
@@ -252,11 +253,11 @@ def _those(region: Region, ids: Collection[str]) -> list[Instance]:
 # The CA, and what EC2 announces ---------------------------------------------------------------
 
 
-def _requests(context: Context) -> tuple[tuple[str, ...] | None, str]:
+def _requests(context: Context) -> tuple[Waiting | None, str]:
     if context.ca is None:
         return None, ""
     try:
-        return tuple(pending(context, context.ca)), ""
+        return waiting(context, context.ca), ""
     except PuppetError as error:
         return None, advised(error)
 

@@ -359,6 +359,10 @@ class Refusal(StrEnum):
     UNEXPECTED = "unexpected"  # any other answer, or one that cannot be read
 
 
+# The same for every node: asking for the next one is asking in vain.
+FOR_ALL = frozenset({Refusal.AWAY, Refusal.DENIED})
+
+
 class PuppetError(Exception):
     """The CA or PuppetDB said no, or said nothing. ``hint`` is what the user can do about it."""
 
@@ -376,10 +380,19 @@ class CA(Protocol):
     """Puppet's certificate authority. Every method may raise PuppetError and may be repeated."""
 
     def pending(self) -> tuple[str, ...]:
-        """The certnames whose certificate requests wait for somebody, sorted."""
+        """The certnames whose certificate requests wait for somebody, sorted.
+
+        Any stranger's request may spoil this: then it is a PuppetError of any kind, for ever.
+        """
 
     def request(self, certname: str) -> bytes | None:
         """The pending request as it was sent (PEM); None where none is pending."""
+
+    def state(self, certname: str) -> str:
+        """requested, signed or revoked; "" where the CA knows nothing of the name.
+
+        ILL where its request is one that spoils ``pending`` for all.
+        """
 
     def sign(self, certname: str) -> None:
         """Sign the pending request. MISSING or CONFLICT where none is pending."""

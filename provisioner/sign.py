@@ -13,16 +13,16 @@ from enum import StrEnum
 from enc.certname import is_certname
 from enc.csr import UnreadableError, key_of_certificate
 from enc.inventory import ConflictError, CorruptError
-from enc.model import ANSWERED, State
-from enc.trust import Verdict
+from enc.model import ANSWERED
+from enc.trust import REVOKED, Verdict
 from provisioner.context import Context
 from provisioner.domain.retirement import spared_because
 from provisioner.ledger import advised
-from provisioner.ports import CA, PuppetError, Refusal
+from provisioner.ports import CA, FOR_ALL, PuppetError, Refusal
+from provisioner.waiting import waiting
 
 # The CA has no such request any more, or has made a certificate of it: somebody was faster.
 _OVERTAKEN = frozenset({Refusal.MISSING, Refusal.CONFLICT})
-_EXPECTED = (State.PENDING, State.RUNNING, State.FAILED)
 
 
 class Done(StrEnum):
@@ -50,46 +50,38 @@ class Judged:
 def sign_pending(context: Context, ca: CA) -> Iterator[Judged]:
     """Judge every pending request: sign ours, delete wrong ones, leave the rest for a person.
 
-    Each comes as it is done. Raises PuppetError where the CA cannot be asked for the list, and
-    StoreError: without the store nothing is judged.
+    Where the CA's list is no answer, our own nodes' alone. Each comes as it is done. Raises
+    PuppetError where the CA answers nothing, and StoreError: without the store nothing is judged.
     """
-    return sign_those(context, ca, pending(context, ca))
+    found = waiting(context, ca)
+    if found.warning:
+        context.reporter.say(f"warning: {found.warning}")
+    return sign_those(context, ca, found.certnames)
 
 
 def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[Judged]:
     """The same for these certnames; those without a pending request are left out.
 
-    One that fails does not stop the others, unless the CA does not answer, or forbids it.
+    One that fails does not stop the others, unless the CA does not answer, forbids it, or takes
+    its time for errors.
     """
-    signer, stopped = _Signer(context, ca), False
+    signer, clock = _Signer(context, ca), context.clock
+    stopped, patience = False, context.spans.patience.total_seconds()
     for certname in certnames:
         if stopped:
             yield _failed(certname, "not looked at, for the CA failed before")
             continue
+        began = clock.monotonic()
         try:
             judged = signer.judge(certname)
         except PuppetError as error:
             judged = _failed(certname, advised(error))
-            stopped = error.passing or error.refusal is Refusal.DENIED
+            patience -= clock.monotonic() - began
+            stopped = error.refusal in FOR_ALL or patience < 0
         except (CorruptError, ConflictError) as error:
             judged = _failed(certname, str(error))
         if judged:
             yield judged
-
-
-def pending(context: Context, ca: CA) -> Iterable[str]:
-    """Where strangers have sent so much that the list is no answer, our own nodes are enough."""
-    try:
-        return ca.pending()
-    except PuppetError as error:
-        if error.refusal is not Refusal.UNEXPECTED:
-            raise
-        context.reporter.say(
-            f"warning: {advised(error)}; so only the requests of nodes that are not ready are "
-            "looked at: 'puppetserver ca list' shows what else is pending"
-        )
-        every = context.inventory.queries.everything().nodes.values()
-        return [node.certname for node in every if node.state in _EXPECTED]
 
 
 class _Signer:
@@ -166,7 +158,7 @@ class _Signer:
         if spared := spared_because(certname, self._context.spared()):
             return _failed(certname, f"{why}, and its certificate is not revoked: {spared}")
         self._ca.clean([certname])
-        self._note("certificate revoked", certname, why)
+        self._note(REVOKED, certname, why)
         return _judged(certname, Done.REVOKED, f"{why}; that certificate is revoked")
 
     def _note(self, what: str, certname: str, why: str) -> None:

@@ -20,6 +20,7 @@ AUTHORIZATION = "1.3.6.1.4.1.34380.1.3.1"
 AUTH_ROLE = "1.3.6.1.4.1.34380.1.3.13"
 CLI_AUTH = "1.3.6.1.4.1.34380.1.3.39"
 AUTO_RENEWAL = "1.3.6.1.4.1.34380.1.3.2"
+ROLE = "1.3.6.1.4.1.34380.1.1.13"
 SHA256 = hashes.SHA256()
 
 
@@ -83,6 +84,11 @@ def request(
     return signed.public_bytes(Encoding.PEM)
 
 
+def spoiling(certname: str, password: str | None = None) -> bytes:
+    """A request that the CA takes and then cannot list: an extension whose value is empty."""
+    return request(certname, password, key=ec_key(), extensions={ROLE: b""})
+
+
 def der_of(pem: bytes) -> bytes:
     return x509.load_pem_x509_csr(pem).public_bytes(Encoding.DER)
 
@@ -107,6 +113,17 @@ def assembled(subject: bytes, attributes: Sequence[bytes] = (), key: Any = None)
     return pem_of(der(0x30, wanted + algorithm + der(0x03, b"\x00" + signature)))
 
 
+def extended(*extensions: bytes) -> bytes:
+    """An attribute that asks for these extensions."""
+    return der(0x30, bytes.fromhex("06092a864886f70d01090e") + der(0x31, der(0x30, *extensions)))
+
+
+def pp_role(value: bytes, *, critical: bytes = b"") -> bytes:
+    """An extension pp_role, ....34380.1.1.13, of these bytes."""
+    oid = bytes.fromhex("060b2b06010401828c4c01010d")
+    return der(0x30, oid, critical, der(0x04, value))
+
+
 def named(text: bytes, tag: int = 0x0C) -> bytes:
     """A Name of one common name, of this kind of string."""
     return der(0x30, der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(tag, text))))
@@ -118,8 +135,9 @@ def challenge(*values: bytes) -> bytes:
     return der(0x30, oid + der(0x31, b"".join(values)))
 
 
-def der(tag: int, contents: bytes) -> bytes:
+def der(tag: int, *parts: bytes) -> bytes:
     """One element with its shortest length."""
+    contents = b"".join(parts)
     size = len(contents)
     if size <= _SHORT:
         return bytes([tag, size]) + contents

@@ -22,8 +22,10 @@ from tests.csrs import (
     der,
     der_of,
     ec_key,
+    extended,
     named,
     pem_of,
+    pp_role,
     request,
     rsa_key,
     utf8,
@@ -125,6 +127,8 @@ def _attributes() -> list[list[bytes]]:
         [challenge(utf8(_RIGHT), utf8("x"))],
         [challenge()],
         [challenge(null)],
+        *([challenge(der(tag, _RIGHT.encode()))] for tag in _OTHER_STRINGS),
+        [word, extended(pp_role(b""))],
         [challenge(der(0x04, _RIGHT.encode())), word],
         *([word, each] for each in requests),
         [word, requests[0], requests[0]],
@@ -133,6 +137,8 @@ def _attributes() -> list[list[bytes]]:
     ]
 
 
+# Neither a PrintableString nor a UTF8String.
+_OTHER_STRINGS = (0x04, 0x12, 0x14, 0x16, 0x19, 0x1A, 0x1B)
 _OID_REQUEST = bytes.fromhex("06092a864886f70d01090e")
 _OID_MS_REQUEST = bytes.fromhex("060a2b06010401823702010e")
 _OID_CLI_AUTH = bytes.fromhex("060b2b06010401828c4c010327")

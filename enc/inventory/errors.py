@@ -76,6 +76,13 @@ class LimitReachedError(StoreError):
     """A launch would go beyond a limit of its role or of the site; nothing was written."""
 
 
+class LaunchGoneError(ConflictError):
+    """The intent of a launch was written, and is no longer there: a failover, or a restore."""
+
+    def __init__(self, launch: str) -> None:
+        super().__init__(f"launch {launch} is no longer in the store")
+
+
 class AlreadyThereError(ConflictError):
     """A node or launch of that name exists."""
 
@@ -118,6 +125,7 @@ _IN_A_SCRIPT = ("The user executing the script can't", "ACL failure in script")
 _REMEDIES: Mapping[str, str] = {
     "READONLY": "it is a replica: point REDIS_URL at the primary",
     "OOM": "it is full: raise its maxmemory",
+    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write: bring them back",
     "MISCONF": "it cannot save to its disk: make space there, see its log",
     "NOPERM": _RIGHTS,
     **dict.fromkeys(_IN_A_SCRIPT, _RIGHTS),

@@ -18,6 +18,8 @@ SUSPECTS = "suspects"
 SWEPT = "swept"
 LEASE = "lease:converge"
 EPOCH = "epoch:converge"
+# Nothing is ever there: whoever may write of requests tries on it whether Redis takes a write.
+NEVER = "verdict:never"
 
 
 def node(certname: str) -> str:

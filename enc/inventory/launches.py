@@ -13,7 +13,7 @@ from redis import Redis
 from enc.inventory import keys
 from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
-from enc.inventory.errors import AlreadyThereError, ConflictError, CorruptError, translated
+from enc.inventory.errors import AlreadyThereError, CorruptError, LaunchGoneError, translated
 from enc.inventory.events import Event
 from enc.inventory.paging import Listing, Walks
 from enc.inventory.writes import Command, Room, Writes, hset
@@ -171,7 +171,7 @@ class Launches:
             raise AlreadyThereError(f"launch {launch.id} is already in the store")
 
     def beat(self, launch_id: str, at: datetime) -> None:
-        """The owner is alive. Raises ConflictError for a launch that is not in the store."""
+        """The owner is alive. Raises LaunchGoneError."""
         self._change(launch_id, [hset(keys.launch(launch_id), {"heartbeat": iso(at)})], [])
 
     def asking(self, launch: Launch, number: int, at: datetime) -> bool:
@@ -213,9 +213,9 @@ class Launches:
         events: Sequence[Event],
         *same: tuple[Command, str],
     ) -> bool:
-        """Whether ``same`` still held; ConflictError when the launch is not there at all."""
+        """Whether ``same`` still held; LaunchGoneError when the launch is not there."""
         there = (["EXISTS", keys.launch(launch_id)], "1")
         differs = self._writes.write(commands, events, same=[there, *same])
         if differs == 0:
-            raise ConflictError(f"launch {launch_id} is no longer in the store")
+            raise LaunchGoneError(launch_id)
         return differs is None

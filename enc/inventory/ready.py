@@ -15,6 +15,8 @@ from enc.inventory.meta import Meta, MetaStore, OtherSiteError
 # What a replica holds may be hours old, and it does not say so.
 REPLICA = "Redis is a read-only replica, which may be behind: point REDIS_URL at the primary"
 
+_NO_WRITES = "no write is taken: look-ups are answered, reports and certificate requests wait"
+
 
 def check_ready(redis: Redis, site: str) -> Meta:
     """Raises StoreUnavailableError, StoreLostError, SchemaError, OtherSiteError, CorruptError."""
@@ -26,6 +28,20 @@ def check_ready(redis: Redis, site: str) -> Meta:
     if meta.site != site:
         raise OtherSiteError(meta.site, site)
     return meta
+
+
+def check_writable(redis: Redis) -> None:
+    """Whether Redis takes writes: asked by one that changes nothing.
+
+    A full one, one that cannot save, or that lacks replicas answers reads all the while. Raises
+    StoreUnavailableError.
+    """
+    try:
+        with translated(keys.NEVER):
+            # To a stream that is not there: https://redis.io/docs/latest/commands/xadd/
+            redis.xadd(keys.NEVER, {"never": ""}, nomkstream=True)
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(f"{error}; {_NO_WRITES}") from error
 
 
 @contextmanager

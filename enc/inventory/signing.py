@@ -22,9 +22,8 @@ from enc.inventory.ready import check_ready
 from enc.inventory.scripts import Script
 from enc.inventory.writes import Writes
 from enc.model import Node
-from enc.trust import Claim, LaunchKey, Reason, Verdict, judge
+from enc.trust import ACCEPTED, REFUSED, Claim, LaunchKey, Reason, Verdict, judge
 
-ACCEPTED, REFUSED = "certificate request accepted", "certificate request refused"
 # A node may change between the look and the writing of its key: by its first report, by converge.
 _TRIES = 5
 _KEY_SHOWN = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from enc.inventory import Inventory
-from enc.inventory.ready import check_ready
+from enc.inventory.ready import check_ready, check_writable
 from enc.web.responses import answer
 
 
@@ -19,7 +19,9 @@ def blueprint(inventory: Inventory, site: str) -> Blueprint:
 
     @routes.get("/readyz")
     def ready() -> Response:
+        """Look-ups need less: they are answered while Redis takes no writes."""
         meta = check_ready(inventory.redis, site)
+        check_writable(inventory.redis)
         return answer({"status": "ready", "site": meta.site, "schema": meta.schema})
 
     return routes

@@ -7,56 +7,24 @@ line that it did not understand, which may be an Authorization header. Ours say 
 from __future__ import annotations
 
 import os
-import socket
-import time
 from contextlib import suppress
 from typing import Any
 
 from gunicorn import util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
 
 from enc.logs import JsonFormatter, Log
 from enc.settings import Settings
 from enc.web.documents import raw_problem
-
-# From the first byte of a request to the last of its answer, in seconds. gunicorn itself waits
-# for ever for the rest of a request, and for a client that does not take its answer; each such
-# client would hold a thread.
-EXCHANGE_TIMEOUT = 30.0
+from enc.worker import PatientWorker
 
 _STATUS = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431}
 _log = Log("enc.gunicorn")
 
 
-class Worker(ThreadWorker):
+class Worker(PatientWorker):
     """Threads, so that a Redis that is slow for one request does not stop the others."""
-
-    exchange_timeout = EXCHANGE_TIMEOUT
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._busy: dict[Any, float] = {}
-
-    def handle(self, conn: Any) -> Any:
-        """One request, in a thread."""
-        self._busy[conn] = _monotonic() + self.exchange_timeout
-        try:
-            return super().handle(conn)
-        finally:
-            del self._busy[conn]
-
-    def notify(self) -> None:
-        """The main loop's sign of life, at least once a second."""
-        super().notify()
-        now = _monotonic()
-        for conn in [conn for conn, until in list(self._busy.items()) if until < now]:
-            self._busy[conn] = now + self.exchange_timeout
-            _log.info("client too slow", seconds=self.exchange_timeout)
-            # Ends the read or write that the thread hangs in; the thread then closes.
-            with suppress(OSError):
-                conn.sock.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, _req: Any, client: Any, _addr: Any, exc: BaseException) -> None:
         """Answer what never reached the application, or what it let fall."""
@@ -83,7 +51,3 @@ def _status(exc: BaseException) -> int:
     if not isinstance(exc, errors.ParseException):
         return 500
     return next((status for kind, status in _STATUS.items() if isinstance(exc, kind)), 400)
-
-
-def _monotonic() -> float:
-    return time.monotonic()  # noqa: TID251  # gunicorn makes the worker: nobody can hand it a clock

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from enc.damage import Unreadable, damaged
 from enc.model import Kind, Launch, Node, Role, State
+from enc.silence import silent_since
+from enc.why.policy import policy_of
 from enc.why.words import at, moment, stop
 
 # Then its launch has been forgotten in good order.
@@ -30,6 +32,7 @@ def trouble(
         *_refused(node, role, unclassifiable),
         *_state(node, now),
         *_last_run(node),
+        *_silence(node, role, now),
         *_launch(node, launch, now),
     )
 
@@ -69,6 +72,16 @@ def _last_run(node: Node) -> tuple[str, ...]:
         return ()
     when = f" of {at(node.report_at)}" if node.report_at else ""
     return (f"Puppet's last run{when} {said}.",)
+
+
+def _silence(node: Node, role: Role | Unreadable | None, now: datetime) -> tuple[str, ...]:
+    reports = isinstance(role, Role) and not policy_of(role).ready_when_running
+    since = silent_since(node, now, reports=reports)
+    if since is None:
+        return ()
+    last = "its last report is of" if node.report_at else "no report has come since"
+    look = "see whether its agent runs, and ship-reports on the puppetserver"
+    return (f"Its Puppet is silent: {last} {moment(since, now)}; {look}.",)
 
 
 def _launch(node: Node, launch: Launch | Unreadable | None, now: datetime) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from provisioner.adapters.descriptors import NONE_LEFT, none_left
 from provisioner.adapters.ec2_errors import (
     CUT,
     REGION,
@@ -189,6 +190,7 @@ def translated(service: str, action: str, region: str, *, doing: bool = False) -
         # A batch needs the right to do one.
         permission = f"{service}:{action.removesuffix('Batch')}"
         advice = hint(trouble, code, permission, region, message)
+        advice = NONE_LEFT if none_left(error) else advice
         raise CloudError(trouble, code, readable(message), action=action, hint=advice) from error
 
 

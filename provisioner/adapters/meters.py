@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from enc.logs import Log
+from provisioner.adapters.metrics_port import MetricsPort
 from provisioner.domain.silence import silent
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 # of what all show, and those with a "for" wait five minutes or more. Nor is one pass that fails to
 # hide what they wait for.
 _KEPT = 180.0
+_log = Log("provisioner.meters")
 _BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
@@ -26,6 +29,7 @@ class Meters:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ended = clock.monotonic()
+        self._port: MetricsPort | None = None
         self.registry = CollectorRegistry()
         self._passes = Counter(
             "rolecall_converge_passes", "Passes by outcome", ["outcome"], registry=self.registry
@@ -79,7 +83,23 @@ class Meters:
 
     def serve(self, host: str, port: int) -> None:
         """Raises OSError where it cannot listen."""
-        start_http_server(port, host, registry=self.registry)
+        self._port = MetricsPort(host, port)
+        self._port.show(generate_latest(self.registry))
+
+    def close(self) -> None:
+        """Nobody is told any more."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+
+    def _show(self) -> None:
+        """That nobody can be told how passes go is no reason to make none."""
+        if self._port is None:
+            return
+        try:
+            self._port.show(generate_latest(self.registry))
+        except OSError as error:
+            _log.warning("metrics cannot be shown", why=str(error))
 
     def passed(self, came: Pass, seconds: float) -> None:
         self._passes.labels("failures" if came.failures else "done").inc()
@@ -89,17 +109,20 @@ class Meters:
         self._world(came)
         self._last.set(self._clock.now().timestamp())
         self._ended = self._clock.monotonic()
+        self._show()
 
     def failed(self, why: str) -> None:
         """What the last pass saw is shown for some minutes more: then it may be over."""
         self._passes.labels(why).inc()
         if self._clock.monotonic() - self._ended > _KEPT:
             self._forget()
+        self._show()
 
     def standby(self) -> None:
         """Another loop is at work, and tells how things are: what we saw last may be over."""
         self._passes.labels("standby").inc()
         self._forget()
+        self._show()
 
     def _forget(self) -> None:
         for gauge in (self._nodes, self._size, self._held, self._silent, self._recent):

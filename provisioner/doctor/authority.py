@@ -6,12 +6,15 @@ that signs, stands as well (README, "Trust"); PUT clean has a rule of its own, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from enc.inventory import StoreError
 from provisioner.doctor.finding import Finding, ok, refused, skipped
 from provisioner.doctor.ports import Authority
 from provisioner.ports import PuppetError, Refusal
+from provisioner.waiting import cure, spoilers
 
 # Nobody's: the CA must say 404 of it, and not 403.
 NOBODY = "rolecall-doctor.invalid"
@@ -19,10 +22,16 @@ WHAT = "CA"
 _LOOK = "see that the puppetserver runs there, and that PUPPET_CA_URL is right"
 
 
-def examine(ca: Authority) -> Iterator[Finding]:
-    listing = _asked("CA: list requests", ca.pending, lambda found: f"{len(found)} wait")
-    yield listing[0]
-    if listing[1]:
+def examine(ca: Authority, refused_lately: Callable[[], Sequence[str]]) -> Iterator[Finding]:
+    """``refused_lately``: certnames whose requests the policy refused; raises StoreError's kinds.
+
+    One of them may be why the CA cannot list its requests.
+    """
+    listing, refusal = _asked("CA: list requests", ca.pending, lambda found: f"{len(found)} wait")
+    if refusal is Refusal.ILL:
+        listing = replace(listing, remedy=cure(_spoilers(ca, refused_lately)))
+    yield listing
+    if refusal is Refusal.AWAY:
         return
     yield _asked("CA: read requests", lambda: ca.request(NOBODY), lambda _: "allowed")[0]
     yield _asked("CA: sign", lambda: ca.state(NOBODY), _may_sign)[0]
@@ -31,13 +40,21 @@ def examine(ca: Authority) -> Iterator[Finding]:
     yield skipped("CA: clean", said, remedy)
 
 
-def _asked(what: str, ask: Callable[[], Any], told: Callable[[Any], str]) -> tuple[Finding, bool]:
-    """The finding, and whether nobody is there to be asked any more."""
+def _spoilers(ca: Authority, refused_lately: Callable[[], Sequence[str]]) -> tuple[str, ...]:
+    try:
+        return spoilers(ca, refused_lately())
+    except StoreError:
+        return ()
+
+
+def _asked(
+    what: str, ask: Callable[[], Any], told: Callable[[Any], str]
+) -> tuple[Finding, Refusal | None]:
     try:
         found = ask()
     except PuppetError as error:
-        return refused(what, error, _LOOK), error.refusal is Refusal.AWAY
-    return ok(what, told(found)), False
+        return refused(what, error, _LOOK), error.refusal
+    return ok(what, told(found)), None
 
 
 def _may_sign(_: Any) -> str:

@@ -33,6 +33,7 @@ from provisioner.doctor.running import SECONDS, Check, examine
 from provisioner.domain.ground import requests
 from provisioner.ports import Clock, Cloud
 from provisioner.rolesfile.spec import RoleSpec
+from provisioner.waiting import refused_lately
 
 # A role's look-ups are five calls.
 SECONDS_FOR_A_ROLE = 2.0
@@ -94,7 +95,11 @@ def _independent(patient: Patient) -> Iterator[Check]:
             what="Puppet: certificates", act=lambda: certificates.examine(files, read, clock)
         )
     if ca is not None:
-        yield Check(what=authority.WHAT, act=lambda: authority.examine(ca), seconds=seconds)
+        yield Check(
+            what=authority.WHAT,
+            act=lambda: authority.examine(ca, lambda: refused_lately(patient.open_store())),
+            seconds=seconds,
+        )
     else:
         said = "certificates are neither signed nor revoked"
         yield _unset(authority.WHAT, "PUPPET_CA_URL", said, patient)

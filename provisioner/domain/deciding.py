@@ -235,6 +235,8 @@ def _warnings(world: World, news: Newcomers) -> Iterator[str]:
             yield f"region {region.name} cannot be read, nothing is decided there: {region.error}"
     if world.ca_error:
         yield f"nothing is signed, cleaned or archived: {world.ca_error}"
+    if world.ca_warning:
+        yield world.ca_warning
     if world.paused:
         hold = world.paused
         yield f"paused {stopped_by(hold)}; 'provisioner resume' goes on"

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
-from enc.model import Node, State
+from enc.model import Node
+from enc.silence import silent_since
 from provisioner.domain.world import World
-
-# Two runs, as agents run by default: one may fall out.
-LONG = timedelta(hours=1)
-# A draining or lost node may be silent, and of a failed one it is known.
-_HEARD = frozenset({State.RUNNING, State.READY})
 
 
 def silent(world: World) -> Counter[str]:
@@ -20,10 +15,6 @@ def silent(world: World) -> Counter[str]:
 
 
 def _is_silent(world: World, node: Node) -> bool:
-    """One that has never reported counts from its launch, if its role waits for reports."""
-    if node.state not in _HEARD:
-        return False
     known = world.roles.get(node.role)
     reports = known is not None and known.spec.fleet.ready_when == "report"
-    heard = node.report_at or (node.launched_at if reports else None)
-    return heard is not None and world.now - heard > LONG
+    return silent_since(node, world.now, reports=reports) is not None

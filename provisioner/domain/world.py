@@ -65,7 +65,7 @@ class World:
     ``untimed``: why no decision may hang on the time; "" where the clocks agree.
     ``archived``: which of the unrecorded machines are known to have ended. ``quotas``: those that
     are lately used up. ``requests``: whose certificate requests wait; None where there is no CA, or
-    ``ca_error`` says why it said nothing.
+    ``ca_error`` says why it said nothing; ``ca_warning``: why not every request is known.
     ``unreadable``: certnames whose records are damaged, and how: they are there, and left alone.
     So are ``unreadable_roles``, which are not among ``roles``, and ``spoilt_launches``, which are
     not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
@@ -101,6 +101,7 @@ class World:
     limits_error: str = ""
     planned: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     ca_error: str = ""
+    ca_warning: str = ""
     spans: Spans = field(default_factory=Spans)
     rules: Rules = field(default_factory=Rules)
 

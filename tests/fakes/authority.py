@@ -68,6 +68,28 @@ class Vault:
         del self.requests[certname]
         return self.signed[certname]
 
+    def state(self, certname: str) -> str:
+        """Of a name that has both, the certificate's; "" of one that has neither."""
+        if pem := self.signed.get(certname):
+            return "revoked" if self.is_revoked(pem) else "signed"
+        return "requested" if certname in self.requests else ""
+
+    def is_spoilt(self, certname: str) -> bool:
+        """Whether the real CA falls over this request: an extension of it has an empty value.
+
+        Seen with Puppet Server 7.9.5: it takes the request, and then every answer that would tell
+        of it is a 500. Its text can be had, and it can be deleted.
+        """
+        try:
+            request = x509.load_pem_x509_csr(self.requests.get(certname, b""))
+            return any(not each.value.public_bytes() for each in request.extensions)
+        except ValueError:
+            return False
+
+    @property
+    def is_list_spoilt(self) -> bool:
+        return any(self.is_spoilt(certname) for certname in self.requests)
+
     def is_revoked(self, pem: bytes) -> bool:
         """Whether this very certificate is on the revocation list."""
         return x509.load_pem_x509_certificate(pem).serial_number in self.revoked_serials

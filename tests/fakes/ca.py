@@ -68,14 +68,21 @@ class FakeCA(PuppetScript):
 
     def pending(self) -> tuple[str, ...]:
         with self.call("pending", None):
+            self._whole(spoilt=self.vault.is_list_spoilt)
             return tuple(sorted(self.vault.requests))
 
     def request(self, certname: str) -> bytes | None:
         with self.call("request", certname):
             return self.vault.requests.get(certname)
 
+    def state(self, certname: str) -> str:
+        with self.call("state", certname):
+            self._whole(spoilt=self.vault.is_spoilt(certname))
+            return self.vault.state(certname)
+
     def sign(self, certname: str) -> None:
         with self.call("sign", certname):
+            self._whole(spoilt=self.vault.is_spoilt(certname))
             if certname not in self.vault.requests:
                 known = certname in self.vault.signed
                 refusal = Refusal.CONFLICT if known else Refusal.MISSING
@@ -95,3 +102,7 @@ class FakeCA(PuppetScript):
             self.vault.clean(certnames)
             for name in certnames:
                 self.vault.requests.pop(name, None)
+
+    def _whole(self, *, spoilt: bool) -> None:
+        if spoilt:
+            raise PuppetError(Refusal.ILL, "500: java.lang.NullPointerException")

@@ -39,6 +39,9 @@ ROUTES = {
     ("GET", "v1"): "version",
 }
 
+# What 7.9.5 says of a request whose extension has an empty value.
+NULL = 'Internal Server Error: java.lang.NullPointerException: Cannot invoke "..."'
+
 
 class PuppetServer(HttpsServer):
     """``may_delete_requests``: 200 yes; 403, auth.conf does not say so; 404, not known yet.
@@ -94,9 +97,11 @@ class PuppetServer(HttpsServer):
         return does[called](asked, about) if called in does else _text(404, "Not Found")
 
     def _listed(self, asked: Asked, _: Any) -> Reply:
+        if self.vault.is_list_spoilt:
+            return _text(500, NULL)
         wanted = asked.query.get("state") if self.filters else None
         every = [self._entry(name, "requested") for name in self.vault.requests]
-        every += [self._entry(name, self._state(name)) for name in self.vault.signed]
+        every += [self._entry(name, self.vault.state(name)) for name in self.vault.signed]
         return _json([one for one in every if wanted in (None, one["state"])])
 
     def _request(self, _: Asked, name: str) -> Reply:
@@ -108,13 +113,17 @@ class PuppetServer(HttpsServer):
         return _pem(found) if found else _text(404, f"Could not find certificate {name}")
 
     def _status(self, _: Asked, name: str) -> Reply:
-        state = self._state(name)
+        if self.vault.is_spoilt(name):
+            return _text(500, NULL)
+        state = self.vault.state(name)
         return _json(self._entry(name, state)) if state else _text(404, "Resource not found.")
 
     def _sign(self, asked: Asked, name: str) -> Reply:
         if asked.json != {"desired_state": "signed"}:
             return _text(400, "Request body is not JSON.")
-        if not self._state(name):
+        if self.vault.is_spoilt(name):
+            return _text(500, NULL)
+        if not self.vault.state(name):
             return _text(404, "Invalid certificate subject.")
         if name not in self.vault.requests:
             why = f"Cannot sign certificate for host {name} without a certificate request"
@@ -129,7 +138,7 @@ class PuppetServer(HttpsServer):
 
     def _delete(self, _: Asked, name: str) -> Reply:
         """Takes both, and revokes nothing."""
-        if not self._state(name):
+        if not self.vault.state(name):
             return _text(404, "Resource not found.")
         self.vault.requests.pop(name, None)
         self.vault.signed.pop(name, None)
@@ -160,12 +169,6 @@ class PuppetServer(HttpsServer):
     def _version(self, _: Asked, __: Any) -> Reply:
         """PuppetDB's, of ``/pdb/meta/v1/version``."""
         return Reply(status=200, body=b'{"version":"7.20.1"}', type="application/json", headers={})
-
-    def _state(self, name: str) -> str:
-        """Of a name that has both, the certificate's."""
-        if pem := self.vault.signed.get(name):
-            return "revoked" if self.vault.is_revoked(pem) else "signed"
-        return "requested" if name in self.vault.requests else ""
 
     def _entry(self, name: str, state: str) -> dict[str, Any]:
         return {"name": name, "state": state, "dns_alt_names": [], "authorization_extensions": {}}

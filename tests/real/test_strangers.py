@@ -13,7 +13,7 @@ import pytest
 from enc.csr import key_of_certificate, read
 from enc.inventory.codec import iso
 from enc.trust import Reason
-from tests.csrs import CLI_AUTH, request, rsa_key
+from tests.csrs import CLI_AUTH, request, rsa_key, spoiling
 from tests.real.puppetserver import as_puppet
 from tests.real.ring import Ring
 from tests.real.site import Site
@@ -26,7 +26,7 @@ ACCEPTED = "certificate request accepted"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 POLICY_SECONDS = 30
 # As many as there are tests of a node, and some more.
-LAUNCHED = 18
+LAUNCHED = 20
 SIGN, NO = 0, 1
 
 
@@ -295,3 +295,31 @@ def test_sign_signs_ours_deletes_what_is_wrong_and_leaves_a_strangers(
     assert [found[name] for name in pending] == ["signed", "refused", "left"]
     assert [ring.ca.state(name) for name in pending] == ["signed", "", "requested"]
     assert submitted(ring, squatted, own) == "signed"
+
+
+def test_one_request_of_a_stranger_that_the_ca_cannot_list_stops_neither_sign_nor_an_end(
+    ring: Ring, site: Site, nodes: Iterator[str]
+) -> None:
+    waits, ends, stranger = next(nodes), next(nodes), f"i-0spoils{site.name}"
+    assert submitted(ring, ends, request(ends, site.password(ends))) == "signed"
+    site.service.stop()
+    pem = request(waits, site.password(waits))
+    assert submitted(ring, waits, pem) == "requested"
+    site.service.start()
+    file = ring.server.folder / "ca" / "requests" / f"{stranger}.pem"
+    try:
+        assert ring.ca.submit(stranger, spoiling(stranger))[0] == 200
+        assert asked(ring, "GET", "certificate_statuses/any?state=requested") == 500
+
+        assert f"signed: {waits}" in site.provisioner("sign")
+        site.provisioner("retire", ends, "--drain", "0s", "--yes")
+
+        # It ends with 1, for the list is broken.
+        with pytest.raises(AssertionError, match=f"the request of {stranger} spoils the list"):
+            site.provisioner("doctor")
+        assert [ring.ca.state(name) for name in (waits, ends)] == ["signed", ""]
+        assert site.show(ends)["state"] == "archived"
+    finally:
+        # As the message says.
+        file.unlink()
+    assert asked(ring, "GET", "certificate_statuses/any?state=requested") == 200

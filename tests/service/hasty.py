@@ -7,3 +7,4 @@ from enc.web.server import Worker
 
 class HastyWorker(Worker):
     exchange_timeout = 0.5
+    arrival_timeout = 0.5

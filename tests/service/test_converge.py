@@ -10,8 +10,10 @@ from redis import Redis
 from enc.inventory import Inventory, LeaseHeldError
 from enc.model import Hold, Kind, LaunchState, Market, State
 from provisioner.acts.done import Came
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports import CloudError, Refusal, Trouble
 from tests.builders import event, foreign
+from tests.csrs import spoiling
+from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT
 from tests.service.farm import Farm
@@ -469,3 +471,37 @@ def test_nodes_of_a_role_that_is_gone_stay_unless_pruned(farm: Farm) -> None:
     assert farm.ready() == old
     assert any("role web is gone" in note for note in farm.plan().notes)
     assert {node.kind for node in farm.nodes()} == {Kind.FLEET}
+
+
+# The CA's list.
+
+
+def test_a_strangers_request_that_spoils_the_list_is_told_and_stops_no_end(farm: Farm) -> None:
+    ca = FakeCA()
+    farm.bench.ca = ca
+    first, *_ = farm.grown()
+    ca.issue(first)
+    ca.submit("zzz-stranger", spoiling("zzz-stranger"))
+    farm.cloud.kill(first)
+
+    came = farm.passes(4)
+
+    assert farm.store.nodes.archived(first) is not None
+    assert ca.revoked == [first]
+    [note] = [note for note in came.plan.notes if "spoils the list" in note]
+    assert "nothing is signed" not in note
+
+
+def test_a_ca_that_is_away_stops_an_end_and_is_told(farm: Farm) -> None:
+    ca = FakeCA()
+    farm.bench.ca = ca
+    first, *_ = farm.grown()
+    ca.issue(first)
+    farm.cloud.kill(first)
+    for action in ("pending", "request", "clean"):
+        ca.fail(action, Refusal.AWAY, times=1000)
+
+    came = farm.passes(4)
+
+    assert farm.store.nodes.archived(first) is None
+    assert any("nothing is signed, cleaned or archived" in note for note in came.plan.notes)

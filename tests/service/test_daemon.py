@@ -238,11 +238,30 @@ def test_a_pass_counts_from_its_end(farm: Farm) -> None:
     assert last == farm.clock.now().timestamp() > began
 
 
-def test_the_counts_are_served(farm: Farm) -> None:
+def test_the_counts_are_served_as_they_are_after_each_pass(farm: Farm) -> None:
+    farm.apply()
     meters, port = Meters(farm.clock), free_port()
     meters.serve("127.0.0.1", port)
+    try:
+        before = served(port)
+        meters.passed(farm.converge(), 0.1)
+        after = served(port)
+    finally:
+        meters.close()
+    assert b"rolecall_converge_last_pass_timestamp_seconds 0.0" in before
+    assert b'rolecall_converge_passes_total{outcome="done"} 1.0' in after
+
+
+def served(port: int) -> bytes:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        assert b"rolecall_converge_last_pass_timestamp_seconds" in answer.read()
+        return bytes(answer.read())
+
+
+def test_the_address_is_free_when_the_loop_has_ended(farm: Farm) -> None:
+    meters, port = Meters(farm.clock), free_port()
+    meters.serve("127.0.0.1", port)
+    run(farm, 1, meters)
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 # The service manager.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from enc.inventory import Inventory
+from enc.inventory import Inventory, StoreUnavailableError
 from provisioner.adapters.clock import SystemClock
 from provisioner.adapters.enc_service import EncHttp
 from provisioner.adapters.http import Bounds, Caller
@@ -21,6 +21,7 @@ from provisioner.adapters.puppetdb import PuppetDBCommands
 from provisioner.adapters.tls import Tls
 from provisioner.doctor import authority, certificates, puppetdb, service
 from provisioner.doctor.finding import Finding, Verdict
+from tests.csrs import spoiling
 from tests.fakes.ca_server import PuppetServer
 from tests.servers import RedisServer, Service, free_port
 from tests.service.certificates import NOW
@@ -40,8 +41,13 @@ def caller(puppet: PuppetServer, who: str = "provisioner", url: str = "") -> Cal
     return Caller("Puppet's CA", url or puppet.url, tls, BOUNDS)
 
 
-def ca(puppet: PuppetServer, who: str = "provisioner", url: str = "") -> dict[str, Finding]:
-    found = authority.examine(PuppetCA(caller(puppet, who, url)))
+def ca(
+    puppet: PuppetServer,
+    who: str = "provisioner",
+    url: str = "",
+    refused: Callable[[], Sequence[str]] = tuple,
+) -> dict[str, Finding]:
+    found = authority.examine(PuppetCA(caller(puppet, who, url)), refused)
     return {each.what: each for each in found}
 
 
@@ -111,6 +117,41 @@ def test_a_ca_that_is_silent_is_told_once(puppet: PuppetServer) -> None:
     puppet.fail("pending", "hang", times=9)
 
     assert verdicts(ca(puppet)) == {"CA: list requests": "broken"}
+
+
+def test_a_request_that_spoils_the_list_is_named_with_its_cure(puppet: PuppetServer) -> None:
+    puppet.vault.submit("zzz-stranger", spoiling("zzz-stranger"))
+    puppet.vault.submit("laptop")
+
+    found = ca(puppet, refused=lambda: ("laptop", "zzz-stranger"))
+
+    assert verdicts(found)["CA: list requests"] == "broken"
+    remedy = found["CA: list requests"].remedy
+    assert "the request of zzz-stranger spoils the list" in remedy
+    assert "laptop" not in remedy
+    assert verdicts(found)["CA: sign"] == "ok"
+
+
+def away() -> Sequence[str]:
+    raise StoreUnavailableError("Redis is away")
+
+
+@pytest.mark.parametrize("refused", [tuple, away], ids=["no name is known", "no store"])
+def test_where_it_cannot_be_named_it_is_said_where_to_look(
+    puppet: PuppetServer, refused: Callable[[], Sequence[str]]
+) -> None:
+    puppet.vault.submit("zzz-stranger", spoiling("zzz-stranger"))
+
+    assert "among the newest" in ca(puppet, refused=refused)["CA: list requests"].remedy
+
+
+def test_no_request_is_blamed_where_the_ca_is_ill(puppet: PuppetServer) -> None:
+    puppet.fail("pending", 500)
+    puppet.fail("status", 500, times=9)
+
+    found = ca(puppet, refused=lambda: ("laptop",))
+
+    assert "laptop" not in found["CA: list requests"].remedy
 
 
 def test_something_that_is_no_ca_is_told(puppet: PuppetServer) -> None:

@@ -9,6 +9,8 @@ from redis import Redis
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
 from enc.inventory.explaining import explained
+from enc.trust import REVOKED
+from tests.builders import event
 from tests.service.pages import LAUNCH, NAME, fill, page, words
 
 DAMAGED = {
@@ -39,6 +41,20 @@ def test_a_damaged_role_or_launch_is_told_everywhere_in_the_same_words(
     assert shown.json["wrong"] == list(wrong)
     assert all(one in words(page(filled, f"/nodes/{NAME}")) for one in wrong)
     assert "canary" not in shown.text
+
+
+def test_a_certificate_that_was_just_revoked_is_told_everywhere(
+    inventory: Inventory, redis: Redis, filled: FlaskClient
+) -> None:
+    now = redis_now(redis)
+    inventory.signing.note(event(REVOKED, at=now, node=NAME, why="of another key"))
+    found = inventory.nodes.get(NAME)
+    assert found is not None
+    wrong = explained(inventory, found, redis_now(redis)).wrong
+
+    [said] = [one for one in wrong if one.startswith("Its certificate was revoked on")]
+    assert filled.get(f"/v1/nodes/{NAME}/explain").json["wrong"] == list(wrong)  # type: ignore[index]
+    assert said in words(page(filled, f"/nodes/{NAME}"))
 
 
 def test_what_is_whole_is_told_without_a_word_of_damage(

@@ -214,6 +214,46 @@ def test_a_machine_that_the_store_refuses_is_named_and_the_others_recorded(
     assert outcome.launch.state is LaunchState.PARTIAL
 
 
+def test_an_intent_that_the_store_has_lost_is_told_as_that_and_stands_nowhere(
+    bench: Workbench, redis: Redis
+) -> None:
+    """As after a failover to a replica that was behind."""
+    bench.cloud.on("create_fleet", lambda: forget_launches(redis))
+    outcome = run(bench, 2)
+
+    [said] = [left for left in outcome.left if outcome.launch.id in left]
+    assert said.startswith(f"the store has lost launch {outcome.launch.id}")
+    assert "converge adopts its machines" in said
+    assert "open" not in said
+    assert len(bench.cloud.alive) == 2
+
+
+def forget_launches(redis: Redis) -> None:
+    redis.delete(*redis.keys("launch:*"), "launches", "launches:open")
+
+
+def test_a_launch_that_is_lost_with_its_store_says_so(bench: Workbench, redis: Redis) -> None:
+    bench.cloud.on("create_fleet", redis.flushall)
+    outcome = run(bench, 1)
+
+    assert any("is lost with the store" in left for left in outcome.left)
+    assert not any("stand open" in left for left in outcome.left)
+
+
+def test_one_that_a_silent_store_may_hold_open_is_told_as_that(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    server = RedisServer(tmp_path).start()
+    inventory = Inventory.on(connect(server.url, timeout=1))
+    inventory.meta.begin(site="default", account="", event=event("init"))
+    bench = Workbench(inventory, clock, FakeCloud(clock))
+    order = bench.order(1)
+    bench.cloud.on("create_fleet", server.kill)
+    outcome = launch(bench.context, order)
+
+    assert any("may stand open in the store" in left for left in outcome.left)
+
+
 def test_nothing_is_launched_when_the_intent_cannot_be_written(
     tmp_path: Path,
     clock: FakeClock,

@@ -14,6 +14,7 @@ from provisioner.forgetting import NO_CA, NO_PUPPETDB, clean_ended
 from provisioner.launch import launch
 from provisioner.ports import PuppetError, Refusal
 from tests.builders import event, foreign
+from tests.csrs import spoiling
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
 from tests.service.retirements import Stage
@@ -58,6 +59,14 @@ def test_a_request_that_waits_goes_too(stage: Stage) -> None:
     stage.ca.submit(machine.certname)
     stage.end([machine])
     assert stage.ca.requests_pending == []
+
+
+def test_a_strangers_request_that_spoils_the_list_keeps_no_node_from_its_end(stage: Stage) -> None:
+    [machine] = stage.launched()
+    stage.ca.submit("zzz-stranger", spoiling("zzz-stranger"))
+    stage.ca.submit(machine.certname)
+    assert stage.end([machine]).archived
+    assert (stage.ca.revoked, stage.ca.requests_pending) == ([machine.certname], ["zzz-stranger"])
 
 
 def test_a_node_that_never_had_a_certificate_ends_like_others(stage: Stage) -> None:

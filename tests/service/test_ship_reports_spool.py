@@ -60,7 +60,7 @@ def refused(spool: Path) -> list[dict[str, str]]:
 
 
 class TestRefusing:
-    @pytest.mark.parametrize("status", [400, 404, 410, 413, 422])
+    @pytest.mark.parametrize("status", [400, 410, 413, 422])
     def test_what_is_definitely_refused_is_moved_aside_and_the_rest_goes_on(
         self, spool: Path, service: Sink, status: int
     ) -> None:
@@ -78,16 +78,15 @@ class TestRefusing:
     def test_many_are_one_line_on_stderr_that_counts_the_sorts(
         self, spool: Path, service: Sink
     ) -> None:
-        statuses = [404, 404, 410, 400, 404, 422]
+        statuses = [413, 413, 410, 400, 413, 422]
         service.judge = lambda text: Reply(statuses[json.loads(text)["number"] % len(statuses)])
         fill(spool / FIRST, range(30))
 
         run = run_ship(spool, url=service.url)
 
         assert is_one_line(run.err)
-        assert "15 of nodes that rolecall does not know (the first: i-0abc: 404" in run.err
+        assert "25 that cannot be used (the first: i-0abc: 413" in run.err
         assert "5 of nodes that have ended (the first: i-0abc: 410" in run.err
-        assert "10 that cannot be used (the first: i-0abc: 400" in run.err
         assert len(refused(spool)) == 30
 
     def test_none_is_not_a_word_on_stderr(self, spool: Path, service: Sink) -> None:
@@ -96,17 +95,17 @@ class TestRefusing:
         assert run_ship(spool, url=service.url).err == ""
 
     def test_a_long_reason_does_not_hide_the_counts(self, spool: Path, service: Sink) -> None:
-        service.judge = lambda text: Reply(404 if text == line(1) else 400, detail="x" * 2000)
+        service.judge = lambda text: Reply(410 if text == line(1) else 400, detail="x" * 2000)
         fill(spool / FIRST, [1, 2])
 
         run = run_ship(spool, url=service.url)
 
-        assert "1 of nodes that rolecall does not know" in run.err
+        assert "1 of nodes that have ended" in run.err
         assert "1 that cannot be used" in run.err
         assert "x" * 2000 in refused(spool)[0]["why"]
 
     def test_they_are_not_sent_again(self, spool: Path, service: Sink) -> None:
-        service.judge = lambda text: Reply(404)
+        service.judge = lambda text: Reply(410)
         fill(spool / FIRST, range(3))
         run_ship(spool, url=service.url)
 

@@ -16,7 +16,7 @@ from provisioner.follow import follow_to_ready
 from provisioner.ports import PuppetError, Refusal
 from provisioner.sign import Done, Judged, sign_pending
 from tests.builders import event, foreign, launch, node
-from tests.csrs import CLI_AUTH, ec_key, request
+from tests.csrs import CLI_AUTH, ec_key, request, spoiling
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
@@ -129,20 +129,24 @@ def test_one_that_was_not_recorded_yet_is_signed_once_it_is(bench: Workbench, ca
 # The CA ---------------------------------------------------------------------------------------
 
 
-def test_a_ca_that_cannot_be_asked_for_its_list_judges_nothing(
-    bench: Workbench, ca: FakeCA
+@pytest.mark.parametrize("refusal", Refusal)
+def test_a_ca_that_answers_neither_the_list_nor_by_name_judges_nothing(
+    bench: Workbench, ca: FakeCA, refusal: Refusal
 ) -> None:
     ca.submit(NODE, good())
-    ca.fail("pending", Refusal.DENIED)
+    ca.fail("pending", refusal)
+    ca.fail("request", Refusal.AWAY)
 
-    with pytest.raises(PuppetError):
+    with pytest.raises(PuppetError, match="pending"):
         signing(bench, ca)
     found = bench.inventory.nodes.get(NODE)
     assert found is not None
     assert found.csr_key == ""
 
 
-@pytest.mark.parametrize("refusal", [Refusal.UNEXPECTED, Refusal.CONFLICT, Refusal.MISSING])
+@pytest.mark.parametrize(
+    "refusal", [Refusal.UNEXPECTED, Refusal.CONFLICT, Refusal.MISSING, Refusal.ILL]
+)
 def test_a_request_that_cannot_be_signed_does_not_stop_the_next(
     bench: Workbench, ca: FakeCA, refusal: Refusal
 ) -> None:
@@ -154,7 +158,7 @@ def test_a_request_that_cannot_be_signed_does_not_stop_the_next(
     assert signing(bench, ca) == [(NODE, Done.SIGNED)]
 
 
-@pytest.mark.parametrize("refusal", [Refusal.AWAY, Refusal.ILL, Refusal.DENIED])
+@pytest.mark.parametrize("refusal", [Refusal.AWAY, Refusal.DENIED])
 def test_a_ca_that_goes_away_is_not_asked_again_and_the_next_pass_goes_on(
     bench: Workbench, ca: FakeCA, refusal: Refusal
 ) -> None:
@@ -312,15 +316,78 @@ def test_a_node_that_cannot_be_read_does_not_stop_the_next(
     assert signing(bench, ca) == [(NODE, Done.FAILED), (OTHER, Done.SIGNED)]
 
 
-def test_where_the_list_is_no_answer_the_nodes_that_are_not_ready_are_looked_at(
+def test_a_ca_that_takes_its_time_for_errors_is_not_asked_about_each(
     bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, good(NODE))
+    ca.submit(OTHER, good(OTHER))
+    ca.on("request", lambda: bench.clock.sleep(31))
+    ca.fail("sign", Refusal.ILL)
+
+    assert signing(bench, ca) == [(NODE, Done.FAILED), (OTHER, Done.FAILED)]
+    assert ca.count("sign") == 1
+
+
+# The list is no answer ------------------------------------------------------------------------
+
+STRANGER = "zzz-stranger"
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_where_the_list_is_no_answer_our_nodes_are_asked_for_by_name(
+    bench: Workbench, ca: FakeCA, refusal: Refusal
 ) -> None:
     ca.submit(NODE, good())
     ca.submit("laptop.example.com", good("laptop.example.com"))
-    ca.fail("pending", Refusal.UNEXPECTED, hint="it is too long")
+    ca.fail("pending", refusal, hint="it is too long")
 
     assert signing(bench, ca) == [(NODE, Done.SIGNED)]
     assert "it is too long" in bench.reporter.said[0]
+
+
+def test_a_strangers_request_that_spoils_the_list_stops_nothing_and_is_named_with_its_cure(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    pem = ca.submit(STRANGER, spoiling(STRANGER))
+    ca.submit("laptop", good("laptop"))
+    for certname in ("laptop", STRANGER):
+        bench.inventory.signing.judge(
+            certname, ca.vault.requests[certname], site="default", who="puppet"
+        )
+    ca.submit(NODE, good())
+
+    assert signing(bench, ca) == [(NODE, Done.SIGNED)]
+    [said] = bench.reporter.said
+    assert f"the request of {STRANGER} spoils the list" in said
+    assert f'rm "$(puppet config print csrdir --section server)"/{STRANGER}.pem' in said
+    assert "laptop" not in said
+    assert ca.vault.requests[STRANGER] == pem
+
+
+def test_one_that_nobody_asked_us_about_is_looked_for_by_a_person(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(STRANGER, spoiling(STRANGER))
+
+    assert signing(bench, ca) == []
+    assert "among the newest" in bench.reporter.said[0]
+
+
+def test_one_in_a_nodes_name_is_deleted_and_the_list_is_an_answer_again(
+    bench: Workbench, ca: FakeCA
+) -> None:
+    ca.submit(NODE, spoiling(NODE, password(KEY, NODE)))
+
+    assert signing(bench, ca) == [(NODE, Done.REFUSED)]
+    assert signing(bench, ca) == []
+    assert len(bench.reporter.said) == 1
+
+
+def test_a_list_that_is_an_answer_is_followed_by_no_warning(bench: Workbench, ca: FakeCA) -> None:
+    ca.submit(NODE, good())
+    signing(bench, ca)
+
+    assert bench.reporter.said == []
 
 
 def test_without_the_store_nothing_is_signed_and_nothing_deleted(

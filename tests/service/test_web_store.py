@@ -565,5 +565,33 @@ def test_another_sites_store_is_asked_nothing(
     assert problem(client.get(path), 503)["type"].endswith("other-site")
 
 
+REFUSALS = {
+    "full": ({"maxmemory": "1", "maxmemory-policy": "noeviction"}, "raise its maxmemory"),
+    "without replicas": ({"min-replicas-to-write": "1"}, "min-replicas-to-write"),
+}
+
+
+@pytest.mark.parametrize(("settings", "said"), REFUSALS.values(), ids=REFUSALS)
+def test_a_redis_that_takes_no_writes_is_not_ready_and_answers_look_ups(
+    server: RedisServer, own: FlaskClient, settings: dict[str, str], said: str
+) -> None:
+    with server.client() as admin:
+        for name, value in settings.items():
+            admin.config_set(name, value)
+
+    found = problem(own.get("/readyz"), 503)
+
+    assert slug(found) == "store-unavailable"
+    assert said in found["detail"]
+    assert "look-ups are answered" in found["detail"]
+    assert owner(ask(own)) == NAME
+
+
+def test_to_ask_whether_it_is_ready_changes_nothing(client: FlaskClient, redis: Redis) -> None:
+    before = redis.keys()
+    assert client.get("/readyz").status_code == 200
+    assert redis.keys() == before
+
+
 def test_the_service_is_ready_for_its_own_store(client: FlaskClient) -> None:
     assert client.get("/readyz").get_json() == {"status": "ready", "site": "default", "schema": 1}

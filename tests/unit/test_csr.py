@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -17,8 +19,10 @@ from tests.csrs import (
     der,
     der_of,
     ec_key,
+    extended,
     named,
     pem_of,
+    pp_role,
     request,
     rsa_key,
     utf8,
@@ -26,6 +30,7 @@ from tests.csrs import (
 )
 
 NODE = "i-0abc1234def567890"
+TRUE = b"\x01\x01\xff"
 
 
 def test_a_request_as_puppet_makes_it_is_read_whole() -> None:
@@ -56,16 +61,26 @@ def test_the_attribute_by_which_a_newer_agent_says_that_it_renews_is_no_obstacle
     assert csr.read(request(NODE, "x", attributes={AUTO_RENEWAL: b"true"})).password == b"x"
 
 
-@pytest.mark.parametrize(
-    "pem",
-    [
-        pytest.param(lambda good: good.replace(b"\n", b"\r\n"), id="carriage returns"),
-        pytest.param(lambda good: b"\n" + good.rstrip() + b"\n\n", id="empty lines around"),
-    ],
-)
-def test_line_ends_do_not_matter(pem: object) -> None:
-    assert callable(pem)
-    assert csr.read(pem(request(NODE))).certname == NODE
+REQUESTS = Path(__file__).parent / "requests"
+# As they arrived at a CA: of Puppet's agents 7.23 and 8.10, and of `openssl req` 3.0.
+SENT = {path.stem: path.read_bytes() for path in sorted(REQUESTS.glob("[!r]*.pem"))}
+# Of `openssl req`, too: forms that no agent sends.
+NEVER_SENT = {path.stem: path.read_bytes() for path in sorted(REQUESTS.glob("refused-*.pem"))}
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_a_request_of_an_agent_or_of_openssl_is_read_whole(name: str) -> None:
+    found = csr.read(SENT[name])
+
+    assert (found.certname, found.verified) == (NODE, True)
+    assert found.password is not None
+    assert len(found.password) == 64
+    assert csr.text_value(found.extensions[INSTANCE_ID]) == NODE
+
+
+def test_there_are_such_requests() -> None:
+    assert {name.partition("-")[0] for name in SENT} == {"agent7", "agent8", "openssl"}
+    assert len(NEVER_SENT) == 4
 
 
 GOOD = request(NODE, "secret")
@@ -97,6 +112,16 @@ UNREADABLE = {
     "two requests": (GOOD + GOOD, "not one certificate request"),
     "words behind its base64": (GOOD.replace(b"\n-----END", b"-----END"), "not one"),
     "lines that end in carriage returns alone": (GOOD.replace(b"\n", b"\r"), "not one"),
+    "lines that end in carriage returns, too": (GOOD.replace(b"\n", b"\r\n"), "not one"),
+    "an empty line before it": (b"\n" + GOOD, "not one"),
+    "white space before it": (b"  " + GOOD, "not one"),
+    "an empty line behind it": (GOOD + b"\n", "not one"),
+    "no end of its last line": (GOOD.rstrip(), "not one"),
+    "longer lines": (
+        GOOD.replace(b"\n", b"", 2).replace(b"REQUEST-----", b"REQUEST-----\n", 1),
+        "not one",
+    ),
+    "shorter lines": (GOOD.replace(b"\nMII", b"\nM\nII"), "its PEM is not"),
     "words before it": (b"subject=CN\n" + GOOD, "not one certificate request"),
     "words after it": (GOOD + b"thanks\n", "not one certificate request"),
     "DER": (der_of(GOOD), "not one certificate request"),
@@ -109,7 +134,7 @@ UNREADABLE = {
     "other bytes": (pem_of(b"\x30\x03\x02\x01\x00"), "malformed"),
     "a signature with bits that do not count": (
         pem_of(der_of(GOOD).replace(b"\x03\x82\x01\x01\x00", b"\x03\x82\x01\x01\x01")),
-        "does not fill|malformed",
+        "not in the form|malformed",
     ),
     "bytes after the request": (pem_of(der_of(GOOD) + b"\x00"), "malformed"),
 }
@@ -168,6 +193,74 @@ ODD = {
 }
 
 
+ROLE = pp_role(utf8("web"))
+# Each is well signed, and all readers would read something in it.
+OTHER_FORMS = {
+    **{name: (pem, "form") for name, pem in NEVER_SENT.items()},
+    **{
+        f"a password of string type {tag:#x}": (
+            assembled(named(NODE.encode()), [challenge(der(tag, b"x"))]),
+            "form",
+        )
+        for tag in (0x04, 0x12, 0x14, 0x16, 0x1A, 0x1B)
+    },
+    "a password in UTF-16": (
+        assembled(named(NODE.encode()), [challenge(der(0x1E, b"\0x"))]),
+        "form",
+    ),
+    "attributes in another order": (
+        assembled(named(NODE.encode()), [extended(ROLE), challenge(utf8("x"))]),
+        "form",
+    ),
+    "an empty list of extensions": (
+        assembled(named(NODE.encode()), [extended()]),
+        "extensions is empty",
+    ),
+    "a critical extension": (
+        assembled(named(NODE.encode()), [extended(pp_role(utf8("web"), critical=TRUE))]),
+        "form",
+    ),
+    "an extension's value that is empty": (request(NODE, extensions={INSTANCE_ID: b""}), "value"),
+    "one that is no DER": (request(NODE, extensions={INSTANCE_ID: b"web"}), "value"),
+    "one of another kind of string": (
+        request(NODE, extensions={INSTANCE_ID: b"\x13\x03web"}),
+        "value",
+    ),
+    "one with more behind it": (
+        request(NODE, extensions={INSTANCE_ID: utf8("web") + b"\0"}),
+        "value",
+    ),
+    "one whose length is longer than needed": (
+        request(NODE, extensions={INSTANCE_ID: b"\x0c\x81\x03web"}),
+        "value",
+    ),
+    "one that is no UTF-8": (
+        request(NODE, extensions={INSTANCE_ID: b"\x0c\x02\xff\xfe"}),
+        "value",
+    ),
+}
+
+
+@pytest.mark.parametrize(("pem", "why"), OTHER_FORMS.values(), ids=OTHER_FORMS)
+def test_a_form_that_no_agent_sends_is_not_read(pem: bytes, why: str) -> None:
+    with pytest.raises(csr.UnreadableError, match=why):
+        csr.read(pem)
+
+
+def test_of_such_parts_in_their_right_form_it_is() -> None:
+    pem = assembled(named(NODE.encode()), [extended(ROLE), challenge(utf8("x" * 30))])
+
+    assert csr.read(pem).verified
+
+
+def test_a_value_of_more_than_a_hundred_letters_is_read() -> None:
+    long = "a" * 200
+
+    found = csr.read(request(NODE, extensions={INSTANCE_ID: der(0x0C, long.encode())}))
+
+    assert csr.text_value(found.extensions[INSTANCE_ID]) == long
+
+
 @pytest.mark.parametrize(("pem", "why"), ODD.values(), ids=ODD)
 def test_what_is_unusual_is_not_read(pem: bytes, why: str) -> None:
     with pytest.raises(csr.UnreadableError, match=why):
@@ -210,10 +303,11 @@ def test_a_signature_over_a_longer_digest_does() -> None:
         pytest.param(b"\x0c", id="no length"),
         pytest.param(b"\x0c\x05abc", id="too short"),
         pytest.param(utf8("abc") + b"x", id="too long"),
-        pytest.param(b"\x0c\x81\x80" + b"a" * 128, id="a long form"),
+        pytest.param(b"\x0c\x81\x03abc", id="a longer length than is needed"),
+        pytest.param(b"\x13\x03abc", id="another kind of string"),
         pytest.param(b"\x02\x01\x05", id="a number"),
         pytest.param(b"\x0c\x02\xff\xfe", id="no UTF-8"),
     ],
 )
-def test_an_extension_that_is_not_a_short_text_has_no_text(der: bytes) -> None:
+def test_a_value_that_is_not_one_utf8string_has_no_text(der: bytes) -> None:
     assert csr.text_value(der) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 
 import pytest
@@ -262,3 +263,27 @@ def test_an_opt_in_is_of_the_marketplace_or_of_the_region(message: str, advice: 
 @pytest.mark.parametrize("trouble", [Trouble.CAPACITY, Trouble.THROTTLED, Trouble.NOT_YET])
 def test_there_is_no_hint_where_one_can_only_wait(trouble: Trouble) -> None:
     assert hint(trouble, "Whatever", "ec2:CreateFleet", "us-east-1") == ""
+
+
+def unreached(reason: OSError) -> CloudError:
+    """As botocore says it where urllib3 could not connect."""
+    try:
+        try:
+            raise reason
+        except OSError as error:
+            raise library.EndpointConnectionError(endpoint_url=URL) from error
+    except library.EndpointConnectionError as error:
+        return raised(error)
+
+
+def test_a_process_without_descriptors_blames_no_region() -> None:
+    error = unreached(OSError(errno.EMFILE, "Too many open files"))
+
+    assert "no file descriptor left" in error.hint
+    assert "region" not in error.hint
+
+
+def test_a_region_that_cannot_be_reached_is_no_lack_of_descriptors() -> None:
+    error = unreached(OSError(errno.ENETUNREACH, "Network is unreachable"))
+
+    assert "us-esat-1 is the name of a region" in error.hint

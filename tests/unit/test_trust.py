@@ -30,6 +30,7 @@ from tests.csrs import (
     utf8,
 )
 from tests.fakes.clock import START
+from tests.unit.test_csr import NEVER_SENT, SENT
 
 NODE = "i-0abc1234def567890"
 OTHER = "i-0abc1234def567891"
@@ -52,6 +53,18 @@ def fingerprint(pem: bytes) -> str:
 
 
 GOOD = request(NODE, RIGHT, extensions={INSTANCE_ID: NODE})
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_a_real_agents_request_and_one_of_openssl_are_signed(name: str) -> None:
+    assert judge(NODE, SENT[name], claim()).sign
+
+
+@pytest.mark.parametrize("name", NEVER_SENT)
+def test_the_same_in_a_form_that_no_agent_sends_is_wrong(name: str) -> None:
+    verdict = judge(NODE, NEVER_SENT[name], claim())
+
+    assert (verdict.sign, verdict.wrong) == (False, True)
 
 
 def test_the_password_is_the_hmac_that_a_machine_computes_from_the_text_of_its_key() -> None:
@@ -110,7 +123,7 @@ REFUSED = {
     ),
     "with an instance id that is no text": (
         request(NODE, RIGHT, extensions={INSTANCE_ID: utf8(NODE) + b"\x00"}),
-        Reason.WRONG_INSTANCE,
+        Reason.UNREADABLE,
     ),
     "with pp_cli_auth": (
         request(NODE, RIGHT, extensions={CLI_AUTH: "true"}),

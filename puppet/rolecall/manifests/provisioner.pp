@@ -18,7 +18,8 @@
 # @param interval
 #   How long the loop waits between two passes.
 # @param metrics
-#   Where Prometheus may ask the loop for its metrics: `127.0.0.1:9310`. Left out: nowhere.
+#   Where Prometheus may ask the loop for its metrics: `127.0.0.1:9310`. It knows no logins: take an address that
+#   Prometheus alone reaches. Left out: nowhere.
 # @param ca_url
 #   Puppet's CA; left out, certificates are neither signed nor revoked.
 # @param puppetdb_url

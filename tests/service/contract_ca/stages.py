@@ -25,8 +25,8 @@ class Stage(Protocol):
     def name(self, label: str) -> str:
         """A certname that this CA has not seen yet; sorted as the labels are."""
 
-    def submit(self, certname: str) -> bytes:
-        """An agent's request (PEM), pending from now on."""
+    def submit(self, certname: str, pem: bytes | None = None) -> bytes:
+        """An agent's request (PEM), pending from now on; a plain one if not given."""
 
     def issue(self, certname: str) -> bytes:
         """A node that has its certificate (PEM)."""
@@ -47,8 +47,8 @@ class _OnVault:
     def name(self, label: str) -> str:
         return f"i-0{label}"
 
-    def submit(self, certname: str) -> bytes:
-        return self.vault.submit(certname)
+    def submit(self, certname: str, pem: bytes | None = None) -> bytes:
+        return self.vault.submit(certname, pem)
 
     def issue(self, certname: str) -> bytes:
         return self.vault.issue(certname)
@@ -72,6 +72,7 @@ class InMemory(_OnVault):
 ACTIONS = {
     "pending": "pending",
     "request": "request",
+    "state": "status",
     "sign": "sign",
     "certificate": "certificate",
     "refuse": "delete request",

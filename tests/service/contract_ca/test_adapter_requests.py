@@ -6,7 +6,9 @@ import pytest
 
 from provisioner.adapters import puppet_ca
 from provisioner.ports import PuppetError, Refusal
+from tests.csrs import spoiling
 from tests.fakes.ca_server import PuppetServer
+from tests.fakes.https_server import How
 from tests.service.contract_ca.stages import adapter
 
 NODE, OTHER = "i-0abc", "i-0abd"
@@ -87,3 +89,28 @@ def test_such_a_ca_deletes_no_certificate_along_with_a_request(puppet: PuppetSer
 
     assert caught.value.refusal is Refusal.CONFLICT
     assert list(puppet.vault.signed) == list(puppet.vault.requests) == [NODE]
+
+
+@pytest.mark.parametrize("answer", [403, 404])
+def test_such_a_ca_deletes_a_request_of_which_it_cannot_tell_the_state(
+    puppet: PuppetServer, answer: int
+) -> None:
+    puppet.may_delete_requests = answer
+    puppet.vault.submit(NODE, spoiling(NODE))
+    adapter(puppet).refuse(NODE)
+
+    assert puppet.vault.requests == {}
+
+
+@pytest.mark.parametrize("how", [500, 503, 400, 403, "close", "garbage"])
+def test_where_the_list_is_no_answer_requests_are_deleted_by_name(
+    puppet: PuppetServer, how: How
+) -> None:
+    puppet.vault.issue(NODE)
+    puppet.vault.submit(NODE)
+    puppet.vault.submit(OTHER)
+    puppet.fail("pending", how)
+    adapter(puppet).clean([NODE])
+
+    assert puppet.vault.revoked == [NODE]
+    assert list(puppet.vault.requests) == [OTHER]

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from provisioner.ports import PuppetError, Refusal
+from tests.csrs import spoiling
 from tests.service.contract_ca.stages import Stage
 
 
@@ -154,6 +155,33 @@ def test_a_clean_name_may_come_again_with_another_key(stage: Stage) -> None:
 
     assert stage.is_revoked(old)
     assert not stage.is_revoked(new)
+
+
+def test_a_request_that_spoils_the_list_stops_nothing_that_is_done_by_name(stage: Stage) -> None:
+    ours, gone, waits, spoils = (stage.name(label) for label in ("aaa", "bbb", "ccc", "ddd"))
+    stage.submit(ours)
+    certificate = stage.issue(gone)
+    stage.submit(waits)
+    stage.submit(spoils, spoiling(spoils))
+    try:
+        for ask in (stage.ca.pending, lambda: stage.ca.state(spoils)):
+            with pytest.raises(PuppetError) as caught:
+                ask()
+            assert caught.value.refusal is Refusal.ILL
+        assert stage.ca.state(ours) == "requested"
+        assert stage.ca.request(spoils) is not None
+
+        stage.ca.sign(ours)
+        stage.ca.clean([gone, waits])
+
+        assert stage.ca.certificate(ours) is not None
+        assert stage.is_revoked(certificate)
+        assert (stage.ca.certificate(gone), stage.ca.request(waits)) == (None, None)
+    finally:
+        stage.ca.refuse(spoils)
+
+    assert spoils not in stage.ca.pending()
+    assert stage.ca.state(spoils) == ""
 
 
 def _same_request(one: bytes, other: bytes) -> bool:

@@ -17,6 +17,7 @@ DOING: dict[str, Callable[[FaultyStage], Any]] = {
     "pending": lambda stage: stage.ca.pending(),
     "request": lambda stage: stage.ca.request(NODE),
     "certificate": lambda stage: stage.ca.certificate(NODE),
+    "state": lambda stage: stage.ca.state(NODE),
     "sign": lambda stage: stage.ca.sign(NODE),
     "refuse": lambda stage: stage.ca.refuse(NODE),
     "clean": lambda stage: stage.ca.clean([NODE]),

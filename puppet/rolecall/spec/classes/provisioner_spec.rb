@@ -18,7 +18,7 @@ describe 'rolecall::provisioner' do
 
   it 'is ready when it says so, and begun anew when it says nothing any more' do
     is_expected.to unit.with_content(/^Type=notify\nNotifyAccess=main\n/).with_content(/^WatchdogSec=10min$/)
-                       .with_content(/^TimeoutStopSec=20$/)
+                       .with_content(/^TimeoutStopSec=20\nLimitNOFILE=65535$/)
   end
 
   it 'may read root’s AWS profiles, whatever the sandbox says before' do

@@ -31,6 +31,10 @@ describe 'rolecall::service' do
       .that_subscribes_to('File[/etc/rolecall/service.env]')
   end
 
+  it 'has descriptors for thousands of clients that say nothing' do
+    is_expected.to contain_file('/etc/systemd/system/rolecall-enc.service').with_content(/^LimitNOFILE=65535$/)
+  end
+
   context 'with a group of another name' do
     let(:params) { { group: 'pe-puppet' } }
 
