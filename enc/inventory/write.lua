@@ -32,8 +32,14 @@ end
 
 local GONE = { lost = true, retiring = true }
 
+-- A key that somebody garbled keeps nobody from launching: it counts for nothing.
+local function sound(...)
+  local found = redis.pcall(...)
+  return type(found) == 'table' and not found.err and found or {}
+end
+
 local function living_of(role)
-  local sum, counts = 0, redis.call('HGETALL', 'fleet:' .. role)
+  local sum, counts = 0, sound('HGETALL', 'fleet:' .. role)
   for i = 1, #counts, 2 do
     local kind, state = string.match(counts[i], '^([^:]*):([^:]*)')
     if kind ~= 'foreign' and not GONE[state] then sum = sum + (tonumber(counts[i + 1]) or 0) end
@@ -57,7 +63,7 @@ end
 local function asked_for(role)
   local sum = 0
   for _, id in ipairs(redis.call('SMEMBERS', 'launches:open')) do
-    local found = redis.call('HMGET', 'launch:' .. id, 'role', 'want', 'got')
+    local found = sound('HMGET', 'launch:' .. id, 'role', 'want', 'got')
     local left = (tonumber(found[2] or 0) or 0) - (tonumber(found[3] or 0) or 0)
     if (role == '' or found[1] == role) and left > 0 then sum = sum + left end
   end
@@ -68,7 +74,7 @@ local function opened_since(role, since)
   if role == '' then return redis.call('ZCOUNT', 'launches', since, '+inf') end
   local sum = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'launches', since, '+inf')) do
-    if redis.call('HGET', 'launch:' .. id, 'role') == role then sum = sum + 1 end
+    if sound('HMGET', 'launch:' .. id, 'role')[1] == role then sum = sum + 1 end
   end
   return sum
 end

@@ -103,6 +103,18 @@ def test_another_role_s_launches_count_for_the_site_alone(inventory: Inventory) 
         opened(inventory, 4, SITE_HOURLY)
 
 
+def test_records_that_somebody_garbled_keep_nobody_from_launching(
+    inventory: Inventory, redis: Redis
+) -> None:
+    opened(inventory, 1)
+    opened(inventory, 2)
+    redis.hset(f"launch:l-{1:016x}", "want", "many")
+    redis.delete(f"launch:l-{2:016x}")
+    redis.set(f"launch:l-{2:016x}", "x")
+    redis.set("fleet:web", "x")
+    opened(inventory, 3, OF_WEB, OF_SITE, WEB_HOURLY, want=3)
+
+
 def test_of_many_at_once_as_many_come_through_as_there_is_room(
     inventory: Inventory, redis_server: RedisServer
 ) -> None:
