@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +34,7 @@ from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login
 from tests.service.broken import reads, writes
 from tests.service.exporter import Exporter
 from tests.service.invariants import dump
+from tests.service.test_inventory_docs import LINES
 from tests.service.web import client_of
 from tests.summaries import body
 
@@ -58,6 +61,8 @@ NOT_THE_SERVICES = [
     ("SET", "suspect:node:i-0dead", "1"),
     ("SET", "anything", "else"),
 ]
+# Of the examples in docs/redis.md.
+NOT_THE_READERS = re.compile("^DEL |launch|verdict")
 NOBODYS = [
     ("FLUSHALL",),
     ("FLUSHDB",),
@@ -296,6 +301,14 @@ class TestAReader:
         assert reader.redis.hget(f"node:{NODE}", "role") == "web"
         assert reader.redis.zrange("nodes", 0, -1) == [NODE]
         assert reader.redis.xrange("events", count=1)
+
+    def test_may_type_what_the_docs_show(self, server: RedisServer, root: Redis) -> None:
+        reader = as_user(server, READER)
+        shown = [line for line in LINES if not NOT_THE_READERS.search(line)]
+
+        for line in shown:
+            reader.redis.execute_command(*shlex.split(line))
+        assert len(shown) > 20
 
     @pytest.mark.parametrize(
         "command",
