@@ -208,6 +208,19 @@ class TestTheFront:
         for path in ("/v1/enc/i-0nobody", "/v1/nodes", "/"):
             assert ours.curl(path, cert=who)[0] == FORBIDDEN, path
 
+    @pytest.mark.parametrize(
+        ("user", "answered"), [("www-data", False), ("nobody", False), ("rolecall-front", True)]
+    )
+    def test_alone_is_believed_by_the_service(
+        self, ours: Master, user: str, answered: bool
+    ) -> None:
+        """What else may ask there, such as a program of the site's own Apache, needs no login."""
+        ask = ["curl", "--silent", "--unix-socket", "/run/rolecall/front.sock", "http://x/readyz"]
+
+        asked = ours.host.run(["runuser", "--user", user, "--", *ask], check=False)
+
+        assert (asked.returncode == 0) == answered, asked.stdout
+
     def test_lets_people_look_and_change_nothing(self, ours: Master) -> None:
         assert ours.curl("/v1/nodes", cert="alice")[0] == GOOD
         assert ours.curl("/v1/enc/i-0nobody", cert="alice")[0] == FORBIDDEN
