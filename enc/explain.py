@@ -45,12 +45,13 @@ def explain(
     *,
     now: datetime,
     hold: Hold | None = None,
+    ordered: bool = True,
 ) -> Explanation:
     """Everything that the inventory knows of why a node is here, and gets what it gets.
 
     ``role`` is the node's, None where it is gone; ``launch`` the node's, None where it has none or
     its record is gone. Each is Unreadable where its record is damaged. ``hold`` is what stops its
-    role: the pause of all, or the role's own.
+    role: the pause of all, or the role's own; ``ordered`` whether its end, if it has begun, was.
     Raises nothing for a record or role that is damaged: that is a sentence in ``wrong``.
     """
     if isinstance(node, ArchivedNode):
@@ -62,7 +63,7 @@ def explain(
         origin=origin(node, launch, now),
         answer=_answer(node, what, unclassifiable),
         given=what,
-        next=outlook(node, role, hold, now),
+        next=outlook(node, role, hold, now, ordered=ordered),
         wrong=trouble(node, role, launch, unclassifiable, now),
     )
 

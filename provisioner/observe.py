@@ -86,6 +86,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         requests=requests,
         ca_error=ca_error,
         warned=_warned(notices),
+        unordered=store.orders.lacking(nodes.values()),
         untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
         rules=rules or Rules(),

@@ -29,7 +29,9 @@ def explained(inventory: Inventory, found: Node | ArchivedNode, now: datetime) -
     launch = _read(lambda: launches.get(node.launch)) if node.launch else None
     role = _read(lambda: inventory.roles.get(node.role))
     holds = told_holds(inventory, [node.role])
-    return explain(found, role, launch, now=now, hold=holds.get("") or holds.get(node.role))
+    hold = holds.get("") or holds.get(node.role)
+    ordered = not inventory.orders.lacking([node])
+    return explain(found, role, launch, now=now, hold=hold, ordered=ordered)
 
 
 def told_holds(inventory: Inventory, roles: Iterable[str]) -> dict[str, Hold]:

@@ -18,6 +18,7 @@ SUSPECTS = "suspects"
 SWEPT = "swept"
 LEASE = "lease:converge"
 EPOCH = "epoch:converge"
+ORDERS = "orders"
 
 
 def node(certname: str) -> str:
@@ -72,6 +73,14 @@ def life(certname: str) -> str:
 
 def runs(certname: str) -> str:
     return f"runs:{certname}"
+
+
+def order(certname: str) -> str:
+    return f"order:{certname}"
+
+
+def signed(certname: str) -> str:
+    return f"signed:{certname}"
 
 
 def archive(certname: str) -> str:

@@ -69,6 +69,7 @@ class World:
     So are ``unreadable_roles``, which are not among ``roles``, and ``spoilt_launches``, which are
     not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
     ``recent``: how many launches were opened within the last hour, by role and state.
+    ``unordered``: nodes that drain or retire by their record, and of whom nobody ordered it.
     ``damaged_counts``: per role, how many damaged nodes the store counts as ``kind:state:market``.
     """
 
@@ -88,6 +89,7 @@ class World:
     requests: tuple[str, ...] | None = None
     warned: Mapping[str, Warned] = field(default_factory=dict)
     untimed: str = ""
+    unordered: frozenset[str] = frozenset()
     unreadable: Mapping[str, str] = field(default_factory=dict)
     unreadable_roles: Mapping[str, str] = field(default_factory=dict)
     spoilt_launches: Mapping[str, SpoiltLaunch] = field(default_factory=dict)

@@ -77,6 +77,7 @@ def converged(inventory: Inventory) -> None:
     under.backoffs.put(Backoff(role="web", spec_hash="", at=START, until=START), event())
     under.suspects.add(["absent:i-0a"], START)
     under.sweeps.note(["us-east-1"], timedelta(hours=1))
+    under.orders.begin()
 
 
 @on_each_redis
