@@ -47,12 +47,14 @@ def explain(
     now: datetime,
     hold: Hold | None = None,
     life: Sequence[Mapping[str, str]] = (),
+    ordered: bool = True,
 ) -> Explanation:
     """Everything that the inventory knows of why a node is here, and gets what it gets.
 
     ``role`` is the node's, None where it is gone; ``launch`` the node's, None where it has none or
     its record is gone. Each is Unreadable where its record is damaged. ``hold`` is what stops its
-    role: the pause of all, or the role's own. ``life``: its events, oldest first.
+    role: the pause of all, or the role's own. ``life``: its events, oldest first. ``ordered``:
+    whether its end, if it has begun, was.
     Raises nothing for a record or role that is damaged: that is a sentence in ``wrong``.
     """
     happened, wrong = certificate(node, life, now)
@@ -66,7 +68,7 @@ def explain(
         origin=origin(node, launch, now),
         answer=_answer(node, what, unclassifiable),
         given=what,
-        next=(*outlook(node, role, hold, now), *happened),
+        next=(*outlook(node, role, hold, now, ordered=ordered), *happened),
         wrong=(*trouble(node, role, launch, unclassifiable, now), *wrong),
     )
 

@@ -7,11 +7,13 @@ no application, no folder. Those come with the hooks below and in the workers.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ control_socket_disable = True
 
 _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _OURS = "rolecall-metrics-"
+_held: list[int] = []
 
 
 def on_starting(server: Any) -> None:
@@ -73,8 +76,10 @@ def when_ready(server: Any) -> None:
     if given and not server.master_pid:
         _empty(Path(given))
     if not given:
-        os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix=_OURS)
-        os.chown(os.environ[_METRICS_DIR], server.cfg.uid, server.cfg.gid)
+        _remove_unused(server.cfg.uid)
+        os.environ[_METRICS_DIR] = str(_own_folder(server.cfg.uid, server.cfg.gid))
+    elif Path(given).name.startswith(_OURS):
+        _hold(Path(given))
 
 
 def child_exit(_server: Any, worker: Any) -> None:
@@ -84,10 +89,13 @@ def child_exit(_server: Any, worker: Any) -> None:
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def on_exit(_server: Any) -> None:
-    folder = Path(os.environ.get(_METRICS_DIR, ""))
-    if folder.name.startswith(_OURS):
-        shutil.rmtree(folder, ignore_errors=True)
+def worker_exit(server: Any, _worker: Any) -> None:
+    """In the worker: the last one of a master that was killed takes the folder along."""
+    _let_go(server.cfg.uid)
+
+
+def on_exit(server: Any) -> None:
+    _let_go(server.cfg.uid)
 
 
 def _refuse_other_hosts(addresses: Iterable[Any]) -> None:
@@ -98,6 +106,45 @@ def _refuse_other_hosts(addresses: Iterable[Any]) -> None:
                 f"rolecall: refusing to listen on {address[0]}: the service knows no logins; "
                 "give it a unix socket or a loopback address, and let the front face the network"
             )
+
+
+def _own_folder(user: int, group: int) -> Path:
+    """It is held before it has its name: another start does not take it for one left behind."""
+    made = Path(tempfile.mkdtemp(prefix="rolecall-new-"))
+    os.chown(made, user, group)
+    _hold(made)
+    return made.rename(made.with_name(made.name.replace("rolecall-new-", _OURS)))
+
+
+def _hold(folder: Path) -> None:
+    """As long as this process lives, or a worker that it forks: who was killed lets go, too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    _held.append(handle)
+
+
+def _let_go(user: int) -> None:
+    while _held:
+        os.close(_held.pop())
+    _remove_unused(user)
+
+
+def _remove_unused(user: int) -> None:
+    """Folders of ours that no process holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_OURS}*"):
+        with suppress(OSError):
+            _remove_if_unused(folder, user)
+
+
+def _remove_if_unused(folder: Path, user: int) -> None:
+    """Raises OSError if somebody holds it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid == user:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(handle)
 
 
 def _empty(folder: Path) -> None:

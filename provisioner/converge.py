@@ -69,6 +69,7 @@ def converge(context: Context, wish: Wish, stop: Callable[[], bool] = lambda: Fa
     be asked) and StoreError's kinds. What fails of one action is in its Done.
     """
     with leased(context) as ours:
+        ours.inventory.orders.begin()
         seen, whole = _planned(ours, wish)
         found = _wished(whole, wish)
         done = _carry_out(ours, found, seen.world, stop)

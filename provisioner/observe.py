@@ -101,6 +101,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         ca_error=ca_error,
         ca_warning=requests.warning if requests else "",
         warned=_warned(notice for each in taken for notice in each.notices),
+        unordered=store.orders.lacking(nodes.values()),
         untimed=_untimed(context, store_now - now, names),
         spans=_spans(context),
         rules=rules or Rules(),

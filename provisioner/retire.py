@@ -86,6 +86,9 @@ def _begun(ledger: Ledger, node: Node) -> Node:
     """Out of DNS and discovery first, where it was in."""
     if node.state in _DRAINS:
         return ledger.change(node, "draining", state=State.DRAINING)
+    orders = ledger.context.inventory.orders
+    if orders.lacking([node]):
+        orders.give(node)
     return node
 
 

@@ -96,9 +96,9 @@ def show_the_job(sandbox: Sandbox) -> None:
     roles.write_text(example_roles(sandbox.world), encoding="utf-8")
     sandbox.provisioner("init")
     sandbox.provisioner("roles", "apply", str(roles))
-    sandbox.provisioner("launch", "pdf2swf", "-n", "2")
+    sandbox.provisioner("launch", "pdf2swf", "-n", "2", "--fleet")
     say("\nThe next role finds no spot capacity; at its deadline it falls back to on-demand:")
-    sandbox.provisioner("launch", "web")
+    sandbox.provisioner("launch", "web", "--fleet")
     for certname in sandbox.nodes():
         say(f"\n$ enc {certname}        # what Puppet gets")
         say(sandbox.ask_enc(certname).rstrip())

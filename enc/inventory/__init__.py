@@ -35,6 +35,7 @@ from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
 from enc.inventory.names import Names
 from enc.inventory.nodes import Nodes
+from enc.inventory.orders import Orders
 from enc.inventory.query import Damaged, Page, Queries, Query
 from enc.inventory.reports import Reports
 from enc.inventory.roles import Applied, RoleInUseError, Roles
@@ -100,6 +101,7 @@ class Inventory:
     backoffs: Backoffs
     suspects: Suspects
     sweeps: Sweeps
+    orders: Orders
 
     @classmethod
     def on(cls, redis: Redis, fence: str = "") -> Inventory:
@@ -129,6 +131,7 @@ class Inventory:
             backoffs=Backoffs(redis, fence),
             suspects=Suspects(redis, fence),
             sweeps=Sweeps(redis, fence),
+            orders=Orders(redis, fence),
         )
 
     def under(self, lease: Lease) -> Inventory:

@@ -125,7 +125,6 @@ _IN_A_SCRIPT = ("The user executing the script can't", "ACL failure in script")
 _REMEDIES: Mapping[str, str] = {
     "READONLY": "it is a replica: point REDIS_URL at the primary",
     "OOM": "it is full: raise its maxmemory",
-    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write: bring them back",
     "MISCONF": "it cannot save to its disk: make space there, see its log",
     "NOPERM": _RIGHTS,
     **dict.fromkeys(_IN_A_SCRIPT, _RIGHTS),

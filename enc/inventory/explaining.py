@@ -32,7 +32,8 @@ def explained(inventory: Inventory, found: Node | ArchivedNode, now: datetime) -
     hold = holds.get("") or holds.get(node.role)
     life = _read(lambda: inventory.events.life(node.certname))
     told = () if isinstance(life, Unreadable) else life
-    return explain(found, role, launch, now=now, hold=hold, life=told)
+    ordered = not inventory.orders.lacking([node])
+    return explain(found, role, launch, now=now, hold=hold, life=told, ordered=ordered)
 
 
 def told_holds(inventory: Inventory, roles: Iterable[str]) -> dict[str, Hold]:

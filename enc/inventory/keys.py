@@ -18,6 +18,7 @@ SUSPECTS = "suspects"
 SWEPT = "swept"
 LEASE = "lease:converge"
 EPOCH = "epoch:converge"
+ORDERS = "orders"
 # Nothing is ever there: whoever may write of requests tries on it whether Redis takes a write.
 NEVER = "verdict:never"
 
@@ -74,6 +75,14 @@ def life(certname: str) -> str:
 
 def runs(certname: str) -> str:
     return f"runs:{certname}"
+
+
+def order(certname: str) -> str:
+    return f"order:{certname}"
+
+
+def signed(certname: str) -> str:
+    return f"signed:{certname}"
 
 
 def archive(certname: str) -> str:

@@ -3,7 +3,8 @@
 --
 -- ARGV[1] is JSON, all values text: certname; born (true for a node that must not exist yet) or
 -- expect (the rev that the caller read); set (field -> text, the whole new hash without rev; absent
--- when the node ends); score (launched_at in epoch seconds); event (field, text, field, text, ...;
+-- when the node ends); score (launched_at in epoch seconds); signed (the one key that its certificate
+-- may be signed for, written once); event (field, text, field, text, ...;
 -- absent when nobody need be told); run (a report's summary, for the node's last runs); at; limits
 -- (life, events, runs: entries; archive, formerly: seconds); init (true only while
 -- 'provisioner init' fills a store that has no meta yet); ending (ended_at, epoch, reason, oldest).
@@ -13,6 +14,7 @@ local command = cjson.decode(ARGV[1])
 local certname, limits = command.certname, command.limits
 local node_key, archive_key = 'node:' .. certname, 'archive:' .. certname
 local runs_key = 'runs:' .. certname
+local order_key, signed_key = 'order:' .. certname, 'signed:' .. certname
 
 -- What a hash means for other keys ---------------------------------------------------------------
 
@@ -86,6 +88,7 @@ end
 local function wrong_type(old, new)
   local expected = { [node_key] = 'hash', [archive_key] = 'hash', archived = 'zset',
     events = 'stream', ['life:' .. certname] = 'list', [runs_key] = 'list',
+    [order_key] = 'string', [signed_key] = 'string',
     ['nodes:texts'] = 'zset' }
   for _, node in ipairs({ old, new }) do
     for _, key in ipairs(index_keys(node)) do expected[key] = 'zset' end
@@ -239,7 +242,29 @@ local function move_names(old, new)
   for name in pairs(kept) do claim(name) end
 end
 
+-- The state that somebody ordered who may end a node. Who may only report has no right to it, so what is
+-- written into a node's hash by hand is no order.
+local ORDERED = { draining = true, retiring = true }
+
+local function move_order(old, new)
+  if ORDERED[new.state] and new.state ~= old.state then
+    redis.call('SET', order_key, new.state)
+  elseif ORDERED[old.state] and not ORDERED[new.state] then
+    redis.call('DEL', order_key)
+  end
+end
+
+local function write_node(old, new)
+  local over = {}
+  for field in pairs(old) do
+    if new[field] == nil then over[#over + 1] = field end
+  end
+  if #over > 0 then redis.call('HDEL', node_key, unpack(over)) end
+  redis.call('HSET', node_key, unpack(flat(new)))
+end
+
 local function begin_life(node)
+  redis.call('DEL', signed_key, order_key)
   redis.call('PERSIST', 'life:' .. certname)
   local launch = node.launch and 'launch:' .. node.launch
   if launch and redis.call('EXISTS', launch) == 1 then redis.call('HINCRBY', launch, 'got', 1) end
@@ -251,7 +276,7 @@ local function archive(node, ending)
   redis.call('HSET', archive_key, unpack(flat(node)))
   redis.call('EXPIRE', archive_key, limits.archive)
   redis.call('EXPIRE', 'life:' .. certname, limits.archive)
-  redis.call('DEL', runs_key)
+  redis.call('DEL', runs_key, signed_key)
   redis.call('ZADD', 'archived', ending.epoch, certname)
   redis.call('ZREMRANGEBYSCORE', 'archived', '-inf', '(' .. ending.oldest)
 end
@@ -278,6 +303,10 @@ end
 local key, what = first_wrong(old, new)
 if key then return { 'wrong', key, what } end
 if command.born and has_ended(new) then return { 'archived' } end
+-- Two keys at once: the first one stays.
+if command.signed and (redis.call('GET', signed_key) or command.signed) ~= command.signed then
+  return { 'conflict', rev }
+end
 
 -- Redis 7 looks at rights command by command, and takes nothing back: what not everybody may do who may
 -- change a node is asked for before. 6.2 cannot be asked.
@@ -287,6 +316,13 @@ local function needed()
   for _, node in ipairs({ old, new }) do
     if node.role then found[#found + 1] = { 'HINCRBY', 'ran:' .. node.role, 'none', '1' } end
   end
+  if ORDERED[new.state] and new.state ~= old.state then
+    found[#found + 1] = { 'SET', order_key, new.state }
+  elseif ORDERED[old.state] and not ORDERED[new.state] then
+    found[#found + 1] = { 'DEL', order_key }
+  end
+  if command.signed then found[#found + 1] = { 'SETNX', signed_key, command.signed } end
+  if command.born then found[#found + 1] = { 'DEL', signed_key } end
   if command.ending then
     found[#found + 1] = { 'HSET', archive_key, 'x', 'x' }
     found[#found + 1] = { 'ZADD', 'archived', '1', certname }
@@ -309,15 +345,19 @@ end
 -- The event first, or the run: it is what Redis may refuse, for want of memory or of a stream id.
 if command.event then append_event(certname, command.event) end
 if command.run then add_run(command.run) end
+if command.signed then redis.call('SETNX', signed_key, command.signed) end
 count(old, -1)
 count(new, 1)
 move_names(old, new)
 move_indexes(old, new)
 move_texts(old, new)
-redis.call('DEL', node_key)
 if command.born then begin_life(new) end
+move_order(old, new)
 if command.ending then archive(old, command.ending) end
-if not command.set then return { 'ok', rev } end
+if not command.set then
+  redis.call('DEL', node_key)
+  return { 'ok', rev }
+end
 new.rev = string.format('%d', tonumber(rev) + 1)
-redis.call('HSET', node_key, unpack(flat(new)))
+write_node(old, new)
 return { 'ok', new.rev }

@@ -48,7 +48,9 @@ def born(node: Node, event: Event, limits: Limits, *, init: bool) -> str:
 
 
 def changed(old: Node, new: Node, event: Event, limits: Limits) -> str:
-    return dumps(_command(old, event.at, limits) | _told(event, old, new) | _set(new))
+    command = _command(old, event.at, limits) | _told(event, old, new) | _set(new)
+    signed = new.csr_key and new.csr_key != old.csr_key
+    return dumps(command | ({"signed": new.csr_key} if signed else {}))
 
 
 def reported(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from redis import Redis
 
@@ -14,6 +16,7 @@ from enc.inventory.errors import (
     CorruptError,
     StoreError,
     StoreLostError,
+    translated,
 )
 from enc.inventory.events import LIFE_LENGTH, MAX_LENGTH, Event, dumps, flat
 from enc.inventory.launches import Launches
@@ -69,12 +72,24 @@ class Signing:
 
     def _claim(self, certname: str, site: str) -> Claim:
         check_ready(self._redis, site)
-        node = self._nodes.get(certname) or self._ended(certname)
+        node = self._with_key(self._nodes.get(certname)) or self._ended(certname)
         launch = self._launch_key(node) if node and node.launch else None
         now = redis_now(self._redis)
         # Again: a store that is lost meanwhile must not be taken for one that never knew the node.
         check_ready(self._redis, site)
         return Claim(now=now, node=node, launch=launch)
+
+    def _with_key(self, node: Node | None) -> Node | None:
+        """The key that was written once counts, whatever somebody has made of the node since.
+
+        Nodes of version 0.1.0 have it in their hash alone.
+        """
+        if node is None:
+            return None
+        key = keys.signed(node.certname)
+        with translated(key):
+            found: Any = self._redis.get(key)
+        return replace(node, csr_key=found) if found else node
 
     def _ended(self, certname: str) -> Node | None:
         found = self._nodes.archived(certname)

@@ -63,8 +63,8 @@ def corrupt(error: CorruptError, kind: Kind = CORRUPT) -> ProblemError:
     """Names the key. The error's own words quote the value, and who knows what was put there."""
     return ProblemError(
         kind,
-        f"{error.key} in Redis holds what rolecall did not write; look at it with redis-cli, and "
-        "in docs/redis.md for what it should hold",
+        f"{error.key} in Redis holds what rolecall did not write; look at it with redis-cli; "
+        "docs/redis.md says how to log in, and what it should hold",
     )
 
 

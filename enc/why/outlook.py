@@ -30,9 +30,19 @@ _CAUSES: Mapping[HoldCause, str] = {
 
 
 def outlook(
-    node: Node, role: Role | Unreadable | None, hold: Hold | None, now: datetime
+    node: Node,
+    role: Role | Unreadable | None,
+    hold: Hold | None,
+    now: datetime,
+    *,
+    ordered: bool = True,
 ) -> tuple[str, ...]:
-    """Sentences for a node that has not ended; never empty."""
+    """Sentences for a node that has not ended; never empty.
+
+    Not ``ordered``: only its own record says that it drains or ends.
+    """
+    if not ordered:
+        return (f"Converge leaves it alone: {no_order(node)}.",)
     if node.state is State.RETIRING:
         return _ending(node, now)
     if node.kind is Kind.FOREIGN:
@@ -48,6 +58,14 @@ def outlook(
     ahead = (*life, *_by_state(node, read, policy, now, kept=kept))
     nothing = ("Nothing: it stays as it is until somebody changes it.",)
     return (*stopped, *ahead) or nothing
+
+
+def no_order(node: Node) -> str:
+    """Why one is left alone of which only its own record says that it ends."""
+    return (
+        f"its record says {node.state}, and order:{node.certname} in Redis does not: nobody "
+        f"ordered that; see who wrote it; 'provisioner retire {node.certname}' ends it"
+    )
 
 
 def _ending(node: Node, now: datetime) -> tuple[str, ...]:

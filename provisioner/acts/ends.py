@@ -12,6 +12,7 @@ from functools import partial
 
 from enc.inventory import StoreError
 from enc.model import Node, State
+from enc.why.outlook import no_order
 from provisioner.acts.done import Came, Done, all_failed, failed, left
 from provisioner.context import Context
 from provisioner.domain.actions import End, EndOrphan
@@ -65,11 +66,14 @@ class _Ending:
         now = {n.certname: n for n in self._context.inventory.nodes.many(list(self._actions))}
         held = self._context.inventory.holds.all(sorted({n.role for n in now.values()}))
         spared = self._context.spared()
+        unordered = self._context.inventory.orders.lacking(now.values())
         ending = []
         for certname, action in self._actions.items():
             fresh = now.get(certname)
             if fresh is None:
                 self._left(action, "it has left the inventory meanwhile")
+            elif certname in unordered:
+                self._left(action, no_order(fresh))
             elif why := _why_not(action, fresh, held, spared):
                 self._left(action, why)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISREG
 
 from provisioner.exporting.errors import ExportError
 from provisioner.ports import Clock
@@ -37,12 +38,22 @@ class Folder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         with self._said():
-            handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = self._open_lock()
         try:
             self._take(handle)
             yield
         finally:
             os.close(handle)
+
+    def _open_lock(self) -> int:
+        """Who may write in the folder must not choose what we, perhaps root, cut to nothing."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        handle = os.open(self._lock, flags, 0o600)
+        found = os.fstat(handle)
+        if S_ISREG(found.st_mode) and found.st_nlink == 1:
+            return handle
+        os.close(handle)
+        raise OSError(errno.ELOOP, "is no file of its own", str(self._lock))
 
     def current(self) -> bytes | None:
         with self._said():
@@ -65,7 +76,7 @@ class Folder:
             for other in self._folder.iterdir():
                 if not other.name.startswith(".") and other != self._file:
                     (self._try / other.name).symlink_to(other)
-            (self._try / self._file.name).write_bytes(data)
+            self._write(self._try / self._file.name, data)
         try:
             yield str(self._try)
         finally:
@@ -134,10 +145,12 @@ class Folder:
         )
 
     def _stat(self) -> os.stat_result | None:
+        """Of a file; what a link points at is not ours to look like."""
         try:
-            return self._file.stat()
+            found = self._file.lstat()
         except FileNotFoundError:
             return None
+        return found if S_ISREG(found.st_mode) else None
 
     def _write(self, path: Path, data: bytes, like: os.stat_result | None = None) -> None:
         # What a dead export left goes; nobody's link is followed.

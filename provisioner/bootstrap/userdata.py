@@ -34,6 +34,10 @@ MASK = (
     " systemctl mask --runtime puppet.service || :"
 )
 
+# write_files makes folders and files that everybody may read, and takes that away afterwards.
+# bootcmd comes before it.
+CLOSE = ["install", "-d", "-m", "0700", STATE]
+
 # Ours stays where both say something, and lists of the user's come after ours:
 # https://docs.cloud-init.io/en/latest/reference/merging.html
 MERGE = "dict(no_replace,recurse_list)+list(append)+str()"
@@ -65,9 +69,9 @@ def _parts(bootstrap: Bootstrap) -> dict[str, int]:
 
 
 def _cloud_config(bootstrap: Bootstrap) -> str:
-    config: dict[str, Any] = {"manage_etc_hosts": False}
+    config: dict[str, Any] = {"manage_etc_hosts": False, "bootcmd": [CLOSE]}
     if bootstrap.run_puppet:
-        config["bootcmd"] = [["/bin/sh", "-c", MASK]]
+        config["bootcmd"].append(["/bin/sh", "-c", MASK])
     config["write_files"] = _files(bootstrap)
     config["runcmd"] = [["/bin/sh", SCRIPT, "start"]]
     ahead, runcmd, start = _yaml(config).rpartition("runcmd:\n")

@@ -77,6 +77,7 @@ def launch(
 ) -> None:
     """Launch machines for ROLE: spot first, on-demand when the deadline passes.
 
+    Converge does not count these machines towards the role's fleet.size, unless you say --fleet.
     The machines are printed on stdout, progress on stderr. Ctrl-C stops the launch, keeps and
     records what came, and says how to go on or undo it.
 
@@ -95,6 +96,8 @@ def launch(
             ttl=ttl,
             fleet=fleet,
         )
+        if warning := beside_the_fleet(order):
+            context.reporter.say(f"warning: {warning}")
         told = carried_out(context, order, wait_until)
     print_told(form, told)
     if told.code != DONE:
@@ -136,6 +139,19 @@ def _order(
         market=Market(market) if market else spec.launch.market,
         deadline=longest,
         ttl=ttl,
+    )
+
+
+def beside_the_fleet(order: Order) -> str:
+    """What a person should know of machines that converge will not count; "" where it does."""
+    from enc.model import Kind
+
+    size = order.spec.fleet.size
+    if not size or order.kind is Kind.FLEET:
+        return ""
+    return (
+        f"role {order.role.name} has a fleet of {size} (fleet.size), and machines of this launch "
+        "do not count towards it; with --fleet they do"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from enc.damage import damaged
 from enc.model import ANSWERED, Kind, LaunchState, Node, State
+from enc.why.outlook import no_order
 from provisioner.domain import actions as do
 from provisioner.domain import suspicions
 from provisioner.domain.actions import Action, Plan
@@ -255,6 +256,8 @@ def _left_alone(world: World, news: Newcomers) -> Iterator[str]:
     for node in world.nodes.values():
         if why := damaged(node):
             yield f"{node.certname} is left alone: {why}"
+    for name in sorted(world.unordered):
+        yield f"{name} is left alone: {no_order(world.nodes[name])}"
     yield from news.strange[:_NAMED]
     if len(news.strange) > _NAMED:
         yield f"{len(news.strange) - _NAMED} more machines are left alone, too"

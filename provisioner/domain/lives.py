@@ -60,7 +60,7 @@ _Judge = Callable[[World, Reports, Node, "Instance | None"], "Action | None"]
 
 def _ending(world: World, _: Reports, node: Node, instance: Instance | None) -> Action | None:
     """An end that has begun is seen through: the ENC no longer answers for it."""
-    if node.state is not State.RETIRING:
+    if node.state is not State.RETIRING or node.certname in world.unordered:
         return None
     step, what = step_of(node), absent(node.certname)
     if step not in BEFORE_GONE and world.ca_error:
@@ -181,7 +181,9 @@ def _before_its_end(world: World, node: Node) -> Action | None:
 
 
 def _drained(world: World, node: Node) -> Action | None:
-    if node.state is not State.DRAINING or world.untimed or _kept(world, node):
+    if node.state is not State.DRAINING or node.certname in world.unordered:
+        return None
+    if world.untimed or _kept(world, node):
         return None
     known = world.roles.get(node.role)
     drain = known.spec.fleet.drain if known else timedelta(0)

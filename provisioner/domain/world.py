@@ -71,7 +71,8 @@ class World:
     not among ``launches``. ``miscounted``: roles whose counts in the store are wrong.
     ``recent``: how many launches were opened within the last hour, by role and state.
     ``limits``: the site's; ``limits_error`` says why they cannot be read. ``planned``: (machines,
-    launches) that this pass has decided on so far, by role.
+    launches) that this pass has decided on so far, by role. ``unordered``: nodes that drain or
+    retire by their record, and of whom nobody ordered it.
     ``damaged_counts``: per role, how many damaged nodes the store counts as ``kind:state:market``.
     """
 
@@ -91,6 +92,7 @@ class World:
     requests: tuple[str, ...] | None = None
     warned: Mapping[str, Warned] = field(default_factory=dict)
     untimed: str = ""
+    unordered: frozenset[str] = frozenset()
     unreadable: Mapping[str, str] = field(default_factory=dict)
     unreadable_roles: Mapping[str, str] = field(default_factory=dict)
     spoilt_launches: Mapping[str, SpoiltLaunch] = field(default_factory=dict)

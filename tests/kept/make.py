@@ -165,6 +165,7 @@ def converged(inventory: Inventory) -> None:
     under.backoffs.put(backoff, event("backs off"))
     under.suspects.add([f"absent:{READY}"], START)
     under.sweeps.note(["us-east-1"], EVER)
+    under.orders.begin()
     under.droughts.note(["spot:c5.large:us-east-1a"], START)
 
 

@@ -19,6 +19,7 @@ from tests.real.instance import PUPPET
 from tests.real.puppethost import Applied, PuppetHost
 from tests.real.ring import ENVIRONMENTS
 from tests.real.roles import add_class, roles
+from tests.real.wayin import GO, JOIN, MANIFESTS, SWITCH, WayIn, come_in, shell
 from tests.region.handle import Region, World
 
 NAME = "puppet.example"
@@ -41,19 +42,27 @@ keylength = 2048
 autosign = false
 environment_timeout = 0
 # The end."""
+# Its own node, as it had it before, and what that got.
+OWN_CLASS = "sites_own"
+NODES_PP = f"node '{NAME}' {{\n  include {OWN_CLASS}\n}}\nnode default {{ }}\n"
+OWN_MANIFEST = f"class {OWN_CLASS} {{\n  file {{ '/root/{OWN_CLASS}': content => 'x' }}\n}}\n"
 # As the README shows it, with a further puppetserver. What differs from a site's is in Hiera.
-MANIFEST = """\
-include rolecall::redis
-include rolecall::service
-include rolecall::provisioner
-include rolecall::puppetserver
+MANIFEST = f"""\
+{JOIN}
 include rolecall::balancer
-rolecall::puppetserver::instance { 'two':
+rolecall::puppetserver::instance {{ 'two':
   port => 8151,
-}
+}}
 """
+BEHIND_THE_BALANCER = {
+    "rolecall::puppetserver::behind_balancer": True,
+    "rolecall::balancer::backends": ["127.0.0.1:8150", "127.0.0.1:8151"],
+    "rolecall::balancer::puppetservers": ["puppet2.example"],
+    "rolecall::balancer::login": {"certificates": ["alice"]},
+}
+CATALOGUE = f"/var/cache/puppet/client_data/catalog/{NAME}.json"
 DNS = {"zones": ["fleet.example"], "servers": ["ns1.fleet.example=10.0.0.53"]}
-CLASSES = [line.removeprefix("include ") for line in MANIFEST.splitlines() if "include" in line]
+CLASSES = [line.split()[1] for line in MANIFEST.splitlines() if line.startswith("include ")]
 ABSENT = """\
 class { ['rolecall', 'rolecall::redis', 'rolecall::service', 'rolecall::provisioner']:
   ensure => absent,
@@ -70,11 +79,12 @@ rolecall::puppetserver::instance { 'two':
 
 @dataclass
 class Master:
-    """The machine and what `prepare` saw of it."""
+    """The machine and what was seen while it came in."""
 
     host: PuppetHost
     region: Region
     world: World
+    way_in: WayIn
     first: Applied
     second: Applied
 
@@ -120,51 +130,53 @@ class Master:
 def master(region: Region, world: World) -> Iterator[Master]:
     port = int(region.url.rpartition(":")[2])
     with PuppetHost(NAME, relays={port: ("127.0.0.1", port)}) as host:
-        prepare(host, region, port)
-        found = Master(host, region, world, host.apply(MANIFEST), host.apply(MANIFEST))
+        environment = {**region.env(), "AWS_ENDPOINT_URL": f"http://{host.gateway}:{port}"}
+        prepare(host, environment, world)
+        way_in = come_in(host, CATALOGUE)
+        host.hiera(yaml.safe_dump(site(environment) | BEHIND_THE_BALANCER) + SWITCH)
+        found = Master(host, region, world, way_in, host.apply(MANIFEST), host.apply(MANIFEST))
         if found.first.changed:
             begin(found)
         yield found
 
 
-def prepare(host: PuppetHost, region: Region, port: int) -> None:
-    """A puppetserver of a site that has not met rolecall."""
+def prepare(host: PuppetHost, environment: dict[str, str], world: World) -> None:
+    """A puppetserver of a site that has not met rolecall, and what its operator is about to say."""
     host.install()
     host.write("/etc/puppet/puppet.conf", PUPPET_CONF)
     with tempfile.TemporaryDirectory() as name:
         copy_environments(host, Path(name))
     host.run(["puppetserver", "ca", "setup", "--subject-alt-names", f"{NAME},puppet"])
-    environment = {**region.env(), "AWS_ENDPOINT_URL": f"http://{host.gateway}:{port}"}
-    host.hiera(
-        yaml.safe_dump(
-            {
-                "rolecall::site": SITE,
-                "rolecall::service::dns": DNS,
-                "rolecall::puppetserver::behind_balancer": True,
-                "rolecall::balancer::backends": ["127.0.0.1:8150", "127.0.0.1:8151"],
-                "rolecall::balancer::puppetservers": ["puppet2.example"],
-                "rolecall::balancer::login": {"certificates": ["alice"]},
-                "rolecall::provisioner::ca_url": f"https://{NAME}:8140",
-                "rolecall::provisioner::environment": environment,
-            }
-        )
-    )
+    host.hiera(yaml.safe_dump(site(environment)))
+    server = {"host": NAME, "address": PUPPET, "ca": f"{SSL}/certs/ca.pem"}
+    ours = roles(world, server, {})
+    ours["roles"]["master"] = {"classes": CLASSES}
+    host.write(f"{MANIFESTS}/roles.yaml", yaml.safe_dump(ours))
+    host.write(f"{MANIFESTS}/nodes.pp", NODES_PP)
+
+
+def site(environment: dict[str, str]) -> dict[str, Any]:
+    """What every site says in Hiera, or may."""
+    return {
+        "rolecall::site": SITE,
+        "rolecall::service::dns": DNS,
+        "rolecall::provisioner::ca_url": f"https://{NAME}:8140",
+        "rolecall::provisioner::environment": environment,
+    }
 
 
 def copy_environments(host: PuppetHost, folder: Path) -> None:
     """The example's, with the class that shows what a manifest sees."""
     shutil.copytree(ENVIRONMENTS, folder / "environments")
     add_class(folder / "environments")
+    own = folder / "environments/production/modules" / OWN_CLASS / "manifests"
+    own.mkdir(parents=True)
+    (own / "init.pp").write_text(OWN_MANIFEST)
     host.copy(folder / "environments", ENVIRONMENT_FOLDER)
 
 
 def begin(found: Master) -> None:
-    """What an operator does once: certificates, the store, the roles."""
-    for name in ("provisioner", "alice", "puppet2.example", "agent.example"):
+    """What an operator does once: certificates, and the loop's first word."""
+    for name in ("alice", "puppet2.example", "agent.example"):
         found.host.run(["puppetserver", "ca", "generate", "--certname", name], check=False)
-    found.provisioner("init")
-    server = {"host": NAME, "address": PUPPET, "ca": f"{SSL}/certs/ca.pem"}
-    ours = roles(found.world, server, {})
-    ours["roles"]["master"] = {"classes": CLASSES}
-    found.host.write("/root/roles.yaml", yaml.safe_dump(ours))
-    found.provisioner("roles", "apply", "/root/roles.yaml")
+    assert shell(found.host, GO).returncode == 0

@@ -33,8 +33,13 @@ while [ ! -e /root/stop ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ; don
     tr '\0' '\n' | grep -a -c -F -f /root/key >/root/seen
 : >/root/end
 """
-# bootcmd comes first of all that a boot runs.
-START_WATCH = "#cloud-config\nbootcmd: ['setsid sh /root/watch >/dev/null 2>&1 </dev/null &']\n"
+# bootcmd comes first of all that a boot runs: before write_files, and ours before the role's.
+START_WATCH = f"""\
+#cloud-config
+bootcmd:
+- 'setsid sh /root/watch >/dev/null 2>&1 </dev/null &'
+- 'ls -A {STATE} >/root/before; stat -c "%a %U" {STATE} >>/root/before'
+"""
 SSL = fakepuppet.SSL
 
 
@@ -76,6 +81,8 @@ def test_its_request_carries_the_challenge_and_then_is_gone(grown: Host) -> None
 
 
 def test_files_are_for_root_alone_and_the_ca_is_the_folders_owners(grown: Host) -> None:
+    # Empty and closed, before the key was written.
+    assert grown.read("/root/before") == "700 root\n"
     assert grown.mode(STATE) == "700 root:root"
     assert grown.mode(f"{STATE}/launch-key") == "600 root:root"
     assert grown.mode(f"{STATE}/bootstrap") == "700 root:root"

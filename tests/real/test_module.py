@@ -10,9 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.master import ABSENT, MANIFEST, NAME, PUPPET_CONF, Master, master
+from tests.real.master import (
+    ABSENT,
+    CATALOGUE,
+    MANIFEST,
+    NAME,
+    OWN_CLASS,
+    PUPPET_CONF,
+    Master,
+    master,
+)
 from tests.real.ring import image
 from tests.real.roles import SEEN
+from tests.real.wayin import MANIFESTS, run_agent
 from tests.region.boots import Booter
 from tests.region.handle import Region, World
 
@@ -29,7 +39,6 @@ REVOKED_SECONDS = 35
 PASS_SECONDS = 100
 # The loop ends within ten seconds, on a machine that is not busy.
 STOP_SECONDS = 20
-CATALOGUE = f"/var/cache/puppet/client_data/catalog/{NAME}.json"
 FORBIDDEN, UNKNOWN, GOOD, NO_METHOD = 403, 404, 200, 405
 
 
@@ -49,6 +58,35 @@ def booter(ours: Master) -> Iterator[Booter]:
 def node(ours: Master, booter: Booter) -> str:
     """The certname of a machine that one command has launched and seen ready."""
     return ours.launched_ready("web")
+
+
+class TestTheWayIn:
+    """README's section "With Puppet", on a site whose agents have their classes from nodes.pp."""
+
+    def test_changes_no_agents_catalogue_before_the_switch(self, ours: Master) -> None:
+        way_in = ours.way_in
+
+        assert way_in.joined.changed, way_in.joined.said
+        assert "node_terminus" not in way_in.conf
+        assert "autosign = false" in way_in.conf
+        assert way_in.agent.returncode in {0, 2}, way_in.agent.stdout + way_in.agent.stderr
+        assert classes(way_in.catalogue) == {"settings", NAME, OWN_CLASS}
+
+    def test_leads_to_a_store_that_the_doctor_finds_whole(self, ours: Master) -> None:
+        filled = ours.way_in.filled
+
+        assert filled.returncode == 0, filled.stdout + filled.stderr
+
+    def test_ends_with_the_same_classes_from_rolecall(self, ours: Master) -> None:
+        assert "node_terminus = rolecall" in ours.host.read("/etc/puppet/puppet.conf")
+
+        ours.host.write(f"{MANIFESTS}/nodes.pp", "node default { }\n")
+
+        run = run_agent(ours.host)
+
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert classes(ours.host.read(CATALOGUE)) == {"settings", "default", OWN_CLASS}
+        assert ours.show(NAME)["kind"] == "foreign"
 
 
 class TestOneApply:
@@ -91,6 +129,10 @@ class TestOneApply:
             assert "Compiled catalog for" in applied.said, applied.said
 
 
+def classes(catalogue: str) -> set[str]:
+    return set(json.loads(catalogue)["classes"])
+
+
 class TestAnAgent:
     def test_elsewhere_is_ready_by_one_command(
         self, ours: Master, booter: Booter, node: str
@@ -102,7 +144,7 @@ class TestAnAgent:
         """Its catalogue comes from its own puppetserver, which has no hocon, and as JSON."""
         ours.provisioner("assign", NAME, "master")
 
-        run = ours.host.run(["puppet", "agent", "--test", "--color=false"], check=False)
+        run = run_agent(ours.host)
 
         assert run.returncode == 0, run.stdout + run.stderr
         assert "Rolecall::Balancer" in ours.host.read(CATALOGUE)
@@ -165,6 +207,19 @@ class TestTheFront:
     def test_lets_agents_and_strangers_ask_nothing(self, ours: Master, who: str) -> None:
         for path in ("/v1/enc/i-0nobody", "/v1/nodes", "/"):
             assert ours.curl(path, cert=who)[0] == FORBIDDEN, path
+
+    @pytest.mark.parametrize(
+        ("user", "answered"), [("www-data", False), ("nobody", False), ("rolecall-front", True)]
+    )
+    def test_alone_is_believed_by_the_service(
+        self, ours: Master, user: str, answered: bool
+    ) -> None:
+        """What else may ask there, such as a program of the site's own Apache, needs no login."""
+        ask = ["curl", "--silent", "--unix-socket", "/run/rolecall/front.sock", "http://x/readyz"]
+
+        asked = ours.host.run(["runuser", "--user", user, "--", *ask], check=False)
+
+        assert (asked.returncode == 0) == answered, asked.stdout
 
     def test_lets_people_look_and_change_nothing(self, ours: Master) -> None:
         assert ours.curl("/v1/nodes", cert="alice")[0] == GOOD

@@ -102,12 +102,12 @@ class TestTheService:
 
         assert answers(found, WHOLE)
 
-    def test_may_have_its_name_as_common_name_alone_as_puppets_own_have(
+    def test_is_not_believed_by_its_common_name_alone(
         self, puppet: TerminusDriver, parties: Parties, tmp_path: Path
     ) -> None:
         nameless = server_context(parties.authority.issue("localhost"), parties.authority)
 
-        assert answers(ask(puppet, parties, tmp_path, nameless), WHOLE)
+        assert ask(puppet, parties, tmp_path, nameless).node is None
 
     def test_is_not_believed_when_a_stranger_signed_it(
         self, puppet: TerminusDriver, parties: Parties, tmp_path: Path

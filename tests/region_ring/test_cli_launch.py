@@ -99,6 +99,23 @@ def test_progress_names_the_launch_and_goes_to_stderr(
     assert second.startswith("2 of 2: i-")
 
 
+@pytest.mark.parametrize(
+    ("size", "words", "warned"),
+    [(3, "", True), (3, "--fleet", False), (0, "", False), (None, "", False)],
+)
+def test_a_launch_beside_a_fleet_is_told_that_it_does_not_count(
+    operator: Operator, size: int | None, words: str, warned: bool
+) -> None:
+    fleet = {} if size is None else {"size": size}
+    operator.apply(roles_yaml(operator.world, fleet=fleet))
+
+    ended = operator.run("launch", "web", "-n", "2", "--wait-until", "accepted", *words.split())
+
+    assert (ended.code, len(operator.machines())) == (0, 2)
+    said = "role web has a fleet of 3 (fleet.size), and machines of this launch do not count"
+    assert (said in ended.err) == warned, ended.err
+
+
 def test_what_spot_does_not_give_comes_on_demand_and_the_reason_is_told(
     done: dict[str, tuple[Operator, Done]],
 ) -> None:

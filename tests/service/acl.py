@@ -12,14 +12,16 @@ from tests.servers import RedisServer
 DATA = Path(__file__).parents[2] / "puppet/rolecall/data/acl.yaml"
 SERVICE, PROVISIONER, READER = "rolecall-service", "rolecall-provisioner", "rolecall-reader"
 ROOT = "root"
+_NO_SELECTORS = str.maketrans("()", "  ")
 
 
 def rules(*, before_7: bool = False) -> dict[str, list[str]]:
-    """User -> words of Redis' ACL; as the module has it, 6.2 gets no rights to read alone."""
+    """User -> words of Redis' ACL; as in the module, 6.2 has neither %R~ nor selectors."""
     found: dict[str, list[str]] = yaml.safe_load(DATA.read_text())["rolecall::redis::rules"]
     if not before_7:
         return found
-    return {user: [word.replace("%R~", "~") for word in words] for user, words in found.items()}
+    flat = {user: " ".join(words).translate(_NO_SELECTORS) for user, words in found.items()}
+    return {user: words.replace("%R~", "~").split() for user, words in flat.items()}
 
 
 def aclfile(folder: Path, *, before_7: bool = False) -> Path:

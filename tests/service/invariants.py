@@ -19,13 +19,13 @@ RUNS_LENGTH = 10
 _NODE_INDEXES = ("nodes", "nodes:role:", "nodes:kind:", "nodes:state:", "nodes:market:")
 _PREFIXES = (
     *("node:", "nodes:", "fleet:", "name:", "claims:", "formerly:", "life:", "runs:", "archive:"),
-    "ran:",
+    *("ran:", "order:", "signed:"),
     *("role:", "launch:", "drought:", "hold:", "approved:", "backoff:", "suspect:"),
 )
 _SINGLE = frozenset(
     {
         *("meta", "nodes", "roles", "launches", "launches:open", "events", "archived"),
-        *("pause", "suspects", "swept", "lease:converge", "epoch:converge"),
+        *("orders", "pause", "suspects", "swept", "lease:converge", "epoch:converge"),
     }
 )
 
@@ -50,6 +50,7 @@ def check(redis: Redis) -> None:
     assert set(store.keys.get("nodes:texts", ())) == set(_texts(nodes))
     assert store.of("fleet:") == _counts(nodes)
     assert store.of("ran:") == _last_runs(nodes)
+    assert store.of("order:") == _orders(nodes)
     _check_names(store, nodes)
     _check_lives(redis, store, nodes)
     _check_runs(store, nodes)
@@ -108,6 +109,11 @@ def _index_keys(node: Mapping[str, str]) -> Iterable[str]:
     yield f"nodes:state:{node['state']}"
     if "market" in node:
         yield f"nodes:market:{node['market']}"
+
+
+def _orders(nodes: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    ending = {"draining", "retiring"}
+    return {name: node["state"] for name, node in nodes.items() if node["state"] in ending}
 
 
 def _texts(nodes: Mapping[str, Mapping[str, str]]) -> Iterable[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from stat import S_IFREG
 
 import pytest
 from redis import Redis
@@ -256,6 +258,29 @@ class TestTheFile:
         (exporter.folder / ".rolecall.cfg.new").symlink_to(precious)
         exporter.once()
         assert precious.read_text() == "x"
+
+    @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+    def test_a_link_where_the_lock_is_is_not_cut_to_nothing(
+        self, exporter: Exporter, tmp_path: Path, link: Callable[[Path, Path], None]
+    ) -> None:
+        precious = tmp_path / "precious"
+        precious.write_text("x")
+        link(exporter.folder / ".rolecall.cfg.lock", precious)
+        with pytest.raises(ExportError, match=r"\.rolecall\.cfg\.lock"):
+            exporter.once()
+        assert precious.read_text() == "x"
+
+    def test_a_link_in_the_files_place_gives_it_no_rights(
+        self, exporter: Exporter, tmp_path: Path
+    ) -> None:
+        exporter.once()
+        precious = tmp_path / "precious"
+        exporter.file.rename(precious)
+        precious.chmod(0o4755)
+        exporter.file.symlink_to(precious)
+        exporter.create(ONE)
+        exporter.once()
+        assert exporter.file.lstat().st_mode == S_IFREG | 0o644
 
     def test_a_folder_that_is_gone_is_an_error_that_names_it(self, exporter: Exporter) -> None:
         exporter.folder.rmdir()

@@ -23,8 +23,10 @@ from tests.service.invariants import dump
 from tests.summaries import report
 
 TEXT = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
-LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+# What is typed at Redis; a block for the shell says so.
+TYPED = "".join(block for language, block in BLOCKS if not language)
+LINES = [line.split("#")[0].strip() for line in TYPED.splitlines()]
 # What is in the key's own name or in several fields of the hash.
 _ELSEWHERE = {"certname", "id", "name", "attempts", "more"}
 
@@ -75,6 +77,7 @@ def converged(inventory: Inventory) -> None:
     under.backoffs.put(Backoff(role="web", spec_hash="", at=START, until=START), event())
     under.suspects.add(["absent:i-0a"], START)
     under.sweeps.note(["us-east-1"], timedelta(hours=1))
+    under.orders.begin()
 
 
 @on_each_redis

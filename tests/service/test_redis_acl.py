@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +35,7 @@ from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login
 from tests.service.broken import reads, writes
 from tests.service.exporter import Exporter
 from tests.service.invariants import dump
+from tests.service.test_inventory_docs import LINES
 from tests.service.web import client_of
 from tests.summaries import body
 
@@ -56,8 +60,28 @@ NOT_THE_SERVICES = [
     ("SET", "pause", "mine"),
     ("DEL", "lease:converge"),
     ("SET", "suspect:node:i-0dead", "1"),
+    ("SET", f"order:{NODE}", "retiring"),
+    ("SET", "orders", "1"),
+    ("SET", f"signed:{NODE}", "mine"),
+    ("DEL", f"signed:{NODE}"),
+    ("DEL", f"node:{NODE}"),
+    ("HDEL", f"node:{NODE}", "csr_key"),
+    ("DEL", "events"),
+    ("XTRIM", "events", "MAXLEN", "0"),
+    ("XDEL", "events", "1-1"),
+    ("XSETID", "events", "18446744073709551615-1"),
+    ("DEL", f"life:{NODE}"),
+    ("EXPIRE", f"node:{NODE}", "1"),
+    ("RENAME", f"node:{NODE}", "node:i-0feed"),
+    ("COPY", f"node:{NODE}", "node:i-0feed"),
+    ("SET", f"node:{NODE}", "mine"),
+    ("ZREMRANGEBYRANK", "nodes", "0", "-1"),
     ("SET", "anything", "else"),
 ]
+# Of the examples in docs/redis.md.
+NOT_THE_READERS = re.compile("^DEL |launch|verdict")
+# A command that a rule gives, in a selector, too.
+WORD = re.compile(r"\+([a-z|@]+)")
 NOBODYS = [
     ("FLUSHALL",),
     ("FLUSHDB",),
@@ -199,6 +223,24 @@ class TestTheService:
     ) -> None:
         assert_refused(server, root, SERVICE, command)
 
+    def test_may_type_no_command_but_those_that_its_rules_name(
+        self, server: RedisServer, root: Redis
+    ) -> None:
+        named = {word for rule in rules()[SERVICE] for word in WORD.findall(rule)}
+        assert not [word for word in named if word.startswith("@")]
+        known = root.execute_command("COMMAND LIST")
+        assert named < set(known)
+
+        containers = {name.partition("|")[0] for name in known if "|" in name}
+        # Of a connection's own, which Redis asks nobody about.
+        free = {"quit", "reset"}
+        for command in sorted({*known} - named - containers - free):
+            [[_, arity, *_]] = root.execute_command("COMMAND INFO", command)
+            name = command.split("|")
+            words = [*name, *["1"] * (abs(arity) - len(name))]
+            said = str(root.execute_command("ACL DRYRUN", SERVICE, *words))
+            assert "has no permissions to run" in said, command
+
     def test_whose_rights_are_older_than_a_key_leaves_nothing_half_done(
         self, server: RedisServer, root: Redis
     ) -> None:
@@ -207,7 +249,7 @@ class TestTheService:
         before = dump(root)
         try:
             with pytest.raises(StoreRefusedError, match=r"rights that docs/redis\.md names"):
-                retiring(as_user(server, SERVICE), NODE)
+                running(as_user(server, SERVICE))
         finally:
             root.execute_command("ACL", "LOAD")
             # It may close the connections of users who were there before, this one among them.
@@ -222,16 +264,16 @@ class TestTheService:
             lambda store: store.nodes.create(
                 node("i-0000000000000000f", launch="l-00000000000000aa"), event()
             ),
-            lambda store: store.nodes.archive(retiring(store, NODE), event()),
+            lambda store: store.nodes.change(known(store), event(), state=State.RETIRING),
+            lambda store: store.nodes.archive(replace(known(store), state=State.RETIRING), event()),
         ],
-        ids=["apply", "open", "create", "archive"],
+        ids=["apply", "open", "create", "retire", "archive"],
     )
     def test_leaves_nothing_half_done_of_what_is_the_provisioners(
         self, server: RedisServer, root: Redis, write: Callable[[Inventory], object]
     ) -> None:
         """It has no business with these; whoever takes its URL for the provisioner's might."""
         store = as_user(server, SERVICE)
-        retiring(store, NODE)
         before = dump(root)
 
         with pytest.raises(StoreRefusedError, match=r"rights that docs/redis\.md names"):
@@ -297,6 +339,14 @@ class TestAReader:
         assert reader.redis.zrange("nodes", 0, -1) == [NODE]
         assert reader.redis.xrange("events", count=1)
 
+    def test_may_type_what_the_docs_show(self, server: RedisServer, root: Redis) -> None:
+        reader = as_user(server, READER)
+        shown = [line for line in LINES if not NOT_THE_READERS.search(line)]
+
+        for line in shown:
+            reader.redis.execute_command(*shlex.split(line))
+        assert len(shown) > 20
+
     @pytest.mark.parametrize(
         "command",
         [
@@ -357,6 +407,16 @@ def done_or_conflict(write: Callable[[], object]) -> None:
         raise
     except StoreError:
         pass
+
+
+def known(store: Inventory) -> Node:
+    found = store.nodes.get(NODE)
+    assert found
+    return found
+
+
+def running(store: Inventory) -> Node:
+    return store.nodes.change(known(store), event(), state=State.RUNNING)
 
 
 def retiring(store: Inventory, certname: str) -> Node:

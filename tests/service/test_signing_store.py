@@ -54,6 +54,33 @@ def state_of(store: Inventory) -> Any:
     return found
 
 
+def test_a_key_that_was_let_in_stays_though_the_record_forgets_it(
+    store: Inventory, redis: Redis
+) -> None:
+    """Whoever has the service's login may write what a record says, and not what was signed."""
+    assert judged(store).sign
+    redis.hdel(f"node:{NODE}", "csr_key")
+
+    assert judged(store, OTHER_KEY).reason is Reason.OTHER_KEY
+    assert judged(store).reason is Reason.OURS_AGAIN
+
+
+def test_a_key_that_version_0_1_0_let_in_stays(store: Inventory, redis: Redis) -> None:
+    """It wrote it into the record alone."""
+    assert judged(store).sign
+    redis.delete(f"signed:{NODE}")
+
+    assert judged(store, OTHER_KEY).reason is Reason.OTHER_KEY
+
+
+def test_what_was_signed_goes_with_its_node(store: Inventory, redis: Redis) -> None:
+    assert judged(store).sign
+    ending = store.nodes.change(state_of(store), event(), state=State.RETIRING)
+    store.nodes.archive(ending, event("archived"))
+
+    assert redis.exists(f"signed:{NODE}") == 0
+
+
 def test_the_key_of_a_machine_that_is_signed_is_written_down_with_an_event(
     store: Inventory,
 ) -> None:

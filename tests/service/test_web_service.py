@@ -242,6 +242,52 @@ def test_the_end_is_orderly(redis_server: RedisServer, tmp_path: Path) -> None:
     assert not (tmp_path / "sock").exists()
 
 
+@pytest.mark.parametrize("killed", ["the master", "all"])
+def test_what_a_service_that_was_killed_counted_in_does_not_stay(
+    redis_server: RedisServer, tmp_path: Path, killed: str
+) -> None:
+    """Its last worker takes the folder along; if that was killed, too, the next start does."""
+    service = Service(tmp_path / "s", redis_server.url, env={"TMPDIR": str(tmp_path)})
+    service.start()
+    assert service.process is not None
+    assert http.get(service, "/healthz").status == 200
+    pids = workers(service)
+    for pid in (service.process.pid, *(pids if killed == "all" else ())):
+        os.kill(pid, signal.SIGKILL)
+    service.process.wait(10)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    left = len(list(tmp_path.glob("rolecall-*")))
+    again = Service(tmp_path / "again", redis_server.url, env={"TMPDIR": str(tmp_path)})
+    again.start()
+    assert http.get(again, "/healthz").status == 200
+    used = len(list(tmp_path.glob("rolecall-*")))
+    again.stop()
+
+    assert (left, used) == (1 if killed == "all" else 0, 1)
+
+
+def test_a_service_beside_another_leaves_that_what_it_counts_in(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    services = [
+        Service(tmp_path / name, redis_server.url, env={"TMPDIR": str(tmp_path)})
+        for name in ("one", "two")
+    ]
+    for service in services:
+        service.start()
+        assert http.get(service, "/healthz").status == 200
+    seen = len(list(tmp_path.glob("rolecall-metrics-*")))
+    services[0].stop()
+    stays = len(list(tmp_path.glob("rolecall-metrics-*")))
+    services[1].stop()
+
+    assert (seen, stays) == (2, 1)
+
+
 def test_a_socket_that_was_left_behind_is_replaced_and_slow_clients_are_let_go(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

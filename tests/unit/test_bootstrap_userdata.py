@@ -66,7 +66,7 @@ def test_an_image_without_puppet_gets_neither_key_nor_ca_but_its_end_of_life() -
                           expires_at=end))  # fmt: skip
 
     assert set(files_of(text)) == {"settings", "bootstrap"}
-    assert "bootcmd" not in config_of(text)
+    assert "puppet" not in str(config_of(text)["bootcmd"])
     assert KEY not in text
     assert settings_of(text)["RUN_PUPPET"] == ""
     assert settings_of(text)["EXPIRES_CALENDAR"] == "2026-12-01 12:00:00 UTC"

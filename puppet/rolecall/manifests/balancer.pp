@@ -52,7 +52,8 @@
 # @param modules
 #   The folder of its modules.
 # @param user
-#   The user and group that its workers run as.
+#   The user and group that its workers run as. Left out: `rolecall-front`, which is made. Whatever runs as this user may ask the
+#   service as anybody, so let it not be the one of another web server.
 class rolecall::balancer (
   Integer[1, 65535]              $puppet_port,
   Integer[1, 65535]              $enc_port,
@@ -127,6 +128,28 @@ class rolecall::balancer (
       ;
   }
 
+  # One that the site names is the site's.
+  if $user == 'rolecall-front' {
+    group { $user:
+      ensure => $ensure,
+      system => true,
+    }
+    user { $user:
+      ensure     => $ensure,
+      comment    => 'rolecall, the front',
+      gid        => $user,
+      home       => '/nonexistent',
+      managehome => false,
+      shell      => '/usr/sbin/nologin',
+      system     => true,
+    }
+    if $ensure == 'present' {
+      Group[$user] -> User[$user] -> Service['rolecall-front.socket', $balancer]
+    } else {
+      Service['rolecall-front.socket', $balancer] -> User[$user] -> Group[$user]
+    }
+  }
+
   if $ensure == 'present' {
     rolecall::packages { 'balancer':
       packages => $packages,
@@ -149,7 +172,7 @@ class rolecall::balancer (
     [File['/etc/rolecall/balancer.conf'], Rolecall::Unit[$balancer]] ~> Service[$balancer]
     [File['/opt/rolecall/bin/watch-crl'], Rolecall::Unit[$watcher]] ~> Service[$watcher]
     Service[$balancer] -> Service[$watcher]
-    # Its workers' group is the packages'.
+    # Its workers' group may be the packages'.
     $installed -> Service['rolecall-front.socket']
   } else {
     service { [$watcher, $balancer]:

@@ -3,7 +3,7 @@
 #
 # `rolecall::service` and `rolecall::provisioner` include it.
 #
-# @example Without a way to PyPI: what `make wheel` built, in a folder of this machine
+# @example What `make wheel` built, in a folder of this machine
 #   class { 'rolecall':
 #     wheel      => '/srv/rolecall/rolecall-0.1.0-py3-none-any.whl',
 #     wheelhouse => '/srv/rolecall/wheelhouse',
@@ -16,8 +16,8 @@
 #   The name of this rolecall: two in one AWS account have different ones, and the inventory is of
 #   one.
 # @param wheel
-#   What pip installs: a wheel's path or `https://` URL, or a requirement. Left out: the programs of this module's
-#   version, so that they are upgraded with the module.
+#   What pip installs as root: the path of the wheel that came with the module, its `https://` URL, or a requirement for an
+#   index of your own. It has no default: who gives it knows where the programs come from.
 # @param wheelhouse
 #   A folder of this machine with all that the wheel depends on: pip then asks no index.
 # @param python
@@ -35,13 +35,17 @@
 class rolecall (
   Rolecall::Ensure               $ensure,
   Rolecall::Site                 $site,
-  String[1]                      $wheel,
   Stdlib::Absolutepath           $python,
   Array[String[1]]               $python_packages,
   Rolecall::Redis_url            $redis_url,
+  Optional[String[1]]            $wheel                = undef,
   Optional[Stdlib::Absolutepath] $wheelhouse           = undef,
   Optional[Sensitive[String[1]]] $service_password     = undef,
   Optional[Sensitive[String[1]]] $provisioner_password = undef,
 ) {
+  if $ensure == 'present' and $wheel =~ Undef {
+    fail('rolecall::wheel is not given: it says where the programs come from. Set it to the wheel that `make wheel` built beside this module, as in /srv/rolecall/rolecall-0.1.0-py3-none-any.whl') # lint:ignore:140chars
+  }
+
   contain rolecall::install
 }

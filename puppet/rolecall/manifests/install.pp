@@ -8,7 +8,7 @@ class rolecall::install {
   $venv = '/opt/rolecall/venv'
   # What is installed. It is written last: a run that died half-way is made up for by the next one.
   $stamp = "${venv}/installed"
-  $what = shell_escape($rolecall::wheel)
+  $what = shell_escape($rolecall::wheel.lest || { '' })
   # What it runs on: it does not move to another Python by itself.
   $mark = "${venv}/interpreter"
   $python = shell_escape($rolecall::python)

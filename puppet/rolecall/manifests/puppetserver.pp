@@ -2,16 +2,25 @@
 #   are ours, and tell it of each run.
 #
 # What the site has in puppet.conf, puppetserver.conf, webserver.conf and auth.conf stays, but for the
-# settings that are needed; with `ensure => absent` those are what they were before.
+# settings that are needed; with `ensure => absent` those are what they were before. Who classifies and who
+# signs is the site's own choice until `classifier` and `signing` say otherwise.
 #
 # @example The puppetserver, the service and a Redis on one machine
 #   include rolecall::redis
 #   include rolecall::service
 #   include rolecall::puppetserver
 #
+# @example The switch, once rolecall knows every node: it classifies and signs
+#   class { 'rolecall::puppetserver':
+#     classifier => terminus,
+#     signing    => true,
+#   }
+#
 # @example A further puppetserver, which asks the front of another machine
 #   class { 'rolecall::puppetserver':
-#     url => ['https://puppet.example:8141'],
+#     url        => ['https://puppet.example:8141'],
+#     classifier => terminus,
+#     signing    => true,
 #   }
 #
 # @param ensure
@@ -19,9 +28,10 @@
 #   changed; nothing is installed or started.
 # @param classifier
 #   How nodes are classified: by `terminus`, in the puppetserver's own process, by the `script` enc, which
-#   is started for each look-up, or not at all (`none`).
+#   is started for each look-up, or as the site has it (`none`). With the first two, a node that rolecall does
+#   not know gets no catalogue.
 # @param signing
-#   Whether rolecall says which certificate requests are signed.
+#   Whether rolecall says which certificate requests are signed; if not, the site's own `autosign` stays.
 # @param reports
 #   Whether rolecall is told of each run, beside the report processors that the site has.
 # @param url

@@ -42,11 +42,11 @@
 # @param folder
 #   Where the data lie, below `/var/lib`.
 # @param rules
-#   Of each user, what it may do. Redis 6.2 cannot tell reading a key (`%R~`) from changing it: there it may
-#   do both.
+#   Of each user, what it may do. Redis 6.2 cannot tell reading a key (`%R~`) from changing it, and knows no selectors (`(…)`): there
+#   a user may do all that it may to all of its keys.
 # @param reader_password
-#   For people with `redis-cli --user rolecall-reader`, who see nodes, roles and events. Left out: one
-#   that the machine makes for itself.
+#   For people with `redis-cli --user rolecall-reader`, who see nodes, roles and events; redis-cli takes it from the variable
+#   `REDISCLI_AUTH`. Left out: one that the machine makes for itself, in `/etc/rolecall/secrets/rolecall-reader`.
 class rolecall::redis (
   Integer[1, 65535]              $port,
   String[1]                      $package,

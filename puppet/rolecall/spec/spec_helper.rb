@@ -17,6 +17,8 @@ OWN_PACKAGES = SYSTEMS.reject { |_, facts| facts['aio_agent_version'] }.keys
 RSpec.configure do |config|
   config.module_path = [MODULES, *OTHERS.split(':')].join(':')
   config.setup_fixtures = false
+  # What every site has to say.
+  config.hiera_config = File.join(__dir__, 'hiera', 'hiera.yaml')
   config.strict_variables = true
   config.default_facts = SYSTEMS.fetch('debian-12')
   config.fail_if_no_examples = true

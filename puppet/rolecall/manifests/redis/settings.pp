@@ -21,9 +21,9 @@ class rolecall::redis::settings {
     packages => [$rolecall::redis::package],
   }
 
-  # Before 7.0 there is no %R~.
+  # Before 7.0 there is neither %R~ nor a selector: all that a user may do, it may do to all of its keys.
   $rules = versioncmp($rolecall::redis::version, '7') ? {
-    -1      => $rolecall::redis::rules.map |$user, $words| { [$user, $words.regsubst('\A%R~', '~')] }.convert_to(Hash),
+    -1      => $rolecall::redis::rules.map |$user, $words| { [$user, $words.regsubst('[()]|%R(?=~)', '', 'G')] }.convert_to(Hash),
     default => $rolecall::redis::rules,
   }
   $passwords = {

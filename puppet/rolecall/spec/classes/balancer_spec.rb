@@ -18,7 +18,26 @@ describe 'rolecall::balancer' do
   end
 
   it 'has a socket of the service for Apache’s workers' do
-    is_expected.to contain_file('/etc/systemd/system/rolecall-front.socket').with_content(/SocketGroup=www-data/)
+    is_expected.to contain_file('/etc/systemd/system/rolecall-front.socket').with_content(/SocketGroup=rolecall-front/)
+  end
+
+  it 'runs as a user that no other web server has' do
+    is_expected.to contain_user('rolecall-front').with(shell: '/usr/sbin/nologin', gid: 'rolecall-front', comment: /\A[^:]+\z/)
+                                                 .that_comes_before('Service[rolecall-front.socket]')
+    is_expected.to conf.with_content(/^User rolecall-front\nGroup rolecall-front$/)
+  end
+
+  context 'with a user of the site’s' do
+    let(:params) { { user: 'www-data' } }
+
+    it { is_expected.not_to contain_user('www-data') }
+    it { is_expected.not_to contain_user('rolecall-front') }
+  end
+
+  context 'that is taken back' do
+    let(:params) { { ensure: 'absent' } }
+
+    it { is_expected.to contain_user('rolecall-front').with_ensure('absent').that_requires('Service[rolecall-balancer.service]') }
   end
 
   it 'says before its start which file or port keeps it from starting' do
@@ -31,7 +50,7 @@ describe 'rolecall::balancer' do
     let(:facts) { el }
 
     it { is_expected.to contain_package('mod_ssl') }
-    it { is_expected.to conf.with_content(%r{/usr/lib64/httpd/modules/mod_ssl\.so}).with_content(/^User apache$/) }
+    it { is_expected.to conf.with_content(%r{/usr/lib64/httpd/modules/mod_ssl\.so}).with_content(/^User rolecall-front$/) }
   end
 
   it 'has Apache, and what it checks its start with, before anything is started' do

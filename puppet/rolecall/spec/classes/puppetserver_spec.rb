@@ -14,10 +14,24 @@ describe 'rolecall::puppetserver' do
     end
   end
 
-  it 'classifies in the puppetserver’s own process' do
-    is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with(ensure: 'present', value: 'rolecall')
+  it 'leaves to the site who classifies and who signs, until the site says otherwise' do
+    is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with_ensure('absent')
     is_expected.to contain_rolecall_setting('puppet.conf external_nodes').with_ensure('absent')
-    is_expected.to contain_rolecall_setting('puppetserver.conf ruby-load-path').with_item('/opt/rolecall/ruby')
+    is_expected.to contain_rolecall_setting('puppet.conf autosign').with_ensure('absent')
+  end
+
+  context 'that is switched over' do
+    let(:params) { { classifier: 'terminus', signing: true } }
+
+    it 'classifies in the puppetserver’s own process' do
+      is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with(ensure: 'present', value: 'rolecall')
+      is_expected.to contain_rolecall_setting('puppet.conf external_nodes').with_ensure('absent')
+      is_expected.to contain_rolecall_setting('puppetserver.conf ruby-load-path').with_item('/opt/rolecall/ruby')
+    end
+
+    it 'signs what is ours' do
+      is_expected.to contain_rolecall_setting('puppet.conf autosign').with_ensure('present')
+    end
   end
 
   it 'keeps the report processors of the site' do
@@ -49,7 +63,7 @@ describe 'rolecall::puppetserver' do
   end
 
   context 'with nothing but reports' do
-    let(:params) { { classifier: 'none', signing: false, manage_auth: false } }
+    let(:params) { { manage_auth: false } }
 
     it { is_expected.to contain_rolecall_setting('puppet.conf node_terminus').with_ensure('absent') }
     it { is_expected.to contain_rolecall_setting('puppet.conf autosign').with_ensure('absent') }

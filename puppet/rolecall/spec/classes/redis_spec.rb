@@ -85,6 +85,18 @@ describe 'rolecall::redis' do
     it { is_expected.to compile.with_all_deps }
   end
 
+  { '6.2' => false, '7.0' => true }.each do |version, knows|
+    context "with a Redis #{version}" do
+      let(:params) { { version: version } }
+
+      it "#{knows ? 'gives' : 'gives no'} rights to read alone, and for single keys" do
+        content = catalogue.resource('file', '/etc/rolecall/redis.acl')[:content]
+        expect(content).to include('+setnx ~signed:*')
+        expect(content.match?(/%R~|[()]/)).to be(knows)
+      end
+    end
+  end
+
   it 'has what it checks its start with before it is started' do
     is_expected.to contain_service('rolecall-redis.service').that_requires('File[/opt/rolecall/bin/check-start]')
   end

@@ -1,20 +1,30 @@
 # frozen_string_literal: true
 
-require 'json'
 require 'spec_helper'
-
-VERSION = JSON.parse(File.read(File.join(MODULES, 'rolecall', 'metadata.json'))).fetch('version')
 
 describe 'rolecall' do
   each_system { it { is_expected.to compile.with_all_deps } }
 
-  it 'installs again only what is not what it installed last' do
-    is_expected.to contain_exec('rolecall: install')
-      .with(unless: "echo rolecall\\=\\=#{VERSION} | cmp --silent - /opt/rolecall/venv/installed")
+  context 'with a requirement for an index of the site’s own' do
+    let(:params) { { wheel: 'rolecall==0.1.0' } }
+
+    it 'installs again only what is not what it installed last' do
+      is_expected.to contain_exec('rolecall: install')
+        .with_command(/--upgrade rolecall\\=\\=0\.1\.0 /)
+        .with_unless('echo rolecall\\=\\=0.1.0 | cmp --silent - /opt/rolecall/venv/installed')
+    end
   end
 
-  it 'installs the programs of the module’s own version, and those of the next with the next' do
-    is_expected.to contain_exec('rolecall: install').with_command(/--upgrade rolecall\\=\\=#{Regexp.escape(VERSION)} /)
+  context 'on a site that does not say where the programs come from' do
+    let(:hiera_config) { File::NULL }
+
+    it { is_expected.to compile.and_raise_error(/rolecall::wheel is not given/) }
+
+    context 'and takes them away' do
+      let(:params) { { ensure: 'absent' } }
+
+      it { is_expected.to compile.with_all_deps }
+    end
   end
 
   it 'installs what others than root can read' do

@@ -18,6 +18,8 @@ module PuppetX
         PASSPHRASE = 'the key in %s has a passphrase, which nobody can type here; write one without it ' \
                      '(openssl pkey -in OLD -out NEW, mode 0600) and set `key` to that'
 
+        NAMELESS = 'its certificate has no subject alternative names, so nobody can tell whose it is'
+
         # It reads others, and then sends no certificate (jruby-openssl 0.14).
         UNABLE = "the key is no RSA key, as Puppet's own are, and JRuby can show no other"
 
@@ -31,8 +33,12 @@ module PuppetX
           stream
         end
 
-        # OpenSSL::SSL::SSLError unless the certificate is for that name or address.
+        # OpenSSL::SSL::SSLError unless the certificate is for that name or address: by its alternative
+        # names alone (RFC 9525), which Puppet's CA gives to each certificate. Ruby would take the common name, too.
         def self.check(stream, host)
+          names = stream.peer_cert.extensions.any? { |extension| extension.oid == 'subjectAltName' }
+          raise OpenSSL::SSL::SSLError, NAMELESS unless names
+
           stream.post_connection_check(host)
         end
 
