@@ -122,7 +122,8 @@ def _answer(attempt: Attempt) -> str:
     came = f"{asked} for {attempt.wanted} and got {len(attempt.got)}"
     said = "; ".join(_refused(attempt))
     barred = f"; nothing more was asked: {attempt.barred}" if attempt.barred else ""
-    return stop(f"{came}: {said}{barred}" if said else f"{came}{barred}")
+    unfit = f"; not asked again: {some(attempt.unfit, _POOLS)}" if attempt.unfit else ""
+    return stop(f"{came}: {said}{unfit}{barred}" if said else f"{came}{unfit}{barred}")
 
 
 def _refused(attempt: Attempt) -> list[str]:

@@ -161,7 +161,10 @@ def _check_with_ec2(file: Path, read: RolesFile, store: Inventory) -> None:
     from provisioner.wiring import open_cloud
 
     stored, _ = store.roles.readable()
-    found = suited(open_cloud(), changed(read.roles.values(), stored))
+    wanted = [spec for spec in changed(read.roles.values(), stored) if spec.launch]
+    if not wanted:
+        return
+    found = suited(open_cloud(), wanted)
     for doubt in found.doubts:
         output.say(f"warning: {doubt}", err=True)
     if found.wrong:

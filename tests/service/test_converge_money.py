@@ -186,9 +186,10 @@ def test_quotas_that_one_family_has_used_up_in_both_markets_leave_the_others_alo
 ) -> None:
     farm.cloud.refuse("*:g5.xlarge:*", Trouble.QUOTA)
     farm.apply("ai", instance_types=["g5.xlarge"], fleet={"size": 1})
-    farm.passes(2)
+    farm.passes(1)
+    farm.converge()
     farm.apply("web", instance_types=["c5.large"])
-    farm.passes(3)
+    farm.converge()
     assert [node.role for node in farm.nodes()] == ["web"] * 3
 
 

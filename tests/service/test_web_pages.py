@@ -191,7 +191,7 @@ def test_what_others_wrote_is_shown_and_never_run(
     asked = launch(LAUNCH, owner=HOSTILE)
     inventory.launches.open(asked, event())
     attempt = Attempt(number=1, at=START, market=Market.SPOT, wanted=1, barred=HOSTILE,
-                      answers=((HOSTILE, HOSTILE, HOSTILE),))  # fmt: skip
+                      unfit=(HOSTILE,), answers=((HOSTILE, HOSTILE, HOSTILE),))  # fmt: skip
     inventory.launches.record_attempt(LAUNCH, attempt, event())
     inventory.launches.close(LAUNCH, LaunchState.FAILED, event(why=HOSTILE))
     one = node(NAME, launch=LAUNCH, held=HOSTILE, private_dns="x.example.com", image=HOSTILE,

@@ -82,6 +82,20 @@ def test_a_fallback_is_explained_by_the_pools_that_refused() -> None:
     assert not said(origin, "Attempt 3"), "what came later has nothing to do with it"
 
 
+def test_pools_that_were_left_out_are_named_where_they_refused() -> None:
+    refused = (("spot:c6g.large:us-east-1a", "InvalidParameterValue", "no such architecture"),)
+    attempts = (
+        attempt(1, Market.SPOT, answers=refused, unfit=("spot:c6g.large:us-east-1a",)),
+        attempt(2, Market.SPOT, NAME),
+    )
+    asked = launch(market=Market.SPOT, attempts=attempts)
+
+    origin = why(node(NAME, launch=LAUNCH, market=Market.SPOT), launch=asked).origin
+
+    assert said(origin, "(no such architecture); not asked again: spot:c6g.large:us-east-1a.")
+    assert not said(origin, "Attempt 2 on 2026-01-01 12:00:00 UTC asked spot for 3 and got 1; not")
+
+
 def test_pools_that_refused_for_good_are_no_deadline() -> None:
     attempts = (
         attempt(
