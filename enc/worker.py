@@ -37,9 +37,10 @@ CONNECTIONS, RESERVE = 4096, 256
 _SPARE = 16
 _CHUNK = 65536
 # Of a head that does not end, and of a body: what is larger is refused while it is read.
-_LONGEST_HEAD, _LONGEST_BODY = 64 * 1024, 128 * 1024
+_LONGEST_HEAD, _LONGEST_BODY, _LONGEST_CHUNKED = 64 * 1024, 128 * 1024, 16 * 1024
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
 _CHUNKED = re.compile(rb"\ntransfer-encoding:[ \t]*chunked[ \t]*(?:\r|$)")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _log = Log("enc.gunicorn")
 
@@ -166,9 +167,22 @@ def is_whole(sent: bytes | bytearray) -> bool:
     if there > _LONGEST_BODY:
         return True
     if _CHUNKED.search(head):
-        return sent.endswith(b"0\r\n\r\n")
+        return there > _LONGEST_CHUNKED or _chunks_end(bytes(sent[end + 4 :]))
     length = _LENGTH.search(head)
     return length is None or there >= min(int(length[1]), _LONGEST_BODY)
+
+
+def _chunks_end(chunks: bytes) -> bool:
+    """Whether the last one is there, or what is no chunk (RFC 9112, 7.1)."""
+    at = 0
+    while (end := chunks.find(b"\r\n", at)) >= 0:
+        size = _SIZE.fullmatch(chunks[at:end])
+        if size is None:
+            return True
+        if int(size[1], 16) == 0:
+            return chunks.find(b"\r\n\r\n", end) >= 0
+        at = end + int(size[1], 16) + 4
+    return False
 
 
 def make_room() -> int:
