@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -32,11 +33,14 @@ ARRIVAL_TIMEOUT = 15.0
 _LINGER = 2.0
 # Connections of one worker, where there are descriptors for them; and those for all else.
 CONNECTIONS, RESERVE = 4096, 256
+# Descriptors that threads need to answer, where there turn out to be fewer than we thought.
+_SPARE = 16
 _CHUNK = 65536
 # Of a head that does not end, and of a body: what is larger is refused while it is read.
-_LONGEST_HEAD, _LONGEST_BODY = 64 * 1024, 128 * 1024
+_LONGEST_HEAD, _LONGEST_BODY, _LONGEST_CHUNKED = 64 * 1024, 128 * 1024, 16 * 1024
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
 _CHUNKED = re.compile(rb"\ntransfer-encoding:[ \t]*chunked[ \t]*(?:\r|$)")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _log = Log("enc.gunicorn")
 
@@ -57,17 +61,27 @@ class PatientWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._busy: dict[Any, float] = {}
         self._arriving: dict[Any, _Arriving] = {}
+        self._most = self.worker_connections - 1
 
     def accept(self, listener: Any) -> None:
-        """Gunicorn's worker dies where there is no descriptor left."""
+        """Where no more are taken, the oldest that has not asked yet makes room.
+
+        Gunicorn's worker dies where there is no descriptor left.
+        """
+        if self.nr_conns >= self._most:
+            self._make_room(1)
         try:
             super().accept(listener)
         except OSError as error:
             if error.errno not in _NO_DESCRIPTORS:
                 raise
             _log.warning("no descriptor is left", connections=self.nr_conns)
-            if oldest := next(iter(self._arriving), None):
-                self._drop(oldest)
+            self._most = max(self.nr_conns - _SPARE, 1)
+            self._make_room(_SPARE)
+
+    def _make_room(self, number: int) -> None:
+        for conn in list(islice(self._arriving, number)):
+            self._drop(conn)
 
     def enqueue_req(self, conn: Any) -> None:
         """Of a connection that is new, or that was kept for the next request."""
@@ -153,9 +167,22 @@ def is_whole(sent: bytes | bytearray) -> bool:
     if there > _LONGEST_BODY:
         return True
     if _CHUNKED.search(head):
-        return sent.endswith(b"0\r\n\r\n")
+        return there > _LONGEST_CHUNKED or _chunks_end(bytes(sent[end + 4 :]))
     length = _LENGTH.search(head)
     return length is None or there >= min(int(length[1]), _LONGEST_BODY)
+
+
+def _chunks_end(chunks: bytes) -> bool:
+    """Whether the last one is there, or what is no chunk (RFC 9112, 7.1)."""
+    at = 0
+    while (end := chunks.find(b"\r\n", at)) >= 0:
+        size = _SIZE.fullmatch(chunks[at:end])
+        if size is None:
+            return True
+        if int(size[1], 16) == 0:
+            return chunks.find(b"\r\n\r\n", end) >= 0
+        at = end + int(size[1], 16) + 4
+    return False
 
 
 def make_room() -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from enc.inventory import Inventory
 from tests.builders import event, node, role
-from tests.servers import RedisServer, Service
+from tests.servers import RedisServer, Service, wait_until
 from tests.service import http
 from tests.service.crowds import MANNERS, crowd
+from tests.service.test_web_service import workers
 
+FEW = 60
 NODE = "i-0aaaaaaaaaaaaaaa1"
 
 
@@ -38,3 +42,20 @@ def test_two_thousand_of_them_keep_no_node_from_its_answer(
         for _ in range(3):
             assert http.get(service, f"/v1/enc/{NODE}").status == 200
     assert http.get(service, f"/v1/enc/{NODE}").status == 200
+
+
+def test_a_worker_without_descriptors_lives_and_lets_the_oldest_silent_client_go(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    service = Service(tmp_path, redis_server.url).start()
+    try:
+        wait_until("two workers", lambda: len(workers(service)) == 2)
+        before = workers(service)
+        for pid in before:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW, FEW))
+        with crowd(service.bind, b"", 4 * FEW):
+            assert http.get(service, "/healthz").status == 200
+        assert workers(service) == before
+        assert "no descriptor is left" in service.log.read_text(encoding="utf-8")
+    finally:
+        service.end()

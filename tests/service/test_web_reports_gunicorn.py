@@ -139,20 +139,29 @@ def test_a_body_that_stops_half_way_is_not_taken(service: Service, known: Invent
     assert found.state is State.RUNNING
 
 
-def test_what_the_shipper_sends_arrives_in_order_and_what_is_refused_stays_with_it(
+def test_what_the_shipper_sends_arrives_in_order_and_what_is_not_taken_stays_with_it(
     service: Service, known: Inventory, tmp_path: Path
 ) -> None:
-    stranger = body("i-0aaaaaaaaaaaaaaa9")
+    late = "i-0aaaaaaaaaaaaaaa9"
     (tmp_path / "incoming").write_bytes(
-        b"\n".join([hourly(1), stranger, hourly(2), b"no summary", hourly(3), hourly(3), b""])
+        b"\n".join([hourly(1), body(late), hourly(2), b"no summary", hourly(3), hourly(3), b""])
     )
 
     done = run_ship(tmp_path, url=service.url)
 
-    assert done.code == 1
+    assert done.code == 3
     assert [run.time.hour for run in known.reports.runs(NODE)] == [13, 14, 15]
-    refused = (tmp_path / "refused.jsonl").read_text().splitlines()
-    assert [json.loads(line)["line"] for line in refused] == [stranger.decode(), "no summary"]
+    assert kept(tmp_path / "refused.jsonl") == ["no summary"]
+    assert kept(tmp_path / "waiting.jsonl") == [body(late).decode()]
+
+    known.nodes.create(node(late), event())
+
+    assert run_ship(tmp_path, url=service.url).code == 0
+    assert len(known.reports.runs(late)) == 1
+
+
+def kept(file: Path) -> list[str]:
+    return [json.loads(line)["line"] for line in file.read_text().splitlines()]
 
 
 def test_while_the_store_is_away_the_shipper_keeps_everything(

@@ -17,6 +17,11 @@ POST = b"POST /v1/reports HTTP/1.1\r\nHost: x\r\n"
         pytest.param(POST + b"Content-Length: 2\r\n\r\n{}", id="a body"),
         pytest.param(POST + b"content-length:2\r\n\r\n{}" + GET, id="a body and the next request"),
         pytest.param(POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", id="chunks"),
+        pytest.param(
+            POST + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\n0\r\n\r\n00\r\nTrailer: 1\r\n\r\n",
+            id="chunks and a trailer",
+        ),
+        pytest.param(POST + b"Transfer-Encoding: chunked\r\n\r\n{}\r\n", id="what is no chunk"),
         pytest.param(POST + b"Content-Length: 999999\r\n\r\n" + b"x" * 140_000, id="too large"),
         pytest.param(POST + b"Content-Length: many\r\n\r\n", id="a length that is none"),
         pytest.param(POST + b"Transfer-Encoding: odd\r\n\r\n", id="an encoding that is none"),
@@ -34,6 +39,13 @@ def test_it_is_where_all_that_it_promises_is_there(sent: bytes) -> None:
         pytest.param(POST + b"Content-Length: 2\r\n\r\n{", id="half a body"),
         pytest.param(POST + b"Content-Length: 999999999\r\n\r\nx", id="a part of a large one"),
         pytest.param(POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", id="no last chunk"),
+        pytest.param(
+            POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n",
+            id="a chunk that looks like the last",
+        ),
+        pytest.param(
+            POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", id="a last without its end"
+        ),
         pytest.param(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", id="it waits"),
     ],
 )
