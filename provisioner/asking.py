@@ -64,6 +64,8 @@ class Asking:
         self._lost_an_answer = False
         # What EC2 has been asked for and has not answered, in words: a second Ctrl-C leaves it so.
         self.unanswered = ""
+        # Surplus that EC2 did not know when it was to end.
+        self._unknown: frozenset[str] = frozenset()
         self.nodes: list[Node] = []
         self.left: list[str] = []
         self.error: CloudError | None = None
@@ -214,7 +216,12 @@ class Asking:
         try:
             with self._context.shielded():
                 made = patiently(self._context, self._unrecorded, until)
+                self._unknown = frozenset()
                 self._record(self._without_surplus(made))
+                self.left += [
+                    f"over the want, and EC2 does not know it yet: {each}"
+                    for each in sorted(self._unknown)
+                ]
         except CloudError as error:
             missing = self._course.want - self._got
             self.left.append(
@@ -245,7 +252,7 @@ class Asking:
 
     def _terminate(self, ids: list[str]) -> None:
         try:
-            self._context.cloud.terminate(self._launch.region, ids)
+            self._unknown = self._context.cloud.terminate(self._launch.region, ids)
         except CloudError as error:
             self.left.append(f"over the want and still running: {', '.join(ids)} ({error})")
 

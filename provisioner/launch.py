@@ -16,11 +16,12 @@ from enc.inventory import StoreError
 from enc.model import Kind, Launch, LaunchState, Market, Node, Role, State
 from provisioner.account import check_account
 from provisioner.asking import Asking, Terms
-from provisioner.bootstrap import Bootstrap, render
+from provisioner.bootstrap import render
 from provisioner.context import Context
 from provisioner.domain.launching import Course, End
 from provisioner.domain.machines import tags_for
 from provisioner.domain.pools import Offer, one_subnet_per_zone
+from provisioner.domain.volumes import planned
 from provisioner.heart import Heart
 from provisioner.patience import patiently
 from provisioner.ports import (
@@ -31,9 +32,9 @@ from provisioner.ports import (
     Ground,
     GroundRequest,
     TemplateRequest,
-    Volume,
 )
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from provisioner.rolesfile.userdata import bootstrap
 
 # A launch key outlives the launch by this much, besides the time a machine has to become ready.
 KEY_GRACE = timedelta(minutes=30)
@@ -203,28 +204,20 @@ def _expires(order: Order, opened: datetime) -> datetime | None:
     return opened + order.ttl if order.ttl else None
 
 
-def _bootstrap(order: Order, intent: Launch) -> Bootstrap:
-    spec = order.launch_spec
-    server = spec.puppet_server
-    return Bootstrap(
-        launch_key=intent.key,
-        puppet_host=str(server.host) if server else None,
-        puppet_address=str(server.address) if server and server.address else None,
-        puppet_port=server.port if server else 8140,
-        ca_pem=server.ca_pem if server else None,
-        install=spec.puppet.install,
-        package=spec.puppet.package,
-        run_puppet=order.spec.fleet.ready_when == "report",
-        expires_at=_expires(order, intent.opened_at),
-        extra_user_data=spec.extra_user_data,
-    )
-
-
 def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> Prepared:
-    """The same for the same launch and role, whoever asks. Raises UserDataTooLarge."""
+    """The same for the same launch and role, whoever asks.
+
+    Raises UserDataTooLarge, and CloudError for volumes that the image cannot have.
+    """
     spec = order.launch_spec
-    user_data = render(_bootstrap(order, intent))
-    ours = {SITE_TAG: context.site, LAUNCH_TAG: intent.id, ROLE_TAG: intent.role}
+    expires = _expires(order, intent.opened_at)
+    user_data = render(bootstrap(order.spec, spec, key=intent.key, expires_at=expires))
+    ours = {
+        "Name": intent.role,
+        SITE_TAG: context.site,
+        LAUNCH_TAG: intent.id,
+        ROLE_TAG: intent.role,
+    }
     request = TemplateRequest(
         region=spec.region,
         name=intent.template,
@@ -235,10 +228,9 @@ def prepare(context: Context, order: Order, intent: Launch, ground: Ground) -> P
         key_name=spec.key_name,
         instance_profile=spec.instance_profile,
         public_ip=spec.public_ip,
-        volumes=tuple(
-            Volume(device=device, size=volume.size, type=volume.type, encrypted=volume.encrypted)
-            for device, volume in sorted(spec.volumes.items())
-        ),
+        ipv6=any(subnet.ipv6_only for subnet in ground.subnets),
+        volumes=planned(spec.volumes, ground),
+        options=spec.options,
         tags={**spec.tags, **ours},
     )
     return Prepared(request=request, ground=ground)

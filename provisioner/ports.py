@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from enc.model import Market
 
@@ -97,7 +97,10 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """A machine as EC2 lists it. Names and addresses may be empty at first, and are when dead."""
+    """A machine as EC2 lists it. Names and addresses may be empty at first, and are when dead.
+
+    ``private_ip`` is its IPv4 address in the network; where it has IPv6 alone, that one.
+    """
 
     id: str
     state: InstanceState
@@ -121,26 +124,49 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet:
+    """``free_addresses`` of IPv4. One that has IPv6 alone has none of those, and is not full."""
+
     id: str
     zone: str
     vpc: str
     free_addresses: int
+    ipv6_only: bool = False
+
+    @property
+    def room(self) -> int:
+        """The least that EC2 gives a subnet of IPv6 is a /64."""
+        return 2**64 if self.ipv6_only else self.free_addresses
 
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
+    """An EBS volume that a launch makes. None: as the image has it, or else EC2's default.
+
+    ``size`` in GiB, ``throughput`` in MiB/s. ``delete_on_termination``: it ends with its machine.
+    """
+
     device: str
-    size: int  # GiB
-    type: str = "gp3"
-    encrypted: bool = False
+    size: int | None = None
+    type: str | None = None
+    encrypted: bool | None = None
+    kms_key: str | None = None
+    iops: int | None = None
+    throughput: int | None = None
+    delete_on_termination: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What a launch stands on, looked up before anything is written."""
+    """What a launch stands on, looked up before anything is written.
+
+    ``root`` is the name of the image's root device, ``disks`` the EBS volumes that it brings; the
+    root is among them unless it is on instance store.
+    """
 
     image: str  # an AMI id, also where the role says resolve:ssm:/path
     subnets: tuple[Subnet, ...]
+    root: str = ""
+    disks: tuple[Volume, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +185,10 @@ class TemplateRequest:
     """A launch template for one launch. It carries the key: user_data is never shown.
 
     IMDSv2 is required and shutdown terminates, always. ``token`` makes a repeat harmless.
-    ``tags`` go on the template itself and, for machines, volumes and network interfaces, are
-    given again with each fleet request.
+    ``ipv6``: some machines have no IPv4, and reach the metadata service by IPv6.
+    ``volumes`` are all that a launch makes; ``options`` are those of the role's, by its own names.
+    ``tags`` go on the template itself and on the volumes
+    and network interfaces of its machines; those of the machines come with each fleet request.
     """
 
     region: str
@@ -172,7 +200,9 @@ class TemplateRequest:
     key_name: str | None = None
     instance_profile: str | None = None
     public_ip: bool | None = None
+    ipv6: bool = False
     volumes: tuple[Volume, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -79,8 +79,9 @@ def _open(context: Context, action: Open, world: World) -> str:
     launch = intended(context, order, owner=CONVERGE)
     ground = _ground(context, launch, order, world)
     launch = replace(launch, image=ground.image)
-    # What cannot be rendered is found before anything is written.
-    prepare(context, order, launch, ground)
+    # What cannot be rendered, or has volumes that cannot be, is found before anything is written.
+    with _counting(context, launch, world):
+        prepare(context, order, launch, ground)
     event = context.event("launch opened", why=action.reason)
     context.inventory.launches.open(launch, event)
     context.reporter.say(f"launch {launch.id}: {asked(order)}")
@@ -172,15 +173,17 @@ def _make_template(
     context: Context, launch: Launch, order: Order, world: World, ground: Ground
 ) -> None:
     """Before the first request: a later one is of the same machines, whatever the role says now."""
-    prepared = prepare(context, order, launch, ground)
     until = context.clock.now() + context.spans.pass_patience
     with _counting(context, launch, world):
+        prepared = prepare(context, order, launch, ground)
         patiently(context, lambda: context.cloud.create_template(prepared.request), until)
 
 
 def _ground(context: Context, launch: Launch, order: Order, world: World) -> Ground:
+    """Of the image that the launch was opened with; a parameter may name another one by now."""
+    request = ground_request(order.launch_spec)
     with _counting(context, launch, world):
-        return context.cloud.ground(ground_request(order.launch_spec))
+        return context.cloud.ground(replace(request, image=launch.image or request.image))
 
 
 @contextmanager
@@ -191,8 +194,8 @@ def _counting(context: Context, launch: Launch, world: World) -> Iterator[None]:
     """
     try:
         yield
-    except CloudError as error:
-        if not error.passing:
+    except (CloudError, BootstrapError) as error:
+        if not (isinstance(error, CloudError) and error.passing):
             if not launch.got:
                 _count_failure(context, launch, world)
             _close_if_open(context, launch, str(error))

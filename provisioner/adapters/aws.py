@@ -44,16 +44,25 @@ def client_factory(**session: Any) -> ClientFactory:
     made: list[Any] = []
 
     def client(service: str, region: str) -> Any:
-        import boto3
-
         if not made:
             # At DEBUG botocore logs whole requests, and with them the key in the user-data.
             logging.getLogger("botocore").setLevel(logging.INFO)
-            made.append(boto3.Session(**session))
+            made.append(_session(**session))
         home = made[0].region_name or HOME_REGION
         return made[0].client(service, region_name=region or home, config=_config(service))
 
     return client
+
+
+def _session(**session: Any) -> Any:
+    import boto3
+    import botocore.session
+
+    from provisioner.adapters.ec2_listing import Parsers
+
+    core = botocore.session.get_session()
+    core.register_component("response_parser_factory", Parsers())
+    return boto3.Session(botocore_session=core, **session)
 
 
 def _config(service: str) -> Config:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls
 from provisioner.doctor.ports import QueueState
@@ -39,7 +40,7 @@ class DryRuns:
         return False
 
     def create_template(self, request: TemplateRequest) -> None:
-        parameters = values.template_parameters(request)
+        parameters = template.template_parameters(request)
         self._calls.repeated(request.region, "CreateLaunchTemplate", DryRun=True, **parameters)
 
     def create_fleet(self, request: FleetRequest) -> None:
@@ -47,7 +48,7 @@ class DryRuns:
         self._calls.repeated(request.region, "CreateFleet", DryRun=True, **parameters)
 
     def run_instances(self, request: TemplateRequest, instance_type: str, subnet: str) -> None:
-        parameters = values.run_parameters(request, instance_type, subnet)
+        parameters = template.run_parameters(request, instance_type, subnet)
         self._calls.repeated(request.region, "RunInstances", DryRun=True, **parameters)
 
     def terminate(self, region: str, instance: str) -> None:

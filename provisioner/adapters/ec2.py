@@ -9,9 +9,10 @@ from copy import copy
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls, ClientFactory
-from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, NAME_TAKEN, NO_TEMPLATE
+from provisioner.adapters.ec2_errors import BAD_INSTANCE_ID, BY_POLICY, NAME_TAKEN, NO_TEMPLATE
 from provisioner.ports import (
     SITE_TAG,
     Clock,
@@ -61,10 +62,15 @@ class Ec2Cloud:
         self._there(region, "security_groups", "SecurityGroups", "GroupId", groups)
         if request.key_name:
             self._there(region, "key_name", "KeyPairs", "KeyName", (request.key_name,))
-        return Ground(image=image, subnets=tuple(values.subnet(entry) for entry in subnets))
+        return Ground(
+            image=image["ImageId"],
+            subnets=tuple(values.subnet(entry) for entry in subnets),
+            root=image.get("RootDeviceName", ""),
+            disks=values.disks(image),
+        )
 
     def create_template(self, request: TemplateRequest) -> None:
-        parameters = values.template_parameters(request)
+        parameters = template.template_parameters(request)
         try:
             self._calls.once(request.region, "CreateLaunchTemplate", **parameters)
         except CloudError as error:
@@ -76,7 +82,7 @@ class Ec2Cloud:
         try:
             self._calls.repeated(region, "DeleteLaunchTemplate", LaunchTemplateName=name)
         except CloudError as error:
-            if error.code not in NO_TEMPLATE:
+            if error.code not in NO_TEMPLATE and not self._is_unseen(region, name, error):
                 raise
 
     def templates(self, region: str, site: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
@@ -92,8 +98,15 @@ class Ec2Cloud:
         return tuple((name, tags) for name, tags in named if wanted.items() <= tags.items())
 
     def create_fleet(self, request: FleetRequest) -> FleetAnswer:
-        said = self._calls.once(request.region, "CreateFleet", **values.fleet_parameters(request))
-        return values.fleet_answer(request, said)
+        parameters = values.fleet_parameters(request)
+        try:
+            said = self._calls.once(request.region, "CreateFleet", **parameters)
+            return values.fleet_answer(request, said)
+        except CloudError as error:
+            if not self._is_unseen(request.region, request.template, error):
+                raise
+            message = f"launch template {request.template} cannot be seen yet"
+            raise CloudError(Trouble.NOT_YET, error.code, message, action="CreateFleet") from error
 
     def instances(
         self, region: str, site: str, tags: Mapping[str, str] | None = None
@@ -119,15 +132,12 @@ class Ec2Cloud:
         return {one.id: one for answer in answers for found in answer for one in found}
 
     def terminate(self, region: str, ids: Sequence[str]) -> frozenset[str]:
-        def ask(batch: Sequence[str]) -> None:
-            self._calls.repeated(region, "TerminateInstances", InstanceIds=list(batch))
-
         unknown: set[str] = set()
         failed: list[CloudError] = []
         for batch in _batches(ids):
             # A batch that fails must not keep the machines of the next one running.
             try:
-                unknown |= ask_for_known(ask, batch)[1]
+                unknown |= self._terminate(region, batch)
             except CloudError as error:
                 failed.append(error)
         if failed:
@@ -136,16 +146,64 @@ class Ec2Cloud:
 
     def tag(self, region: str, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         for batch in _batches(ids):
-            self._calls.repeated(
-                region, "CreateTags", Resources=list(batch), Tags=values.tag_list(tags)
-            )
+            try:
+                self._calls.repeated(
+                    region, "CreateTags", Resources=list(batch), Tags=values.tag_list(tags)
+                )
+            except CloudError as error:
+                if gone := self._gone(region, batch, error):
+                    message = f"EC2 in {region} does not list {', '.join(sorted(gone))} as alive"
+                    raise CloudError(
+                        Trouble.GONE, "InvalidInstanceID.NotFound", message, action="CreateTags"
+                    ) from error
+                raise
 
     def skew(self, region: str) -> timedelta | None:
         return self._calls.skew(region)
 
+    def _terminate(self, region: str, ids: Sequence[str]) -> set[str]:
+        """The ids that EC2 does not know."""
+
+        def ask(part: Sequence[str]) -> None:
+            self._calls.repeated(region, "TerminateInstances", InstanceIds=list(part))
+
+        try:
+            return ask_for_known(ask, ids)[1]
+        except CloudError as error:
+            gone = self._gone(region, ids, error)
+            if not gone:
+                raise
+        return gone | self._terminate(region, [i for i in ids if i not in gone])
+
+    # A policy that is narrowed by aws:ResourceTag denies what is gone: EC2 cannot see its tags.
+    # https://github.com/aws/karpenter-provider-aws/issues/2100
+
+    def _gone(self, region: str, ids: Sequence[str], error: CloudError) -> set[str]:
+        """Those that a look by id does not list alive: to be denied them says nothing of a right.
+
+        A look that fails proves nothing, and then the denial stands.
+        """
+        if error.code not in BY_POLICY:
+            return set()
+        try:
+            seen = self.describe(region, ids)
+        except CloudError:
+            return set()
+        return {i for i in ids if i not in seen or not seen[i].alive}
+
+    def _is_unseen(self, region: str, name: str, error: CloudError) -> bool:
+        """Whether it was denied a launch template that is gone, or too young to be seen."""
+        if error.code not in BY_POLICY:
+            return False
+        try:
+            found = self._templates_named(region, name)
+        except CloudError as other:
+            return other.code in NO_TEMPLATE
+        return not found
+
     # Looking up what a launch stands on.
 
-    def _image(self, region: str, image: str) -> str:
+    def _image(self, region: str, image: str) -> Mapping[str, Any]:
         if image.startswith(_SSM):
             name = image.removeprefix(_SSM)
             with _of_role("image", image):
@@ -156,7 +214,7 @@ class Ec2Cloud:
         if state != "available":
             message = f"launch.image: {image} is {state}"
             raise CloudError(Trouble.MALFORMED, "InvalidAMIID.Unavailable", message)
-        return image
+        return found[0]
 
     def _there(
         self, region: str, key: str, kind: str, field: str, wanted: Sequence[str]
@@ -175,11 +233,12 @@ class Ec2Cloud:
         return [found[thing] for thing in wanted]
 
     def _is_ours(self, request: TemplateRequest) -> bool:
-        said = self._calls.repeated(
-            request.region, "DescribeLaunchTemplates", LaunchTemplateNames=[request.name]
-        )
-        found = [values.tags_of(entry) for entry in said.get("LaunchTemplates", ())]
-        return bool(request.tags) and found == [dict(request.tags)]
+        found = self._templates_named(request.region, request.name)
+        return bool(request.tags) and list(map(values.tags_of, found)) == [dict(request.tags)]
+
+    def _templates_named(self, region: str, name: str) -> list[Mapping[str, Any]]:
+        said = self._calls.repeated(region, "DescribeLaunchTemplates", LaunchTemplateNames=[name])
+        return list(said.get("LaunchTemplates", ()))
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -137,6 +137,8 @@ NO_CREDENTIALS = frozenset(
     }
 )
 CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"})
+# Said of a policy, by the tags that EC2 sees; not of the state that a thing is in.
+BY_POLICY = frozenset({"UnauthorizedOperation"})
 UNKNOWN_INSTANCE = frozenset({"InvalidInstanceID.NotFound"})
 BAD_INSTANCE_ID = UNKNOWN_INSTANCE | {"InvalidInstanceID.Malformed"}
 NAME_TAKEN = frozenset({"InvalidLaunchTemplateName.AlreadyExistsException"})

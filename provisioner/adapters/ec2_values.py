@@ -6,7 +6,6 @@ identical call (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempote
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
@@ -23,92 +22,13 @@ from provisioner.ports import (
     InstanceState,
     PoolRefusal,
     Subnet,
-    TemplateRequest,
     Volume,
 )
 
-# What an instant fleet may tag at launch, of what costs money or blocks the deletion of a subnet.
-# Tagging spot-instances-request as well makes the on-demand call fail.
-TAGGED_AT_LAUNCH = ("instance", "volume", "network-interface")
-
-
-def template_parameters(request: TemplateRequest) -> dict[str, Any]:
-    """Of CreateLaunchTemplate."""
-    return {
-        "ClientToken": request.token,
-        "LaunchTemplateName": request.name,
-        "LaunchTemplateData": _template_data(request),
-        "TagSpecifications": _tagged(("launch-template",), request.tags),
-    }
-
-
-def _template_data(request: TemplateRequest) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "ImageId": request.image,
-        "UserData": b64encode(request.user_data.encode()).decode(),
-        "InstanceInitiatedShutdownBehavior": "terminate",
-        # One hop: a container on the machine does not get at the machine's user-data.
-        "MetadataOptions": {
-            "HttpEndpoint": "enabled",
-            "HttpTokens": "required",
-            "HttpPutResponseHopLimit": 1,
-        },
-        **_network(request),
-    }
-    if request.key_name:
-        data["KeyName"] = request.key_name
-    if request.instance_profile:
-        field = "Arn" if request.instance_profile.startswith("arn:") else "Name"
-        data["IamInstanceProfile"] = {field: request.instance_profile}
-    if request.volumes:
-        data["BlockDeviceMappings"] = [_volume(volume) for volume in request.volumes]
-    return data
-
-
-def run_parameters(request: TemplateRequest, instance_type: str, subnet: str) -> dict[str, Any]:
-    """Of RunInstances, as a fleet calls it from this template in this subnet."""
-    data = {key: value for key, value in _template_data(request).items() if key != "UserData"}
-    if "NetworkInterfaces" in data:
-        data["NetworkInterfaces"] = [
-            each | {"SubnetId": subnet} for each in data["NetworkInterfaces"]
-        ]
-    else:
-        data["SubnetId"] = subnet
-    return {
-        **data,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "InstanceType": instance_type,
-        "TagSpecifications": _tagged(TAGGED_AT_LAUNCH, request.tags),
-    }
-
-
-def _network(request: TemplateRequest) -> dict[str, Any]:
-    """Groups stand at the top, or inside the interface that asks for an address: EC2 refuses both.
-
-    The subnet is the fleet's to choose.
-    """
-    groups = list(request.security_groups)
-    if request.public_ip is not None:
-        interface = {
-            "DeviceIndex": 0,
-            "AssociatePublicIpAddress": request.public_ip,
-            "DeleteOnTermination": True,
-        }
-        return {"NetworkInterfaces": [interface | ({"Groups": groups} if groups else {})]}
-    return {"SecurityGroupIds": groups} if groups else {}
-
-
-def _volume(volume: Volume) -> dict[str, Any]:
-    disk: dict[str, Any] = {
-        "VolumeSize": volume.size,
-        "VolumeType": volume.type,
-        "DeleteOnTermination": True,
-    }
-    # "Encrypted: false" is refused for an encrypted snapshot, so silence means the default.
-    if volume.encrypted:
-        disk["Encrypted"] = True
-    return {"DeviceName": volume.device, "Ebs": disk}
+# AWS documents fleet and instance for the type instant, and no more:
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html
+# What else a machine has is tagged by its launch template: see ec2_template.
+TAGGED_BY_FLEET = ("instance",)
 
 
 def fleet_parameters(request: FleetRequest) -> dict[str, Any]:
@@ -126,7 +46,7 @@ def fleet_parameters(request: FleetRequest) -> dict[str, Any]:
             "TotalTargetCapacity": request.count,
             "DefaultTargetCapacityType": request.market.value,
         },
-        "TagSpecifications": _tagged(TAGGED_AT_LAUNCH, request.tags),
+        "TagSpecifications": tagged(TAGGED_BY_FLEET, request.tags),
         **(_SPOT if spot else _ON_DEMAND),
     }
 
@@ -147,7 +67,7 @@ def _override(request: FleetRequest, instance_type: str, subnet: str) -> dict[st
     return place
 
 
-def _tagged(kinds: Sequence[str], tags: Mapping[str, str]) -> list[dict[str, Any]]:
+def tagged(kinds: Sequence[str], tags: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": tag_list(tags)} for kind in kinds if tags]
 
 
@@ -232,7 +152,7 @@ def instance(region: str, entry: Mapping[str, Any]) -> Instance:
         launched_at=entry["LaunchTime"].astimezone(UTC),
         image=entry.get("ImageId", ""),
         vpc=entry.get("VpcId", ""),
-        private_ip=entry.get("PrivateIpAddress", ""),
+        private_ip=entry.get("PrivateIpAddress") or entry.get("Ipv6Address", ""),
         private_dns=entry.get("PrivateDnsName", ""),
         public_dns=entry.get("PublicDnsName", ""),
         state_reason=reason.get("Message") or reason.get("Code", ""),
@@ -246,4 +166,17 @@ def subnet(entry: Mapping[str, Any]) -> Subnet:
         zone=entry["AvailabilityZone"],
         vpc=entry["VpcId"],
         free_addresses=entry["AvailableIpAddressCount"],
+        ipv6_only=entry.get("Ipv6Native", False),
+    )
+
+
+def disks(image: Mapping[str, Any]) -> tuple[Volume, ...]:
+    """The EBS volumes that an image of DescribeImages brings."""
+    return tuple(
+        Volume(
+            device=entry["DeviceName"],
+            delete_on_termination=entry["Ebs"].get("DeleteOnTermination", False),
+        )
+        for entry in image.get("BlockDeviceMappings", ())
+        if "Ebs" in entry
     )

@@ -16,12 +16,17 @@ class ImpossibleValueError(BootstrapError):
 
 
 class UserDataTooLarge(BootstrapError):  # noqa: N818  # its name is part of the interface
-    """EC2 takes ``limit`` bytes of user-data before base64; this is ``size``."""
+    """EC2 takes ``limit`` bytes of user-data before base64; this is ``size``.
 
-    def __init__(self, size: int, limit: int) -> None:
+    ``ca`` and ``extra`` are the bytes of the CA's certificates and of the role's own part as they
+    are sent; the rest is ours.
+    """
+
+    def __init__(self, size: int, limit: int, *, ca: int, extra: int) -> None:
         self.size = size
         self.limit = limit
         super().__init__(
-            f"the user-data is {size} bytes and EC2 takes {limit}: shorten extra_user_data by "
-            f"{size - limit} bytes, or let it fetch what it needs"
+            f"the user-data is {size} bytes and EC2 takes {limit}: {extra} are extra_user_data, "
+            f"{ca} the certificates of puppet_server.ca, and {size - extra - ca} rolecall's own; "
+            f"take {size - limit} bytes out of the first two, or let extra_user_data fetch them"
         )

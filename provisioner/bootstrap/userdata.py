@@ -57,8 +57,15 @@ def render(bootstrap: Bootstrap) -> str:
         text = _message(text, bootstrap.extra_user_data)
     size = len(text.encode())
     if size > LIMIT:
-        raise UserDataTooLarge(size, LIMIT)
+        raise UserDataTooLarge(size, LIMIT, **_parts(bootstrap))
     return text
+
+
+def _parts(bootstrap: Bootstrap) -> dict[str, int]:
+    """The bytes that others have given, as they are sent."""
+    extra = _encoded(bootstrap.extra_user_data)[0] if bootstrap.extra_user_data else ""
+    ca = certificates(bootstrap.ca_pem) if bootstrap.ca_pem and bootstrap.run_puppet else ""
+    return {"ca": len(ca.encode()), "extra": len(extra.encode())}
 
 
 def _cloud_config(bootstrap: Bootstrap) -> str:

@@ -71,7 +71,7 @@ def how_it_ended(ended: ArchivedNode) -> str:
 def no_such_node(given: str) -> CommandError:
     if _LAUNCH.fullmatch(given):
         return mistyped(f"there is no launch {given!r}; 'provisioner ls' lists the nodes there are")
-    prefix = given.rpartition(":")[2]
+    prefix = given.split(":", 1)[-1]  # an address of IPv6 has more of them
     return mistyped(
         f"there is no node {given!r}; 'provisioner ls' lists all, 'provisioner ls -q {prefix}' "
         "those whose certname, name or address begins so"

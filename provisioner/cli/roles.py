@@ -74,7 +74,7 @@ def diff(file: Path) -> None:
     stored = inventory().roles.all()
     changed = False
     for name in sorted({*read.roles, *stored}):
-        old = stored[name].definition if name in stored else None
+        old = _as_read_today(stored[name]) if name in stored else None
         new = read.roles[name].definition() if name in read.roles else None
         if lines := lines_between(old, new):
             changed = True
@@ -147,6 +147,16 @@ def _roles(read: RolesFile) -> list[Role]:
         Role(name=name, definition=spec.definition(), spec_hash=spec.spec_hash)
         for name, spec in read.roles.items()
     ]
+
+
+def _as_read_today(role: Role) -> Mapping[str, Any]:
+    """Keys that an older version did not know have their defaults: those are no change."""
+    from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+
+    try:
+        return RoleSpec.of(role).definition()
+    except StoredRoleError:
+        return role.definition
 
 
 def _verdict(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> str:

@@ -1,21 +1,23 @@
-"""What each role's launches stand on: image, subnets, security groups, key."""
+"""What each role's launches stand on: image with its volumes, subnets, security groups, key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from provisioner.doctor.finding import Finding, ok, refused, warning
+from provisioner.doctor.finding import Finding, broken, ok, refused, warning
+from provisioner.domain.volumes import planned
 from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from provisioner.rolesfile.userdata import unusable
 
 
-def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[str]]:
+def requests(specs: Iterable[RoleSpec]) -> dict[GroundRequest, list[RoleSpec]]:
     """What to look up, each once, and the roles that stand on it. Pure."""
-    found: dict[GroundRequest, list[str]] = {}
+    found: dict[GroundRequest, list[RoleSpec]] = {}
     for spec in specs:
         if spec.launch is not None:
             for image in _images(spec):
-                found.setdefault(request(spec.launch, image), []).append(spec.name)
+                found.setdefault(request(spec.launch, image), []).append(spec)
     return found
 
 
@@ -29,21 +31,35 @@ def request(launch: LaunchSpec, image: str) -> GroundRequest:
     )
 
 
-def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[str]]) -> Iterator[Finding]:
-    for asked, roles in wanted.items():
-        what = f"EC2 {asked.region}: ground of {_some(roles)}"
+def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[RoleSpec]]) -> Iterator[Finding]:
+    yield from _told({spec.name: spec for specs in wanted.values() for spec in specs})
+    for asked, specs in wanted.items():
+        what = f"EC2 {asked.region}: ground of {_some([spec.name for spec in specs])}"
         try:
-            yield judged(what, asked, cloud.ground(asked))
+            found = cloud.ground(asked)
+            for spec in specs:
+                planned(spec.launch.volumes if spec.launch else {}, found)
+            yield judged(what, asked, found)
         except CloudError as error:
             yield refused(what, error)
+
+
+def _told(specs: Mapping[str, RoleSpec]) -> Iterator[Finding]:
+    """A role that was applied by an older version may have too little room by now."""
+    for name, spec in specs.items():
+        if error := unusable(spec):
+            said, _, advice = str(error).partition("; ")
+            yield broken(f"role {name}: user-data", said, advice)
 
 
 def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:
     """Pure."""
     free = sum(subnet.free_addresses for subnet in found.subnets)
     told = f" ({found.image})" if found.image != asked.image else ""
-    said = f"image {asked.image}{told}, {len(found.subnets)} subnet(s) with {free} free addresses"
-    if not free:
+    alone = sum(subnet.ipv6_only for subnet in found.subnets)
+    with_ipv4 = f"{len(found.subnets) - alone} subnet(s) with {free} free addresses"
+    said = f"image {asked.image}{told}, {with_ipv4}{f', {alone} of IPv6 alone' if alone else ''}"
+    if not any(subnet.room for subnet in found.subnets):
         return warning(what, said, "name a subnet with room in launch.subnets, or retire machines")
     return ok(what, said)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from enc.model import Market
 from provisioner.doctor import ground
 from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
 from provisioner.doctor.ports import Permissions
+from provisioner.domain.volumes import planned
 from provisioner.ports import (
     ENVIRONMENT_TAG,
     ROLE_TAG,
@@ -16,9 +17,9 @@ from provisioner.ports import (
     Cloud,
     CloudError,
     FleetRequest,
+    Ground,
     TemplateRequest,
     Trouble,
-    Volume,
 )
 from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
 
@@ -84,14 +85,13 @@ def _instances(permissions: Permissions, cloud: Cloud, place: Place) -> Iterator
         with_ = f" with profile {launch.instance_profile}" if launch.instance_profile else ""
         what = place.what(f"RunInstances{with_} ({spec.name})")
         try:
-            image = cloud.ground(ground.request(launch, launch.image)).image
+            found = cloud.ground(ground.request(launch, launch.image))
+            request = template_request(place, spec, found)
         except CloudError as error:
             said = f"not proven: its ground cannot be looked up ({error.code})"
             yield skipped(what, said, "see what is said of the role's ground")
         else:
-            yield _running(
-                permissions, what, replace(template_request(place, spec), image=image), launch
-            )
+            yield _running(permissions, what, request, launch)
     if not specs:
         said = "not proven: no role is stored that launches there"
         yield skipped(place.what("RunInstances"), said, "'provisioner roles apply FILE' first")
@@ -163,35 +163,34 @@ def launch_of(spec: RoleSpec) -> LaunchSpec:
     return spec.launch
 
 
-def template_request(place: Place, spec: RoleSpec | None = None) -> TemplateRequest:
-    """Without its user-data: that may hold secrets, and no right depends on it."""
-    found = spec or next((each for each in place.specs if each.launch), None)
-    launch = found.launch if found else None
+def template_request(
+    place: Place, spec: RoleSpec | None = None, found: Ground | None = None
+) -> TemplateRequest:
+    """Without its user-data: that may hold secrets, and no right depends on it.
+
+    Raises CloudError for volumes that the image cannot have, where ``found`` is given.
+    """
+    spec = spec or next((each for each in place.specs if each.launch), None)
+    launch = spec.launch if spec else None
     return TemplateRequest(
         region=place.region,
         name=NAME,
         token=NAME,
-        image=_image(launch),
+        image=found.image if found else _image(launch),
         security_groups=launch.security_groups if launch else (),
         user_data="",
         key_name=launch.key_name if launch else None,
         instance_profile=launch.instance_profile if launch else None,
         public_ip=launch.public_ip if launch else None,
-        volumes=_volumes(launch),
+        ipv6=any(subnet.ipv6_only for subnet in found.subnets) if found else False,
+        volumes=planned(launch.volumes, found) if launch and found else (),
+        options=launch.options if launch else {},
         tags=_tags(place),
     )
 
 
 def _image(launch: LaunchSpec | None) -> str:
     return launch.image if launch else "ami-00000000000000000"
-
-
-def _volumes(launch: LaunchSpec | None) -> tuple[Volume, ...]:
-    volumes = launch.volumes if launch else {}
-    return tuple(
-        Volume(device=device, size=each.size, type=each.type, encrypted=each.encrypted)
-        for device, each in volumes.items()
-    )
 
 
 def fleet_request(place: Place, template: str) -> FleetRequest:

@@ -33,10 +33,12 @@ READS = (
 )
 # A fleet launches in our name, so that what RunInstances needs is ours to have.
 LAUNCHES = ("ec2:CreateFleet", "ec2:RunInstances")
-# What a launch uses, and what it makes without a tag of ours (see TAGGED_AT_LAUNCH).
+# What a launch uses, and what it makes without a tag of ours (see ec2_template).
 _USED = ("image", "key-pair", "security-group", "snapshot", "subnet")
 _UNTAGGED = ("fleet", "spot-instances-request")
-_TAGGED = ("instance", "network-interface", "volume")
+# CreateFleet has no tags for these: their launch template has, which RunInstances is judged by.
+_TAGGED_BY_TEMPLATE = ("network-interface", "volume")
+_TAGGED = ("instance", *_TAGGED_BY_TEMPLATE)
 TEMPLATE = "launch-template"
 
 
@@ -99,6 +101,7 @@ def _launching(site: str) -> list[Statement]:
     template, made = _ec2(TEMPLATE), _ec2(*_TAGGED)
     return [
         _statement("LaunchFrom", LAUNCHES, _ec2(*_USED, *_UNTAGGED)),
+        _statement("AskForFleets", LAUNCHES[:1], _ec2(*_TAGGED_BY_TEMPLATE)),
         _statement("LaunchFromOurTemplates", LAUNCHES, template, ours),
         _statement("LaunchWithOurTag", LAUNCHES, made, tagged),
         _statement("TemplatesWithOurTag", ("ec2:CreateLaunchTemplate",), template, tagged),

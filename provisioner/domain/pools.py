@@ -45,11 +45,11 @@ class Offer:
 
 
 def one_subnet_per_zone(subnets: Sequence[Subnet]) -> tuple[Subnet, ...]:
-    """The one with most free addresses in each zone: two of one zone fail the whole call."""
+    """The one with most room in each zone: two of one zone fail the whole call."""
     best: dict[str, Subnet] = {}
     for subnet in subnets:
         there = best.get(subnet.zone)
-        if there is None or subnet.free_addresses > there.free_addresses:
+        if there is None or subnet.room > there.room:
             best[subnet.zone] = subnet
     return tuple(best[zone] for zone in sorted(best))
 

@@ -224,6 +224,14 @@ InstanceProfile = Annotated[
 ]
 TagKey = Annotated[str, _text(128, least=1), AfterValidator(_tag_key)]
 TagValue = Annotated[str, _text(256)]
+KmsKey = Annotated[
+    str,
+    _shaped(
+        r"arn:aws[a-z-]*:kms:[\w:/-]{1,1000}|alias/[\w/-]{1,250}|[0-9a-z-]{1,100}",
+        "a KMS key",
+        "alias/disks, a key's id or its ARN",
+    ),
+]
 Device = Annotated[str, _shaped("(/dev/)?[a-z][a-z0-9/]{1,30}", "a device", "/dev/xvda")]
 Host = Annotated[
     str, _shaped(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*", "a host name", "puppet.example.com")

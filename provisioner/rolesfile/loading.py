@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from provisioner.rolesfile.problems import (
     shown,
 )
 from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+from provisioner.rolesfile.userdata import unusable
 from provisioner.rolesfile.yamltree import Tree, read
 
 __all__ = [
@@ -144,6 +145,8 @@ class _Sheet:
             return None
         spec, problems = check(whole, filled)
         self._add(_in_role(tree, problem) for problem in problems)
+        if spec is not None and not problems:
+            self._add(_untold(tree, spec))
         return spec
 
     def _name(self, name: str, tree: Tree) -> None:
@@ -232,6 +235,14 @@ def _in_role(tree: Tree, problem: Problem) -> Problem:
         return problem
     place = (*tree.place, *problem.place[1:])
     return replace(problem, place=place, line=tree.line, hint=f"{problem.hint}, {_NO_LAUNCH}")
+
+
+def _untold(tree: Tree, spec: RoleSpec) -> Iterator[Problem]:
+    """What EC2 would refuse at each launch: user-data that is too large, with all that is in it."""
+    if error := unusable(spec):
+        place = _below(tree, "launch", "extra_user_data") or _below(tree, "launch") or tree
+        message, _, hint = str(error).partition("; ")
+        yield Problem(place.place, place.line, message, hint)
 
 
 def _below(tree: Tree, *keys: str) -> Tree | None:

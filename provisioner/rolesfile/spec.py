@@ -6,10 +6,11 @@ docs/roles.md tells users what each key means; a test holds the two together.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from enc.durations import Duration
 from enc.model import Market, Role
@@ -17,6 +18,9 @@ from provisioner.rolesfile import fields as f
 
 # Fields that are filled in by us: in the file they are unknown keys.
 OURS = frozenset({("name",), ("spec_hash",), ("launch", "puppet_server", "ca_pem")})
+
+ROOT = "root"  # in volumes: the image's root device, whatever its name
+BURSTABLE = re.compile(r"t[0-9]")
 
 _PORT = Field(ge=1, le=65535)
 
@@ -26,11 +30,50 @@ class _Section(BaseModel):
 
 
 class VolumeSpec(_Section):
-    """``size`` in GiB. ``encrypted`` false leaves it to the image and the account."""
+    """``size`` in GiB, ``throughput`` in MiB/s. ``encrypted`` false: as image and account say.
 
-    size: Annotated[int, Field(ge=1, le=65536)] = Field(examples=[20])
-    type: Literal["gp3", "gp2", "st1", "sc1", "standard"] = "gp3"
+    Bounds: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html
+    """
+
+    size: Annotated[int, Field(ge=1, le=65536)] | None = Field(default=None, examples=[20])
+    type: Literal["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"] = "gp3"
     encrypted: bool = False
+    kms_key: f.KmsKey | None = None
+    iops: Annotated[int, Field(ge=100, le=256_000)] | None = None
+    throughput: Annotated[int, Field(ge=125, le=2000)] | None = None
+    delete_on_termination: bool = True
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        with_iops = ("gp3", "io1", "io2")
+        if self.kms_key and not self.encrypted:
+            raise f.wrong("kms_key needs encryption", "write encrypted: true", kind="cross")
+        if self.iops is not None and self.type not in with_iops:
+            hint = f"take it out, or one of the types {', '.join(with_iops)}"
+            raise f.wrong(f"iops cannot be chosen for type {self.type}", hint, kind="cross")
+        if self.iops is None and self.type in with_iops[1:]:
+            raise f.wrong(f"type {self.type} needs iops", "as in iops: 3000", kind="cross")
+        if self.throughput is not None and self.type != "gp3":
+            hint = "take it out, or type gp3"
+            raise f.wrong(f"throughput cannot be chosen for type {self.type}", hint, kind="cross")
+        return self
+
+
+def _sized(volumes: dict[str, VolumeSpec]) -> dict[str, VolumeSpec]:
+    for name, volume in volumes.items():
+        if volume.size is None and name != ROOT:
+            hint = f"as in size: 20; only {ROOT} can do without: it has then the image's size"
+            raise f.wrong(f"{name} has no size", hint, kind="cross")
+    return volumes
+
+
+class MachineOptions(_Section):
+    """What EC2's launch template takes as it stands here; ec2_template has EC2's names."""
+
+    http_put_response_hop_limit: int = Field(default=1, ge=1, le=64)
+    credit_specification: Literal["standard", "unlimited"] | None = None
+    monitoring: bool = False
+    ebs_optimized: bool = False
 
 
 class PuppetServer(_Section):
@@ -60,7 +103,7 @@ class PuppetInstall(_Section):
         return given
 
 
-class LaunchSpec(_Section):
+class LaunchSpec(MachineOptions):
     """How machines of the role are asked for. ``max_price`` in US dollars an hour."""
 
     region: f.Region = Field(examples=["us-east-1"])
@@ -71,7 +114,9 @@ class LaunchSpec(_Section):
     key_name: f.KeyName | None = None
     instance_profile: f.InstanceProfile | None = None
     tags: dict[f.TagKey, f.TagValue] = Field(default={}, max_length=40)
-    volumes: dict[f.Device, VolumeSpec] = Field(default={}, max_length=40)
+    volumes: Annotated[dict[f.Device, VolumeSpec], AfterValidator(_sized)] = Field(
+        default={}, max_length=40
+    )
     public_ip: bool | None = None
     puppet_server: PuppetServer | None = PuppetServer()
     image: f.Image = Field(examples=["ami-0123456789abcdef0"])
@@ -85,6 +130,20 @@ class LaunchSpec(_Section):
     max_price: float | None = Field(default=None, ge=0.0001, le=10_000)
     puppet: PuppetInstall = PuppetInstall()
     extra_user_data: f.UserData | None = None
+
+    @model_validator(mode="after")
+    def _can_be_launched(self) -> Self:
+        fixed = [kind for kind in self.instance_types if not BURSTABLE.match(kind)]
+        if self.credit_specification and fixed:
+            message = f"{fixed[0]} has no CPU credits, so credit_specification cannot be launched"
+            raise f.wrong(message, "take it out, or keep T types alone (t3.small)", kind="cross")
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the machine, those that are set."""
+        said = {name: getattr(self, name) for name in MachineOptions.model_fields}
+        return {name: value for name, value in said.items() if value}
 
 
 class FleetSpec(_Section):

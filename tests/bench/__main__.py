@@ -18,6 +18,7 @@ PARTS = (
     "report_processor",
     "terminus",
     "launch",
+    "listing",
     "converge",
     "months",
     "cli",

@@ -34,9 +34,10 @@ from provisioner.ports import (
     Subnet,
     TemplateRequest,
     Trouble,
+    Volume,
 )
 from tests.fakes.capacity import Capacity
-from tests.fakes.machines import Machine, Machines, Manners
+from tests.fakes.machines import Machine, Machines, Manners, disks_of
 from tests.fakes.script import CODES, Script
 
 REGION = "us-east-1"
@@ -45,6 +46,7 @@ IMAGE = "ami-0123456789abcdef0"
 PARAMETER = "/images/worker"
 GROUP = "sg-1"
 KEY = "ops"
+PLAIN = ("/dev/xvda", (Volume(device="/dev/xvda", delete_on_termination=True),))  # an image
 ROOM = 65_000  # free addresses of a seeded subnet
 SUBNETS = {
     f"subnet-{letter}": Subnet(
@@ -62,7 +64,9 @@ class FakeCloud(Script):
         self.clock = clock
         self.manners = manners or Manners()
         self.machines = Machines(self.manners)
-        self.images, self.parameters = {IMAGE}, {f"resolve:ssm:{PARAMETER}": IMAGE}
+        self.parameters = {f"resolve:ssm:{PARAMETER}": IMAGE}
+        # Image -> its root device, and the volumes that it brings.
+        self.images: dict[str, tuple[str, tuple[Volume, ...]]] = {IMAGE: PLAIN}
         self.groups, self.keys, self.subnets = {GROUP}, {KEY}, dict(SUBNETS)
         self.region_names = {REGION}
         self.disrupted: set[str] = set()  # zones; looking at their machines fails
@@ -147,7 +151,9 @@ class FakeCloud(Script):
             _expect("security_groups", groups, self.groups, "InvalidGroup.NotFound")
             key = (request.key_name,) if request.key_name else ()
             _expect("key_name", key, self.keys, "InvalidKeyPair.NotFound")
-            return Ground(image=image, subnets=tuple(map(self._subnet, request.subnets)))
+            root, disks = self.images[image]
+            subnets = tuple(map(self._subnet, request.subnets))
+            return Ground(image=image, subnets=subnets, root=root, disks=disks)
 
     def create_template(self, request: TemplateRequest) -> None:
         with self.call("create_template", request):
@@ -299,6 +305,8 @@ class FakeCloud(Script):
             public=template.public_ip is not False,
             tags=dict(request.tags),
             user_data=template.user_data,
+            disks=disks_of(self.images[template.image][1], template.volumes),
+            disk_tags=dict(template.tags),
         )
         self.machines.add(machine)
         kind, place = pool.instance_type, subnet.id

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from enc.model import Market
-from provisioner.ports import Instance, InstanceState, Subnet
+from provisioner.ports import Instance, InstanceState, Subnet, Volume
 
 
 @dataclass
@@ -39,6 +39,8 @@ class Machine:
     public: bool
     tags: dict[str, str]
     user_data: str = ""
+    disks: tuple[Volume, ...] = ()
+    disk_tags: Mapping[str, str] = field(default_factory=dict)
     ended: datetime | None = None
     stopped: bool = False
     reason: str = ""
@@ -63,7 +65,7 @@ class Machine:
         state = self.state(manners, now)
         gone = state is InstanceState.TERMINATED
         named = not gone and self.age(now) >= manners.dns_s
-        private, public = names(self.address, self.region) if named else ("", "")
+        private, public = self._names() if named else ("", "")
         return Instance(
             id=self.id,
             state=state,
@@ -74,12 +76,32 @@ class Machine:
             launched_at=self.born,
             image=self.image,
             vpc="" if gone else self.subnet.vpc,
-            private_ip="" if gone else self.address,
+            private_ip="" if gone else self._address(),
             private_dns=private,
             public_dns=public if self.public else "",
             state_reason=self.reason,
             tags=dict(self.tags),
         )
+
+    def _address(self) -> str:
+        return f"2001:db8::{self.address}" if self.subnet.ipv6_only else self.address
+
+    def _names(self) -> tuple[str, str]:
+        """Without IPv4 it is named by its id."""
+        private, public = names(self.address, self.region)
+        if self.subnet.ipv6_only:
+            return f"{self.id}.{private.partition('.')[2]}", ""
+        return private, public
+
+
+def disks_of(image: tuple[Volume, ...], launch: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    """The image's volumes, changed and added to by the launch."""
+    made = {disk.device: disk for disk in image}
+    for change in launch:
+        said = {name: value for name, value in vars(change).items() if value is not None}
+        new = Volume(device=change.device, delete_on_termination=True)
+        made[change.device] = replace(made.get(change.device, new), **said)
+    return tuple(made.values())
 
 
 @cache

@@ -147,12 +147,16 @@ class Host:
 
     def boot(self) -> Boot:
         """Boot, or boot again: what runs is killed, `/run` is emptied, cloud-init starts over."""
-        self.run(["sh", "-c", "kill -KILL -1"], check=False)
+        self.stop()
         # What was killed may take a while to go, and has files open there until then: -l.
         self.run(["sh", "-c", "umount -l /run && mount -t tmpfs -o mode=0755 tmpfs /run"])
         self.run(["mkdir", "-p", "/run/cloud-init", "/run/lock", "/run/puppet"])
         self._seed()
         return Boot(tuple(self._stage(name) for name in STAGES))
+
+    def stop(self) -> None:
+        """All that runs is killed; until the next boot nothing does."""
+        self.run(["sh", "-c", "kill -KILL -1"], check=False)
 
     def run(
         self,

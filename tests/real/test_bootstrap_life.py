@@ -55,6 +55,7 @@ def test_a_reboot_does_not_lengthen_a_life_and_it_needs_no_puppet() -> None:
 def test_a_time_that_passed_while_the_machine_was_off_ends_it_at_boot() -> None:
     with newborn(replace(PLAIN, expires_at=in_an_hour())) as host:
         boot(host)
+        host.stop()
         put_clock_forward(host, HOUR)
         host.boot()
 

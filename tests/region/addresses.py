@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, ip_network
 
 # EC2 keeps the first four addresses of a subnet and the last:
 # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
@@ -25,11 +25,11 @@ class Addresses:
 
     def take(self, *, reuse: bool) -> str | None:
         """None when there is none left."""
-        fresh = self._next < IPv4Network(self.cidr).num_addresses - 1
+        fresh = self._next < ip_network(self.cidr).num_addresses - 1
         if self._freed and (reuse or not fresh):
             address = self._freed.pop() if reuse else self._freed.popleft()
         elif fresh:
-            address = str(IPv4Network(self.cidr).network_address + self._next)
+            address = str(ip_network(self.cidr).network_address + self._next)
             self._next += 1
         else:
             return None
@@ -42,15 +42,26 @@ class Addresses:
             self._freed.append(address)
 
     def left(self, usable: int | None) -> int:
-        size = IPv4Network(self.cidr).num_addresses - RESERVED
+        size = ip_network(self.cidr).num_addresses - RESERVED
         return (size if usable is None else usable) - len(self.used)
 
 
 @cache
 def private_name(address: IPv4Address | str, region: str) -> str:
+    return f"ip-{str(address).replace('.', '-')}.{_domain(region)}"
+
+
+def resource_name(instance_id: str, region: str) -> str:
+    """Of a machine in a subnet that has IPv6 alone.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html
+    """
+    return f"{instance_id}.{_domain(region)}"
+
+
+def _domain(region: str) -> str:
     """us-east-1 came first, and its names are shorter."""
-    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
-    return f"ip-{str(address).replace('.', '-')}.{domain}"
+    return "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
 
 
 @cache

@@ -48,6 +48,9 @@ class Config:
     template_inside: bool = False  # that NotFound comes as an Error inside a 200
     replay_lists: bool = True  # False: a replayed CreateFleet does nothing and lists nothing
 
+    # -- rights: nothing but what carries this as rolecall:site; what is gone carries nothing
+    policy_site: str = ""
+
     # -- the rest
     # Of AWSServiceRoleForEC2Fleet and AWSServiceRoleForEC2Spot, those that the account has.
     service_roles: list[str] = field(default_factory=lambda: list(SERVICE_ROLES))

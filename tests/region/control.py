@@ -7,11 +7,11 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from tests.region import acts, faults, seeding, world
+from tests.region import acts, disks, faults, seeding, world
 from tests.region.capacity import arrive
 from tests.region.machines import Machine
 from tests.region.state import State
-from tests.region.views import private_dns, public_dns, public_ip, volumes
+from tests.region.views import private_dns, public_dns, public_ip
 from tests.region.wire import ApiError, Reply
 
 WARNING = "EC2 Spot Instance Interruption Warning"
@@ -146,12 +146,15 @@ def _truth(machine: Machine) -> Said:
         "security_groups": [key for key, _ in spec.groups],
         "shutdown_behavior": spec.shutdown_behavior,
         "metadata": spec.metadata,
-        "volumes": volumes(machine),
+        "volumes": spec.volumes,
+        "left_behind": disks.left_behind(spec.volumes) if machine.gone else [],
+        "cpu_credits": spec.cpu_credits,
         "user_data": user_data,
         "tags": machine.tags,
         "volume_tags": spec.tags.get("volume", {}),
         "interface_tags": spec.tags.get("network-interface", {}),
         "private_ip": machine.private_ip,
+        "ipv6": machine.ipv6,
         "public_ip": public_ip(machine),
         "private_dns": private_dns(machine, endless),
         "public_dns": public_dns(machine, endless),

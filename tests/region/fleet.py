@@ -18,7 +18,6 @@ from tests.region.wire import ApiError, Reply, Request, answer, by_wire_names
 
 # In these all of a market goes to the first pool that has it; the others share it out.
 IN_ORDER = {"lowest-price", "lowestPrice", "prioritized", "capacity-optimized-prioritized"}
-TAGGABLE = {"fleet", "instance", "volume", "network-interface", "spot-instances-request"}
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Order:
 def create_fleet(state: State, store: Store, request: Request) -> Reply:
     params = request.params
     wanted = _wanted(params)
-    _check(params, wanted)
+    _check(params)
     # EC2 asks about rights before it looks for templates and subnets.
     if request.dry_run:
         raise dry_run()
@@ -92,19 +91,12 @@ def _wanted(params: Data) -> dict[str, int]:
     return {market: count for market, count in counts.items() if count}
 
 
-def _check(params: Data, wanted: dict[str, int]) -> None:
+def _check(params: Data) -> None:
     if params.get("Type", "maintain") != "instant":
         text = "The simulated region makes fleets of type instant only."
         raise ApiError("UnsupportedOperation", text)
     if not params.get("LaunchTemplateConfigs"):
         raise _missing("LaunchTemplateConfigs")
-    kinds = {each.get("ResourceType") for each in params.get("TagSpecifications") or []}
-    wrong = kinds - TAGGABLE
-    if "on-demand" in wanted and "spot-instances-request" in kinds:
-        wrong.add("spot-instances-request")
-    for kind in sorted(str(each) for each in wrong):
-        text = f"'{kind}' is not a valid taggable resource type for this operation."
-        raise ApiError("InvalidParameterValue", text)
 
 
 def _missing(name: str) -> ApiError:

@@ -30,7 +30,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class World:
-    """What a seeded region has. ``subnets``: zone -> ids; the first zone has two."""
+    """What a seeded region has. ``subnets``: zone -> ids; the first zone has two.
+
+    ``ipv6_subnet`` has no IPv4, and is in the last zone. ``baked_image`` has its root at /dev/sda1
+    and a second disk, and both outlive a machine; ``diskless_image`` has no EBS volume.
+    """
 
     region: str
     vpc: str
@@ -41,6 +45,9 @@ class World:
     image: str
     other_image: str
     image_parameter: str
+    ipv6_subnet: str
+    baked_image: str
+    diskless_image: str
 
     @property
     def zones(self) -> list[str]:

@@ -63,6 +63,7 @@ def _machine(
     config, now = state.config, state.clock.now()
     reuse = config.reuse_addresses
     subnet = world.subnet(store.region, spec.subnet)
+    address = store.addresses(subnet).take(reuse=reuse) or ""
     return Machine(
         id=store.new_id("i"),
         region=store.region,
@@ -71,7 +72,8 @@ def _machine(
         index=index,
         born=now,
         launched_at=state.clock.wall(config.clock_skew_s),
-        private_ip=store.addresses(subnet).take(reuse=reuse) or "",
+        private_ip="" if subnet.ipv6_native else address,
+        ipv6=address if subnet.ipv6_native else "",
         fleet=fleet,
         token=token,
         public_ip=store.public.take(reuse=reuse) if spec.public else None,

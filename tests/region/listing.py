@@ -17,7 +17,6 @@ from tests.region.views import (
     public_ip,
     reservations,
     tag_set,
-    volumes,
 )
 from tests.region.views import (
     state as state_view,
@@ -49,6 +48,7 @@ FILTERS: dict[str, Callable[[Machine, float], Value]] = {
     "instance.group-id": lambda each, now: [key for key, _ in each.spec.groups],
     "instance.group-name": lambda each, now: [name for _, name in each.spec.groups],
     "ip-address": lambda each, now: public_ip(each),
+    "ipv6-address": lambda each, now: each.ipv6_address(now),
     "key-name": lambda each, now: each.spec.key_name,
     "launch-time": lambda each, now: timestamp(each.launched_at),
     "owner-id": lambda each, now: ACCOUNT,
@@ -213,7 +213,7 @@ def _tags(machine: Machine) -> Iterator[dict[str, str]]:
     spec = machine.spec.tags
     owned += [
         (f"vol-{number}{machine.id[3:]}", "volume", spec.get("volume", {}))
-        for number in range(len(volumes(machine)))
+        for number in range(len(machine.spec.volumes))
     ]
     owned.append((f"eni-{machine.id[2:]}", "network-interface", spec.get("network-interface", {})))
     for key, kind, tags in owned:

@@ -41,7 +41,8 @@ class Spec:
     profile: str | None = None  # its name
     shutdown_behavior: str = "stop"
     metadata: dict[str, Any] = field(default_factory=dict)  # by boto3's names
-    volumes: tuple[dict[str, Any], ...] = ()  # BlockDeviceMappings
+    volumes: dict[str, dict[str, Any]] = field(default_factory=dict)  # device -> Ebs
+    cpu_credits: str | None = None
     public: bool = False
     protected: bool = False
     monitored: bool = False
@@ -68,6 +69,7 @@ class Machine:
     private_ip: str
     public_ip: str | None
     tags: dict[str, str]
+    ipv6: str = ""  # where its subnet has no IPv4
     token: str = ""
     fleet: str | None = None
     spot_request: str | None = None
@@ -99,7 +101,10 @@ class Machine:
 
     def address(self, now: float) -> str | None:
         """A dead machine has none, a new one not yet."""
-        return None if self.gone or now < self.ip_at else self.private_ip
+        return None if self.gone or now < self.ip_at else self.private_ip or None
+
+    def ipv6_address(self, now: float) -> str | None:
+        return None if self.gone or now < self.ip_at else self.ipv6 or None
 
     def named(self, now: float) -> bool:
         return not self.gone and now >= self.dns_at

@@ -9,9 +9,11 @@ from typing import Any
 from tests.region import (
     acts,
     capacity,
+    documented,
     fleet,
     launching,
     listing,
+    policy,
     service_roles,
     templates,
     tokens,
@@ -56,9 +58,11 @@ def _route(state: State, environ: dict[str, Any], request: Request, body: bytes)
         return service_roles.answer(state, request)
     if request.service != "ec2":
         return _moto(environ, _at_once(request, body))
+    documented.check(request)
     now, store = state.clock.now(), state.store(request.region)
     store.settle(now)
     capacity.arrive(state.config, now)
+    policy.check(state, store, request)
     if handler := _handler(request):
         return handler(state, store, request)
     templates.check(store, request)

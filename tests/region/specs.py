@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
-from tests.region import world
+from tests.region import disks, world
 from tests.region.capacity import Pool
 from tests.region.machines import Spec
 from tests.region.state import State, Store
@@ -81,6 +82,9 @@ def resolve(store: Store, data: Data, market: str) -> Spec:
     if data.get("UserData"):
         user_data_bytes(str(data["UserData"]), "InvalidParameterValue")
     public = nic.get("AssociatePublicIpAddress")
+    volumes = disks.of_launch(world.disks(image), data.get("BlockDeviceMappings") or [])
+    tags = tags_by_resource(data.get("TagSpecifications") or [])
+    _made(tags, volumes, market)
     return Spec(
         pool=Pool(market, instance_type, subnet.availability_zone),
         image=image.id,
@@ -94,13 +98,34 @@ def resolve(store: Store, data: Data, market: str) -> Spec:
         profile=_profile(store, data),
         shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior") or "stop",
         metadata=data.get("MetadataOptions") or {},
-        volumes=tuple(data.get("BlockDeviceMappings") or ()),
+        volumes=volumes,
+        cpu_credits=_credits(data, instance_type),
         public=bool(subnet.map_public_ip_on_launch if public is None else public),
         protected=bool(data.get("DisableApiTermination")),
         monitored=bool((data.get("Monitoring") or {}).get("Enabled")),
         ebs_optimized=bool(data.get("EbsOptimized")),
-        tags=tags_by_resource(data.get("TagSpecifications") or []),
+        tags=tags,
     )
+
+
+def _made(tags: Data, volumes: Data, market: str) -> None:
+    """A kind of thing that is tagged and is not made fails the launch.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_LaunchTemplateTagSpecificationRequest.html
+    """
+    made = {"volume": bool(volumes), "spot-instances-request": market == "spot"}
+    for kind, tagged in tags.items():
+        if tagged and not made.get(kind, True):
+            text = f"'{kind}' is not a valid taggable resource type for this operation."
+            raise ApiError("InvalidParameterValue", text)
+
+
+def _credits(data: Data, instance_type: str) -> str | None:
+    said = (data.get("CreditSpecification") or {}).get("CpuCredits")
+    if said and not re.match(r"t\d", instance_type):
+        text = f"The instance type {instance_type} does not support CreditSpecification."
+        raise ApiError("InvalidParameterCombination", text)
+    return said
 
 
 def tags_by_resource(specifications: list[Data]) -> dict[str, dict[str, str]]:

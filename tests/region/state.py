@@ -52,7 +52,7 @@ class Store:
         return f"{prefix}-0{digest[: digits - 1]}"
 
     def addresses(self, subnet: Any) -> Addresses:
-        return self.private.setdefault(subnet.id, Addresses(subnet.cidr_block))
+        return self.private.setdefault(subnet.id, Addresses(str(subnet.cidr)))
 
     def settle(self, now: float) -> None:
         """Every machine takes the steps that are due; the dead give their addresses back."""
@@ -61,7 +61,7 @@ class Store:
                 self._release(machine)
 
     def _release(self, machine: Machine) -> None:
-        self.private[machine.spec.subnet].give_back(machine.private_ip)
+        self.private[machine.spec.subnet].give_back(machine.private_ip or machine.ipv6)
         if machine.public_ip:
             self.public.give_back(machine.public_ip)
 

@@ -67,7 +67,7 @@ def _found(store: Store, params: dict[str, Any]) -> list[Any]:
     return found
 
 
-def _tags(template: Any) -> dict[str, str]:
+def tags(template: Any) -> dict[str, str]:
     return {each["key"]: each["value"] for each in template.get_tags()}
 
 
@@ -76,9 +76,9 @@ def _passes(template: Any, said: dict[str, Any]) -> bool:
     if name == "launch-template-name":
         values = [template.name]
     elif name == "tag-key":
-        values = list(_tags(template))
+        values = list(tags(template))
     elif name.startswith("tag:"):
-        values = [_tags(template).get(name.removeprefix("tag:"))]
+        values = [tags(template).get(name.removeprefix("tag:"))]
     else:
         raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
     return any(fnmatchcase(each, one) for each in values if each is not None for one in patterns)
@@ -92,5 +92,5 @@ def _view(template: Any) -> dict[str, Any]:
         "createdBy": f"arn:aws:iam::{world.ACCOUNT}:root",
         "defaultVersionNumber": template.default_version_number,
         "latestVersionNumber": template.latest_version_number,
-        "tagSet": tag_set(_tags(template)),
+        "tagSet": tag_set(tags(template)),
     }

@@ -5,11 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from tests.region.addresses import private_name, public_name
+from tests.region.addresses import private_name, public_name, resource_name
 from tests.region.machines import CODES, Machine
 from tests.region.world import ACCOUNT
-
-ROOT_GIB = 8
 
 
 def reservation(machines: list[Machine], now: float, *, starting: bool = False) -> dict[str, Any]:
@@ -39,8 +37,11 @@ def tag_set(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 def private_dns(machine: Machine, now: float) -> str:
-    named = machine.named(now) and machine.address(now)
-    return private_name(machine.private_ip, machine.region) if named else ""
+    if not machine.named(now) or not (machine.address(now) or machine.ipv6_address(now)):
+        return ""
+    if not machine.private_ip:
+        return resource_name(machine.id, machine.region)
+    return private_name(machine.private_ip, machine.region)
 
 
 def public_dns(machine: Machine, now: float) -> str:
@@ -96,6 +97,7 @@ def _network(machine: Machine, now: float) -> dict[str, Any]:
         "subnetId": spec.subnet,
         "vpcId": spec.vpc,
         "privateIpAddress": machine.address(now),
+        "ipv6AddressesSet": _ipv6(machine, now),
         "groupSet": groups,
         "attachment": {"deviceIndex": 0, "status": "attached", "deleteOnTermination": True},
     }
@@ -104,18 +106,16 @@ def _network(machine: Machine, now: float) -> dict[str, Any]:
         "vpcId": spec.vpc,
         "privateIpAddress": machine.address(now),
         "ipAddress": public_ip(machine),
+        "ipv6Address": machine.ipv6_address(now),
         "sourceDestCheck": True,
         "groupSet": groups,
         "networkInterfaceSet": [nic],
     }
 
 
-def volumes(machine: Machine) -> dict[str, dict[str, Any]]:
-    """Device -> what it is: the image's root device, changed and added to by the launch."""
-    found: dict[str, dict[str, Any]] = {machine.spec.root_device: {"VolumeSize": ROOT_GIB}}
-    for each in machine.spec.volumes:
-        found.setdefault(each["DeviceName"], {}).update(each.get("Ebs") or {})
-    return found
+def _ipv6(machine: Machine, now: float) -> list[dict[str, Any]]:
+    address = machine.ipv6_address(now)
+    return [{"ipv6Address": address, "isPrimaryIpv6": False}] if address else []
 
 
 def _volumes(machine: Machine) -> list[dict[str, Any]]:
@@ -125,10 +125,10 @@ def _volumes(machine: Machine) -> list[dict[str, Any]]:
             "ebs": {
                 "volumeId": f"vol-{number}{machine.id[3:]}",
                 "status": "attached",
-                "deleteOnTermination": each.get("DeleteOnTermination", True),
+                "deleteOnTermination": each["DeleteOnTermination"],
             },
         }
-        for number, (device, each) in enumerate(volumes(machine).items())
+        for number, (device, each) in enumerate(machine.spec.volumes.items())
     ]
 
 

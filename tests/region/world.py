@@ -15,6 +15,7 @@ from typing import Any
 ACCOUNT = "123456789012"
 # Identifiers come out the same after every reset.
 SEED = 20
+ROOT_GIB = 8  # of a disk that an image brings
 
 
 def install(free_addresses: Any) -> None:
@@ -24,13 +25,18 @@ def install(free_addresses: Any) -> None:
     """
     # Its 600 images are loaded for each region otherwise, and none of them is used here.
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    from moto.ec2.models.amis import Ami
     from moto.ec2.models.subnets import Subnet
     from moto.events.utils import EventTemplateParser
 
-    # moto counts the interfaces of its own instances, of which there are none.
+    # moto counts the interfaces of its own instances, of which there are none. EC2 counts IPv4.
     Subnet.available_ip_address_count = property(
-        lambda subnet: free_addresses(subnet.ec2_backend.region_name, subnet)
+        lambda subnet: (
+            0 if subnet.ipv6_native else free_addresses(subnet.ec2_backend.region_name, subnet)
+        )
     )
+    # moto's images have one root volume, all alike.
+    Ami.block_device_mappings = property(disks)
     # Every event of AWS names its account; moto leaves it out on the way to a queue.
     template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
     if "<account>" not in template:
@@ -119,6 +125,24 @@ def default_subnet(region: str, zone: str | None) -> Any:
     found = [each for zones in backend(region).subnets.values() for each in zones.values()]
     default = [each for each in found if each.default_for_az]
     return next((each for each in default if zone in (None, each.availability_zone)), None)
+
+
+@cache
+def documented_values(action: str) -> Any:
+    """The shape of a call's parameters: with type_name, members, member and enum."""
+    return _operation(action).input_shape
+
+
+def disks(image: Any) -> list[dict[str, Any]]:
+    """An image's BlockDeviceMappings; what is in ``keeps`` outlives a machine."""
+    if image.root_device_type != "ebs":
+        return []
+    keeps, more = getattr(image, "keeps", False), getattr(image, "more_disks", ())
+    ebs = {"SnapshotId": image.ebs_snapshot.id, "VolumeSize": ROOT_GIB, "VolumeType": "gp2"}
+    return [
+        {"DeviceName": device, "Ebs": {**ebs, "DeleteOnTermination": not keeps}}
+        for device in (image.root_device_name, *more)
+    ]
 
 
 def image(region: str, image_id: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 
@@ -146,6 +147,21 @@ def test_a_difference_is_shown_and_changes_nothing(operator: Operator) -> None:
     assert "  ~ launch.max: 5 -> 9" in done.out.splitlines()
     assert (same.code, same.out) == (0, "no difference\n")
     assert operator.stored() == before
+
+
+def test_what_an_older_version_stored_differs_only_in_what_the_file_says(
+    operator: Operator,
+) -> None:
+    for name in ("web", "solid"):
+        key = f"role:{name}"
+        definition = json.loads(operator.redis.hget(key, "definition"))
+        del definition["launch"]["monitoring"], definition["launch"]["http_put_response_hop_limit"]
+        operator.redis.hset(key, "definition", json.dumps(definition))
+    same = operator.run("roles", "diff", operator.file(roles_yaml(operator.world)))
+    other = operator.run("roles", "diff", operator.file(roles_yaml(operator.world, max=9)))
+
+    assert same.out == "no difference\n"
+    assert other.out == "changed web\n  ~ launch.max: 5 -> 9\n"
 
 
 def test_what_the_file_lacks_is_kept_unless_it_is_pruned(operator: Operator) -> None:

@@ -15,7 +15,7 @@ from provisioner.ports import LAUNCH_TAG, Trouble
 from tests.builders import event
 from tests.builders import node as a_node
 from tests.fakes.clock import FakeClock
-from tests.fakes.cloud import ACCOUNT, IMAGE, PARAMETER
+from tests.fakes.cloud import ACCOUNT, IMAGE, PARAMETER, PLAIN
 from tests.service.farm import Farm
 
 FAR = "eu-west-1"
@@ -42,7 +42,7 @@ def begun(farm: Farm, **given: object) -> str:
 
 def test_an_image_that_is_gone_closes_the_launch_and_counts_as_no_failure(farm: Farm) -> None:
     name = begun(farm)
-    farm.cloud.images.discard(IMAGE)
+    del farm.cloud.images[IMAGE]
     farm.passes(1)
     launch = farm.store.launches.get(name)
     assert launch is not None
@@ -52,11 +52,43 @@ def test_an_image_that_is_gone_closes_the_launch_and_counts_as_no_failure(farm: 
 
 def test_an_image_parameter_that_moves_changes_only_the_next_launch(farm: Farm) -> None:
     begun(farm, image=f"resolve:ssm:{PARAMETER}")
-    farm.cloud.images.add("ami-0feedfeedfeedfeed")
+    farm.cloud.images["ami-0feedfeedfeedfeed"] = PLAIN
     farm.cloud.parameters[f"resolve:ssm:{PARAMETER}"] = "ami-0feedfeedfeedfeed"
     farm.passes(3)
     assert len(farm.ready()) == 3
     assert {node.image for node in farm.nodes()} == {IMAGE}
+
+
+def test_a_parameter_that_moves_does_not_lend_the_launch_another_images_root(farm: Farm) -> None:
+    farm.cloud.fail("create_template", Trouble.THROTTLED, times=1000)
+    farm.apply(image=f"resolve:ssm:{PARAMETER}", volumes={"/dev/xvda": {"size": 20}})
+    farm.passes(1)
+    farm.cloud.images["ami-0feedfeedfeedfeed"] = ("/dev/sda1", ())
+    farm.cloud.parameters[f"resolve:ssm:{PARAMETER}"] = "ami-0feedfeedfeedfeed"
+    farm.cloud.heal()
+    farm.passes(2)
+    first = farm.cloud.requests("create_template")[-1]
+    assert (first.image, [disk.device for disk in first.volumes]) == (IMAGE, ["/dev/xvda"])
+    assert len(farm.ready()) == 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"volumes": {"/dev/sda1": {"size": 20}}},
+        {"extra_user_data": "#!/bin/sh\n" + "x" * 10_000},
+    ],
+    ids=["another image's root device", "user-data that is too large"],
+)
+def test_what_cannot_be_launched_is_not_tried_in_every_pass(
+    farm: Farm, given: dict[str, object]
+) -> None:
+    farm.apply(**given)
+    farm.passes(10)
+    assert farm.cloud.count("create_template") == 0
+    assert farm.store.launches.opened() == []
+    assert 1 <= farm.cloud.count("ground") <= 5
+    assert farm.store.backoffs.all(["web"])["web"].launches
 
 
 def test_user_data_that_would_be_another_one_by_now_changes_nothing(farm: Farm) -> None:

@@ -215,14 +215,16 @@ def test_a_subnet_runs_out_of_addresses(region: Region, ec2: Any, world: World) 
     assert error_codes(answer) == ["InsufficientFreeAddressesInSubnet"]
 
 
-def test_tagging_the_spot_request_breaks_the_on_demand_call_only(
-    region: Region, ec2: Any, world: World
+@pytest.mark.parametrize("kind", ["volume", "network-interface", "spot-instances-request", "image"])
+def test_a_fleet_tags_itself_and_its_machines_and_nothing_else(
+    region: Region, ec2: Any, world: World, kind: str
 ) -> None:
     template(ec2, world)
-    tags = [{"ResourceType": "spot-instances-request", "Tags": [{"Key": "a", "Value": "b"}]}]
-    assert len(ids(fleet(ec2, world, TagSpecifications=tags))) == 1
+    tags = [{"ResourceType": kind, "Tags": [{"Key": "a", "Value": "b"}]}]
     with refused("InvalidParameterValue"):
-        fleet(ec2, world, market="on-demand", TagSpecifications=tags)
+        fleet(ec2, world, TagSpecifications=tags)
+    assert region.instances() == []
+    fleet(ec2, world, TagSpecifications=[{**tags[0], "ResourceType": "fleet"}])
     assert len(region.instances()) == 1
 
 

@@ -291,3 +291,26 @@ def test_ec2_s_clock_can_be_wrong(region: Region, ec2: Any, world: World) -> Non
 def test_ending_nothing_is_refused(ec2: Any, world: World) -> None:
     with pytest.raises(ClientError, match="MissingParameter"):
         ec2.terminate_instances(InstanceIds=[])
+
+
+def test_a_subnet_of_ipv6_alone_gives_an_ipv6_address_and_a_name_by_id(
+    region: Region, ec2: Any, world: World
+) -> None:
+    template(ec2, world)
+    made = ids(fleet(ec2, world, 2, subnets=[world.ipv6_subnet]))
+    for instance_id in made:
+        seen = machine(ec2, instance_id)
+        (nic,) = seen["NetworkInterfaces"]
+        assert seen["Ipv6Address"].startswith("2001:db8:20:1::")
+        assert nic["Ipv6Addresses"][0]["Ipv6Address"] == seen["Ipv6Address"]
+        assert "PrivateIpAddress" not in seen
+        assert seen["PrivateDnsName"] == f"{instance_id}.ec2.internal"
+    (subnet,) = ec2.describe_subnets(SubnetIds=[world.ipv6_subnet])["Subnets"]
+    assert (subnet["Ipv6Native"], subnet["AvailableIpAddressCount"]) == (True, 0)
+
+
+def test_a_subnet_of_ipv4_does_not(ec2: Any, world: World) -> None:
+    template(ec2, world)
+    seen = machine(ec2, ids(fleet(ec2, world))[0])
+    assert seen["PrivateDnsName"].startswith("ip-10-20-")
+    assert "Ipv6Address" not in seen

@@ -11,7 +11,7 @@ from enc.model import Kind, LaunchState, Market, State
 from provisioner.account import WrongAccountError
 from provisioner.bootstrap import UserDataTooLarge
 from provisioner.launch import Outcome, launch
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports import CloudError, Trouble, Volume
 from tests.builders import event
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.cloud import FakeCloud
@@ -117,6 +117,44 @@ def test_user_data_over_ec2s_limit_ends_it_before_anything_is_written(bench: Wor
         run(bench)
     assert bench.inventory.launches.latest(1) == []
     assert bench.cloud.count("create_template") == 0
+
+
+def test_a_root_device_of_another_image_ends_it_before_anything_is_written(
+    bench: Workbench,
+) -> None:
+    bench.apply(volumes={"/dev/sda1": {"size": 20}})
+    with pytest.raises(CloudError, match="/dev/sda1 is not the root device of "):
+        run(bench)
+    assert bench.inventory.launches.opened() == []
+    assert bench.cloud.count("create_template") == 0
+
+
+def test_root_changes_the_images_own_disk_and_adds_none(bench: Workbench) -> None:
+    bench.apply(volumes={"root": {"size": 20}})
+    (node,) = run(bench).nodes
+    (disk,) = bench.cloud.machines.by_id[node.certname].disks
+    assert (disk.device, disk.size, disk.delete_on_termination) == ("/dev/xvda", 20, True)
+
+
+def test_an_image_that_would_leave_its_disks_behind_does_not(bench: Workbench) -> None:
+    stays = Volume(device="/dev/sda1", delete_on_termination=False)
+    bench.cloud.images["ami-0baked"] = ("/dev/sda1", (stays,))
+    bench.apply(image="ami-0baked")
+    (node,) = run(bench).nodes
+    (disk,) = bench.cloud.machines.by_id[node.certname].disks
+    assert disk.delete_on_termination is True
+
+
+def test_its_disks_and_interfaces_can_be_told_from_others(bench: Workbench) -> None:
+    bench.apply(tags={"team": "web"})
+    (node,) = run(bench).nodes
+    assert bench.cloud.machines.by_id[node.certname].disk_tags == {
+        "Name": "web",
+        "team": "web",
+        "rolecall:site": "default",
+        "rolecall:launch": node.launch,
+        "rolecall:role": "web",
+    }
 
 
 def test_credentials_of_another_account_end_it_before_anything_is_written(

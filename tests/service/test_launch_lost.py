@@ -74,6 +74,30 @@ def test_machines_over_the_want_end_at_once(bench: Workbench) -> None:
     assert unrecorded == set()
 
 
+def surplus(bench: Workbench) -> Outcome:
+    """A lost answer has made one machine more than was wanted."""
+
+    def one_more() -> None:
+        bench.cloud.copy(next(iter(bench.cloud.machines.by_id.values())))
+
+    bench.cloud.on("create_fleet", one_more)
+    bench.cloud.fail("create_fleet", Trouble.UNKNOWN_OUTCOME, after=True)
+    return run(bench, 2)
+
+
+def test_a_machine_over_the_want_that_ec2_does_not_know_yet_is_named(bench: Workbench) -> None:
+    bench.cloud.manners.unknown_s = 600
+    outcome = surplus(bench)
+    [over] = set(bench.cloud.alive) - {node.certname for node in outcome.nodes}
+    assert outcome.left == (f"over the want, and EC2 does not know it yet: {over}",)
+
+
+def test_a_machine_over_the_want_that_ec2_knows_ends_and_is_not_named(bench: Workbench) -> None:
+    outcome = surplus(bench)
+    assert sorted(bench.cloud.alive) == sorted(node.certname for node in outcome.nodes)
+    assert outcome.left == ()
+
+
 def test_machines_of_a_call_that_never_answered_are_found_when_listings_lag(
     bench: Workbench,
 ) -> None:

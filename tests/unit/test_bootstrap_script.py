@@ -189,6 +189,17 @@ def test_asks_the_metadata_service_where_cloud_init_has_no_certname(
     assert machine.piece('find_certname; printf %s "$certname"') == "i-0feed"
 
 
+def test_without_ipv4_it_asks_the_metadata_service_by_ipv6(machine: Machine) -> None:
+    machine.write("var/lib/cloud/data/instance-id", "iid-datasource-none\n")
+    machine.stub(
+        "curl",
+        'case "$*" in *169.254*) exit 28 ;; *PUT*fd00:ec2::254*token) echo T ;; '
+        "*token:\\ T*fd00:ec2::254*) echo i-0feed ;; esac",
+    )
+
+    assert machine.piece('find_certname; printf %s "$certname"') == "i-0feed"
+
+
 def test_without_any_instance_id_it_says_so_and_stops(machine: Machine) -> None:
     machine.write("var/lib/cloud/data/instance-id", "iid-datasource-none\n")
     machine.stub("curl", "exit 28")

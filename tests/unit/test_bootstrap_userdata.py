@@ -158,4 +158,5 @@ def test_the_limit_is_met_to_the_byte_and_not_passed() -> None:
     with pytest.raises(UserDataTooLarge) as caught:
         render(with_extra(most + 1))
     assert (caught.value.size, caught.value.limit) == (LIMIT + 1, 16384)
-    assert "extra_user_data" in str(caught.value)
+    assert f"{most + 11} are extra_user_data, 75 the certificates of" in str(caught.value)
+    assert f"and {LIMIT - most - 85} rolecall's own; take 1 bytes out of" in str(caught.value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls
 from provisioner.adapters.dry_runs import AwsFacts, DryRuns
@@ -14,13 +15,14 @@ from provisioner.doctor import permissions, service_roles
 from provisioner.doctor.finding import Verdict
 from provisioner.doctor.permissions import Place
 from provisioner.doctor.ports import QueueState
-from provisioner.ports import CloudError
+from provisioner.ports import CloudError, Ground, Volume
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 from tests.unit.test_doctor_findings import spec
 
 PLACE = Place(region="us-east-1", site="prod", specs=[spec(instance_profile="node")])
-TEMPLATE = permissions.template_request(PLACE)
+GROUND = Ground(image="ami-1", subnets=(), root="/dev/sda1", disks=(Volume(device="/dev/sda1"),))
+TEMPLATE = permissions.template_request(PLACE, PLACE.specs[0], GROUND)
 FLEET = permissions.fleet_request(PLACE, "l-1")
 DRY = refusal("DryRunOperation", "would have", 412)
 WRITES = (
@@ -70,7 +72,7 @@ def test_template_and_fleet_are_asked_for_as_a_launch_asks() -> None:
 
     [made] = aws.asked("create_launch_template")
     [fleet] = aws.asked("create_fleet")
-    assert made == {**values.template_parameters(TEMPLATE), "DryRun": True}
+    assert made == {**template.template_parameters(TEMPLATE), "DryRun": True}
     assert fleet == {**values.fleet_parameters(FLEET), "DryRun": True}
 
 
@@ -83,7 +85,11 @@ def test_run_instances_carries_profile_subnet_and_tags_as_a_fleet_would() -> Non
     assert sent["IamInstanceProfile"] == {"Name": "node"}
     assert (sent["SubnetId"], sent["InstanceType"]) == ("subnet-a", "c5.large")
     kinds = [one["ResourceType"] for one in sent["TagSpecifications"]]
-    assert kinds == list(values.TAGGED_AT_LAUNCH)
+    assert kinds == ["instance", "volume", "network-interface"]
+    assert sent["ImageId"] == "ami-1"
+    assert sent["BlockDeviceMappings"] == [
+        {"DeviceName": "/dev/sda1", "Ebs": {"DeleteOnTermination": True}}
+    ]
     assert "UserData" not in sent
 
 
@@ -92,7 +98,7 @@ def test_with_an_address_of_its_own_the_subnet_is_the_interfaces() -> None:
         Place(region="us-east-1", site="prod", specs=[spec(public_ip=True)])
     )
 
-    sent = values.run_parameters(public, "c5.large", "subnet-a")
+    sent = template.run_parameters(public, "c5.large", "subnet-a")
 
     assert sent["NetworkInterfaces"][0]["SubnetId"] == "subnet-a"
     assert "SubnetId" not in sent

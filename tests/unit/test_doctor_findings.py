@@ -27,6 +27,8 @@ from provisioner.doctor.ports import QueueState, Validity
 from provisioner.ports import CloudError, Ground, PuppetError, Refusal, Subnet, Trouble
 from provisioner.rolesfile.spec import RoleSpec
 from provisioner.settings import SettingError
+from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import GROUP, IMAGE, FakeCloud
 from tests.workbench import role
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -246,7 +248,41 @@ def test_the_calls_that_are_tried_carry_the_sites_tag_and_no_user_data() -> None
 def test_roles_that_stand_on_the_same_ground_are_looked_up_once() -> None:
     found = ground.requests([spec("a"), spec("b"), spec("c", image="ami-00000000000000002")])
 
-    assert list(found.values()) == [["a", "b"], ["c"]]
+    assert [[each.name for each in roles] for roles in found.values()] == [["a", "b"], ["c"]]
+
+
+def test_a_ground_of_ipv6_alone_is_not_full() -> None:
+    [asked] = ground.requests([spec()])
+    full = Subnet(id="subnet-a", zone="a", vpc="vpc-1", free_addresses=0)
+    alone = Subnet(id="subnet-b", zone="b", vpc="vpc-1", free_addresses=0, ipv6_only=True)
+
+    found = ground.judged("g", asked, Ground(image=asked.image, subnets=(full, alone)))
+
+    assert found.verdict is Verdict.OK
+    assert "1 subnet(s) with 0 free addresses, 1 of IPv6 alone" in found.said
+
+
+def test_a_root_device_that_is_not_the_images_is_broken_ground() -> None:
+    cloud = FakeCloud(FakeClock())
+
+    def verdicts(device: str) -> list[Verdict]:
+        made = spec(volumes={device: {"size": 8}}, image=IMAGE, security_groups=[GROUP])
+        return [each.verdict for each in ground.examine(cloud, ground.requests([made]))]
+
+    assert verdicts("/dev/sda1") == [Verdict.BROKEN]
+    assert verdicts("/dev/xvda") == verdicts("root") == verdicts("/dev/sdf") == [Verdict.OK]
+
+
+def test_a_stored_role_whose_user_data_is_too_large_by_now_is_broken() -> None:
+    def verdicts(size: int) -> list[Verdict]:
+        made = spec(
+            extra_user_data="#!/bin/sh\n" + "x" * size, image=IMAGE, security_groups=[GROUP]
+        )
+        found = ground.examine(FakeCloud(FakeClock()), ground.requests([made]))
+        return [each.verdict for each in found]
+
+    assert verdicts(5000) == [Verdict.OK]
+    assert verdicts(10_000) == [Verdict.BROKEN, Verdict.OK]
 
 
 def test_a_ground_without_free_addresses_is_a_warning() -> None:

@@ -149,6 +149,14 @@ def test_what_is_made_must_get_our_sites_tag(sid: str) -> None:
     assert condition["aws:RequestTag/rolecall:site"] == "prod"
 
 
+def test_a_fleet_is_not_judged_by_tags_that_its_template_brings() -> None:
+    free = statements(ANY)["AskForFleets"]
+
+    assert free["Action"] == ["ec2:CreateFleet"]
+    assert free["Resource"] == ["arn:aws:ec2:*:*:network-interface/*", "arn:aws:ec2:*:*:volume/*"]
+    assert set(free["Resource"]) < set(statements(ANY)["LaunchWithOurTag"]["Resource"])
+
+
 def test_no_statement_that_changes_anything_is_for_every_resource() -> None:
     wide = [sid for sid, one in statements(ANY).items() if one["Resource"] == ["*"]]
 

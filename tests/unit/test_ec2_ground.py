@@ -71,6 +71,25 @@ def test_the_ground_comes_back_in_the_roles_order(cloud: Ec2Cloud, grounded: Fak
     assert grounded.asked("get_parameter") == [{"Name": "/images/worker"}]
 
 
+def test_the_ground_tells_the_images_root_and_its_volumes(
+    cloud: Ec2Cloud, grounded: FakeAws
+) -> None:
+    disks = [
+        {"DeviceName": "/dev/sda1", "Ebs": {"DeleteOnTermination": False}},
+        {"DeviceName": "/dev/sdf", "Ebs": {"DeleteOnTermination": True}},
+        {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
+    ]
+    image = {"ImageId": "ami-1", "RootDeviceName": "/dev/sda1", "BlockDeviceMappings": disks}
+    grounded.answers["describe_images"] = [{"Images": [image]}]
+    found = cloud.ground(GROUND)
+
+    assert found.root == "/dev/sda1"
+    assert [(disk.device, disk.delete_on_termination) for disk in found.disks] == [
+        ("/dev/sda1", False),
+        ("/dev/sdf", True),
+    ]
+
+
 @pytest.mark.parametrize("state", ["pending", "deregistered", "disabled"])
 def test_an_image_that_is_not_available_is_the_roles_mistake(
     cloud: Ec2Cloud, grounded: FakeAws, state: str

@@ -12,6 +12,7 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from enc.model import Market
+from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.ec2 import Ec2Cloud
 from provisioner.ports import (
@@ -43,6 +44,8 @@ FLEET = FleetRequest(
     max_price="0.04",
     tags={"rolecall:site": "default", "Name": "pdf2swf"},
 )
+
+TAGS = [{"Key": "Name", "Value": "pdf2swf"}, {"Key": "rolecall:site", "Value": "default"}]
 
 
 @pytest.fixture
@@ -84,23 +87,16 @@ def test_a_template_requires_imdsv2_and_ends_with_its_machine(
                         "HttpPutResponseHopLimit": 1,
                     },
                     "SecurityGroupIds": ["sg-1", "sg-2"],
+                    "TagSpecifications": [{"ResourceType": "network-interface", "Tags": TAGS}],
                 },
-                "TagSpecifications": [
-                    {
-                        "ResourceType": "launch-template",
-                        "Tags": [
-                            {"Key": "Name", "Value": "pdf2swf"},
-                            {"Key": "rolecall:site", "Value": "default"},
-                        ],
-                    }
-                ],
+                "TagSpecifications": [{"ResourceType": "launch-template", "Tags": TAGS}],
             },
         )
     ]
 
 
 def data_of(**changes: Any) -> dict[str, Any]:
-    found = values.template_parameters(replace(TEMPLATE, **changes))["LaunchTemplateData"]
+    found = template.template_parameters(replace(TEMPLATE, **changes))["LaunchTemplateData"]
     assert isinstance(found, dict)
     return found
 
@@ -132,19 +128,56 @@ def test_an_instance_profile_goes_by_name_or_by_arn() -> None:
     assert data_of(instance_profile=arn)["IamInstanceProfile"] == {"Arn": arn}
 
 
-def test_volumes_end_with_their_machine() -> None:
-    volumes = (
-        Volume(device="/dev/xvda", size=20),
-        Volume(device="/dev/xvdb", size=100, type="io2", encrypted=True),
-    )
-    first, second = data_of(volumes=volumes)["BlockDeviceMappings"]
+def test_volumes_are_tagged_by_the_template_where_there_are_some() -> None:
+    def kinds(**changes: Any) -> list[str]:
+        return [each["ResourceType"] for each in data_of(**changes)["TagSpecifications"]]
 
-    assert first == {
-        "DeviceName": "/dev/xvda",
-        "Ebs": {"VolumeSize": 20, "VolumeType": "gp3", "DeleteOnTermination": True},
+    assert kinds(volumes=(Volume(device="/dev/xvda"),)) == ["volume", "network-interface"]
+    assert kinds(volumes=()) == ["network-interface"]
+    assert "TagSpecifications" not in data_of(tags={})
+
+
+def test_a_volume_goes_by_ec2_s_names() -> None:
+    said = {"size": 100, "type": "io2", "encrypted": True, "kms_key": "alias/k", "iops": 5000}
+    disk = Volume(device="/dev/xvdb", delete_on_termination=False, throughput=None, **said)
+
+    assert data_of(volumes=(disk,))["BlockDeviceMappings"] == [
+        {
+            "DeviceName": "/dev/xvdb",
+            "Ebs": {
+                "VolumeSize": 100,
+                "VolumeType": "io2",
+                "Encrypted": True,
+                "KmsKeyId": "alias/k",
+                "Iops": 5000,
+                "DeleteOnTermination": False,
+            },
+        }
+    ]
+
+
+def test_a_volume_that_is_as_the_image_has_it_is_not_mapped() -> None:
+    assert "BlockDeviceMappings" not in data_of(volumes=(Volume(device="/dev/xvda"),))
+
+
+def test_options_of_the_machine_go_by_ec2_s_names() -> None:
+    options = {
+        "http_put_response_hop_limit": 2,
+        "credit_specification": "unlimited",
+        "monitoring": True,
+        "ebs_optimized": True,
     }
-    assert second["Ebs"]["Encrypted"] is True
-    assert second["Ebs"]["DeleteOnTermination"] is True
+    data = data_of(options=options)
+
+    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert data["CreditSpecification"] == {"CpuCredits": "unlimited"}
+    assert (data["Monitoring"], data["EbsOptimized"]) == ({"Enabled": True}, True)
+
+
+def test_options_that_are_not_set_are_not_sent() -> None:
+    assert data_of(options={}) == data_of()
+    assert not data_of().keys() & {"CreditSpecification", "Monitoring", "EbsOptimized"}
 
 
 def test_a_name_that_is_taken_by_our_own_earlier_call_counts_as_made(
@@ -176,7 +209,6 @@ def test_a_name_that_is_taken_by_another_does_not(cloud: Ec2Cloud, aws: FakeAws)
 
 def test_a_fleet_is_asked_for_once_over_its_pools(cloud: Ec2Cloud, aws: FakeAws) -> None:
     cloud.create_fleet(FLEET)
-    tags = [{"Key": "Name", "Value": "pdf2swf"}, {"Key": "rolecall:site", "Value": "default"}]
 
     assert aws.asked("create_fleet") == [
         {
@@ -202,11 +234,7 @@ def test_a_fleet_is_asked_for_once_over_its_pools(cloud: Ec2Cloud, aws: FakeAws)
                 "AllocationStrategy": "price-capacity-optimized",
                 "InstanceInterruptionBehavior": "terminate",
             },
-            "TagSpecifications": [
-                {"ResourceType": "instance", "Tags": tags},
-                {"ResourceType": "volume", "Tags": tags},
-                {"ResourceType": "network-interface", "Tags": tags},
-            ],
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": TAGS}],
         }
     ]
 
@@ -235,13 +263,14 @@ def test_the_identical_request_is_the_identical_call() -> None:
         ("CreateFleet", values.fleet_parameters(replace(FLEET, market=Market.ON_DEMAND))),
         (
             "CreateLaunchTemplate",
-            values.template_parameters(
+            template.template_parameters(
                 replace(
                     TEMPLATE,
                     public_ip=True,
                     key_name="ops",
                     instance_profile="node",
-                    volumes=(Volume(device="/dev/xvdb", size=8, encrypted=True),),
+                    volumes=(Volume(device="/dev/xvdb", size=8, kms_key="k", iops=1),),
+                    options={"credit_specification": "standard", "ebs_optimized": True},
                 )
             ),
         ),

@@ -24,6 +24,13 @@ def test_uses_the_subnet_with_most_free_addresses_of_each_zone() -> None:
     assert one_subnet_per_zone([crowded, B, A]) == (A, B)
 
 
+def test_a_subnet_of_ipv6_alone_is_not_full() -> None:
+    alone = Subnet(id="subnet-6", zone="1a", vpc="vpc-1", free_addresses=0, ipv6_only=True)
+    full = subnet("subnet-a2", "1a", free=0)
+    assert one_subnet_per_zone([full, alone]) == (alone,)
+    assert one_subnet_per_zone([alone, B]) == (alone, B)
+
+
 def test_never_two_subnets_of_one_zone() -> None:
     assert len(one_subnet_per_zone([A, subnet("subnet-a2", "1a")])) == 1
 

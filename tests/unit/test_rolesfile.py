@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from enc.model import Market
+from provisioner.bootstrap import LIMIT, render
 from provisioner.rolesfile.loading import RolesFile, RolesFileError, RoleSpec, load
 from provisioner.rolesfile.spec import PuppetServer
+from provisioner.rolesfile.userdata import bootstrap
 
 # Every key that there is, as the design of the file has it.
 SAMPLE = """
@@ -25,7 +27,7 @@ defaults:                          # merged under every role
     key_name: ops
     instance_profile: null
     tags: {team: conversion}
-    volumes: {}                    # device -> {size, type, encrypted}
+    volumes: {}                    # device, or root -> {size, type, …}
     public_ip: null                # null: the subnet's choice
     puppet_server: {host: puppet, address: 10.0.0.10, port: 8140, ca: /etc/rolecall/ca.pem}
 roles:
@@ -319,6 +321,45 @@ class TestTheCertificateOfTheCa:
 
     def test_that_has_no_server_to_go_with_is_not_warned_of(self) -> None:
         assert loaded(f"roles: {{web: {{launch: {{{LAUNCH}}}}}}}").warnings == ()
+
+
+class TestTheUserDataOfItsMachines:
+    """EC2 takes 16,384 bytes in all: the CA, the role's own part, and rolecall's."""
+
+    def text(self, extra: int, *, ca: bool = True) -> str:
+        server = "puppet_server: {ca: /ca.pem}, " if ca else ""
+        script = f'extra_user_data: "#!/bin/sh\\n{"x" * extra}"'
+        return f"roles:\n  web:\n    launch: {{{LAUNCH}, {server}\n      {script}}}\n"
+
+    def test_is_refused_when_its_parts_are_too_large_together(self, certificate: str) -> None:
+        bundle = Files({"/ca.pem": certificate * 8})
+        with pytest.raises(RolesFileError) as caught:
+            loaded(self.text(9000), bundle)
+
+        said = str(caught.value)
+        assert said.startswith("roles.yaml:4: roles.web.launch.extra_user_data: the user-data is ")
+        assert "and EC2 takes 16384: 9010 are extra_user_data, " in said
+        assert f"{len(certificate) * 8} the certificates of puppet_server.ca, and " in said
+        assert "bytes out of the first two, or let extra_user_data fetch them" in said
+
+    def test_is_not_refused_for_either_part_alone(self, certificate: str) -> None:
+        bundle = Files({"/ca.pem": certificate * 8})
+
+        assert loaded(self.text(1000), bundle)
+        assert loaded(self.text(9000, ca=False))
+
+    def test_is_refused_for_what_only_a_launch_with_a_ttl_would_be_too_large_for(self) -> None:
+        def sizes(*, ttl: bool) -> int:
+            spec = role(self.text(0, ca=False))
+            assert spec.launch is not None
+            expires = datetime(2026, 1, 1, tzinfo=UTC) if ttl else None
+            return len(render(bootstrap(spec, spec.launch, key="0" * 64, expires_at=expires)))
+
+        room = LIMIT - sizes(ttl=True)
+        assert sizes(ttl=False) < sizes(ttl=True)
+        assert loaded(self.text(room, ca=False))
+        with pytest.raises(RolesFileError, match="the user-data is 16385 bytes"):
+            loaded(self.text(room + 1, ca=False))
 
 
 @pytest.mark.parametrize(

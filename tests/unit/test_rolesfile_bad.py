@@ -241,7 +241,15 @@ def test_a_role_is_refused_for(yaml: str, message: str) -> None:
             f"tags: {{{', '.join(f't{i}: x' for i in range(41))}}}",
             "tags: has 41 entries; at most 40",
         ),
-        ("volumes: {/dev/xvda: {}}", "volumes./dev/xvda.size: required, but missing; as in size"),
+        ("volumes: {/dev/xvda: {}}", "volumes: /dev/xvda has no size; as in size: 20; only root"),
+        ("volumes: {root: {kms_key: alias/disks}}", "root: kms_key needs encryption; write encry"),
+        ("volumes: {root: {encrypted: true, kms_key: 'a b'}}", 'kms_key: "a b" is not a KMS key'),
+        ("volumes: {root: {type: gp2, iops: 3000}}", "root: iops cannot be chosen for type gp2"),
+        ("volumes: {root: {type: io2}}", "volumes.root: type io2 needs iops; as in iops: 3000"),
+        ("volumes: {root: {type: io2, iops: 100, throughput: 125}}", "throughput cannot be chosen"),
+        ("volumes: {root: {throughput: 2001}}", "root.throughput: 2001 is out of bounds; at most"),
+        ("http_put_response_hop_limit: 65", "hop_limit: 65 is out of bounds; at most 64"),
+        ("credit_specification: endless", 'credit_specification: "endless" is not valid here'),
         ("volumes: {/dev/xvda: {size: 8, type: gp}}", '"gp" is not valid here; did you mean "gp'),
         ("volumes: {/dev/xvda: {size: 8, typ: gp3}}", 'typ: unknown key; did you mean "type"?'),
         ("volumes: {'/dev/x v': {size: 8}}", 'volumes."/dev/x v": "/dev/x v" is not a device'),
@@ -278,6 +286,13 @@ def test_a_launch_section_is_refused_for(yaml: str, message: str) -> None:
     assert message in lines[0]
     assert lines[0].startswith("roles.yaml:3: roles.web.launch.")
     assert len(lines) == 1
+
+
+def test_credits_are_refused_for_a_type_that_has_none() -> None:
+    (said,) = refused(in_launch("credit_specification: unlimited"))
+
+    assert "roles.web.launch: c5.large has no CPU credits" in said
+    assert "take it out, or keep T types alone" in said
 
 
 @pytest.mark.parametrize(
@@ -365,6 +380,11 @@ def test_a_role_is_not_refused_for(yaml: str) -> None:
         "instance_profile: 'arn:aws:iam::123456789012:instance-profile/web/front'",
         "tags: {awsome: '', 'a b': c, name: x}",
         "volumes: {xvda: {size: 8, type: gp2, encrypted: true}}",
+        "volumes: {root: {}, sdf: {size: 9, type: io2, iops: 100, delete_on_termination: false}}",
+        "volumes: {root: {encrypted: true, kms_key: alias/disks, iops: 9000, throughput: 500}}",
+        "volumes: {root: {encrypted: true, kms_key: 'arn:aws-cn:kms:cn-north-1:1:key/1a-b'}}",
+        "http_put_response_hop_limit: 2",
+        "instance_types: [t3.small, t4g.small], credit_specification: unlimited",
         "puppet_server: {host: puppet.example.com, address: '2001:db8::1'}",
         "puppet: {install: packages, package: puppet-agent=7.23.0-1+deb12u1}",
         'extra_user_data: "#!/bin/sh\\necho hi"',

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from enc.model import Market
+from provisioner.adapters.ec2_template import MACHINE, VOLUME
 from provisioner.rolesfile.loading import RolesFile, load
 from provisioner.rolesfile.spec import (
     OURS,
@@ -18,6 +19,7 @@ from provisioner.rolesfile.spec import (
     Check,
     FleetSpec,
     LaunchSpec,
+    MachineOptions,
     PuppetInstall,
     PuppetServer,
     RoleSpec,
@@ -73,6 +75,19 @@ def test_the_reference_has_every_key_with_its_default_and_no_other(heading: str)
         keys.remove("name")
 
     assert documented(heading) == {key: default_of(model, key) for key in keys}
+
+
+def test_the_reference_and_the_adapter_have_every_option_with_ec2_s_name() -> None:
+    volumes = {
+        f"volumes.….{name}": f"BlockDeviceMappings.Ebs.{aws}" for name, aws in VOLUME.items()
+    }
+    section = REFERENCE.split("\n### As EC2 calls them\n", 1)[1].split("\n#", 1)[0]
+
+    assert (
+        dict(re.findall(r"^\| `(\S+)` \| `(\S+)` \|", section, re.MULTILINE)) == MACHINE | volumes
+    )
+    assert MACHINE.keys() == MachineOptions.model_fields.keys()
+    assert VOLUME.keys() == VolumeSpec.model_fields.keys()
 
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.+?)```", REFERENCE, re.DOTALL))

@@ -21,7 +21,8 @@ lock=$root/run/rolecall-bootstrap.lock
 key_file=$state/launch-key
 mark=$state/bootstrapped
 LOG_LIMIT=1000000
-METADATA=${ROLECALL_METADATA:-http://169.254.169.254}
+# The second is for a machine without IPv4.
+METADATA=${ROLECALL_METADATA:-http://169.254.169.254 http://[fd00:ec2::254]}
 
 # shellcheck source=/dev/null
 . "$state/settings"
@@ -53,9 +54,13 @@ valid() {
 }
 
 from_metadata() {
-    token=$(curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' \
-        "$METADATA/latest/api/token") &&
-        curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" "$METADATA/latest/meta-data/instance-id"
+    for service in $METADATA; do
+        token=$(curl -gsf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' \
+            "$service/latest/api/token") &&
+            curl -gsf -m 2 -H "X-aws-ec2-metadata-token: $token" \
+                "$service/latest/meta-data/instance-id" && return
+    done
+    return 1
 }
 
 # cloud-init says iid-... where it found no cloud: then the metadata service is asked.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from provisioner.ports import (
     Instance,
     TemplateRequest,
     Trouble,
+    Volume,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, GROUP, IMAGE, KEY, PARAMETER, REGION, FakeCloud
@@ -32,9 +34,12 @@ class Stage(Protocol):
 
     account: str
     image: str
+    baked: str  # an image with two volumes that it would leave behind, its root at /dev/sda1
+    diskless: str  # an image without a volume
     parameter: str
     subnets: dict[str, str]  # zone -> subnet
     twin: str  # another subnet of the first zone
+    ipv6_subnet: str  # without IPv4
     group: str
     key: str
 
@@ -60,6 +65,11 @@ class Stage(Protocol):
 
     def disrupt(self, zone: str) -> None: ...
 
+    def disks(self, instance_id: str) -> dict[str, bool]:
+        """Its volumes by device, and whether each ends with it."""
+
+    def disk_tags(self, instance_id: str) -> Mapping[str, str]: ...
+
 
 class InMemory:
     """The fake that the tests of the launch stand on."""
@@ -73,9 +83,25 @@ class InMemory:
         self.twin = "subnet-twin"
         first = next(iter(self.cloud.subnets.values()))
         self.cloud.subnets[self.twin] = replace(first, id=self.twin)
+        self.ipv6_subnet = "subnet-ipv6"
+        alone = replace(first, id=self.ipv6_subnet, free_addresses=0, ipv6_only=True)
+        self.cloud.subnets[self.ipv6_subnet] = alone
         self.capacity, self.interrupt = self.cloud.capacity, self.cloud.interrupt
         self.refuse, self.wait = self.cloud.refuse, self.clock.step
         self.disrupt = self.cloud.disrupted.add
+        self.baked, self.diskless = "ami-0baked", "ami-0diskless"
+        stays = tuple(
+            Volume(device=device, delete_on_termination=False)
+            for device in ("/dev/sda1", "/dev/sdf")
+        )
+        self.cloud.images |= {self.baked: ("/dev/sda1", stays), self.diskless: ("/dev/xvda", ())}
+
+    def disks(self, instance_id: str) -> dict[str, bool]:
+        found = self.cloud.machines.by_id[instance_id].disks
+        return {disk.device: bool(disk.delete_on_termination) for disk in found}
+
+    def disk_tags(self, instance_id: str) -> Mapping[str, str]:
+        return self.cloud.machines.by_id[instance_id].disk_tags
 
     def fail(self, action: str, trouble: Trouble, *, times: int = 1) -> None:
         self.cloud.fail(action, trouble, times=times)
@@ -114,9 +140,11 @@ class OverHttp:
     def __init__(self, cloud: Cloud, region: Region, world: World) -> None:
         self.cloud, self._region = cloud, region
         self.image, self.parameter = world.image, world.image_parameter
+        self.baked, self.diskless = world.baked_image, world.diskless_image
         self.group, self.key = world.security_group, world.key_name
         self.subnets = dict(zip(world.zones, world.one_per_zone, strict=True))
         self.twin = world.subnets[world.zones[0]][1]
+        self.ipv6_subnet = world.ipv6_subnet
         self.capacity, self.wait = region.capacity, region.advance
         self._refused: list[dict[str, Any]] = []
         region.configure(reuse_addresses=True)
@@ -142,6 +170,16 @@ class OverHttp:
 
     def disrupt(self, zone: str) -> None:
         self._region.configure(disrupted_zones=[zone])
+
+    def disks(self, instance_id: str) -> dict[str, bool]:
+        found = self._region.instance(instance_id)["volumes"]
+        return {device: each["DeleteOnTermination"] for device, each in found.items()}
+
+    def disk_tags(self, instance_id: str) -> Mapping[str, str]:
+        true = self._region.instance(instance_id)
+        assert true["volume_tags"] == (true["interface_tags"] if true["volumes"] else {})
+        tags: Mapping[str, str] = true["interface_tags"]
+        return tags
 
 
 def template(stage: Stage, **changes: Any) -> TemplateRequest:

@@ -78,6 +78,17 @@ def test_the_machine_gets_its_user_data(stage: OverHttp, region: Region) -> None
     assert region.instance(machine)["user_data"] == "#cloud-config\n"
 
 
+@pytest.mark.parametrize("ipv6", [True, False])
+def test_the_metadata_service_is_reached_by_ipv6_where_there_is_no_other_way(
+    stage: OverHttp, region: Region, *, ipv6: bool
+) -> None:
+    stage.cloud.create_template(template(stage, name="rolecall-l-2", token="l-2", ipv6=ipv6))
+    (machine,) = launched(stage, count=1, template="rolecall-l-2")
+
+    said = region.instance(machine)["metadata"].get("HttpProtocolIpv6")
+    assert said == ("enabled" if ipv6 else None)
+
+
 def cloud_with(monkeypatch: pytest.MonkeyPatch, region: Region, **changes: str | None) -> Ec2Cloud:
     for name, value in {**region.env(), **changes}.items():
         if value is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
 from enc.model import Market
@@ -117,6 +119,22 @@ def test_an_address_is_public_only_where_asked_for(stage: Stage) -> None:
 
     assert one(stage, machine).private_ip
     assert one(stage, machine).public_dns == ""
+
+
+def test_a_machine_without_ipv4_has_its_ipv6_address_and_a_name_by_its_id(stage: Stage) -> None:
+    stage.cloud.create_template(template(stage, public_ip=None, ipv6=True))
+    (machine,) = launched(stage, count=1, overrides=((KIND, stage.ipv6_subnet),))
+    seen = one(stage, machine)
+
+    assert ip_address(seen.private_ip).version == 6
+    assert seen.private_dns == f"{machine}.ec2.internal"
+    assert seen.public_dns == ""
+
+
+def test_a_machine_with_ipv4_is_known_by_that(ready: Stage) -> None:
+    (machine,) = launched(ready, count=1)
+
+    assert ip_address(one(ready, machine).private_ip).version == 4
 
 
 def test_a_machine_that_was_just_launched_may_not_be_known_yet(ready: Stage) -> None:

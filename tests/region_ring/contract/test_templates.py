@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports import CloudError, Trouble, Volume
 from tests.fakes.cloud import REGION
 from tests.region_ring.contract.stages import SITE, Stage, ground, launched, template, trouble
 
@@ -71,6 +71,14 @@ def test_the_ground_is_found_in_the_roles_order(stage: Stage) -> None:
     assert all(subnet.free_addresses > 0 and subnet.vpc for subnet in found.subnets)
 
 
+def test_a_subnet_of_ipv6_alone_is_told_and_has_room(stage: Stage) -> None:
+    first = next(iter(stage.subnets.values()))
+    alone, other = stage.cloud.ground(ground(stage, subnets=(stage.ipv6_subnet, first))).subnets
+
+    assert (alone.ipv6_only, alone.free_addresses, other.ipv6_only) == (True, 0, False)
+    assert alone.room > other.room > 0
+
+
 def test_an_image_may_be_named_by_a_parameter(stage: Stage) -> None:
     named = ground(stage, image=f"resolve:ssm:{stage.parameter}")
 
@@ -79,6 +87,40 @@ def test_an_image_may_be_named_by_a_parameter(stage: Stage) -> None:
 
 def test_groups_and_key_may_be_left_out(stage: Stage) -> None:
     assert stage.cloud.ground(ground(stage, security_groups=(), key_name=None)).subnets
+
+
+def test_the_ground_names_the_images_root_and_its_volumes(stage: Stage) -> None:
+    found = stage.cloud.ground(ground(stage, image=stage.baked))
+    bare = stage.cloud.ground(ground(stage, image=stage.diskless))
+
+    assert found.root == "/dev/sda1"
+    assert {disk.device: disk.delete_on_termination for disk in found.disks} == {
+        "/dev/sda1": False,
+        "/dev/sdf": False,
+    }
+    assert bare.disks == ()
+
+
+def test_volumes_and_interfaces_carry_the_templates_tags(stage: Stage) -> None:
+    stage.cloud.create_template(template(stage, volumes=(Volume(device="/dev/xvda"),)))
+    (machine,) = launched(stage, count=1)
+
+    assert stage.disk_tags(machine) == {**SITE, "rolecall:launch": "l-1"}
+
+
+def test_an_image_without_a_volume_is_launched_with_its_tags(stage: Stage) -> None:
+    stage.cloud.create_template(template(stage, image=stage.diskless, volumes=()))
+
+    assert len(launched(stage)) == 3
+
+
+def test_a_volume_ends_with_its_machine_where_the_template_says_so(stage: Stage) -> None:
+    ends = Volume(device="/dev/sda1", delete_on_termination=True)
+    more = Volume(device="/dev/sdg", size=8)
+    stage.cloud.create_template(template(stage, image=stage.baked, volumes=(ends, more)))
+    (machine,) = launched(stage, count=1)
+
+    assert stage.disks(machine) == {"/dev/sda1": True, "/dev/sdf": False, "/dev/sdg": True}
 
 
 @pytest.mark.parametrize(
