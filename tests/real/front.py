@@ -41,11 +41,14 @@ def configurations(
     `wanted` says for each name which values differ: ports, folders and sockets of a test's own.
     """
     lines = [
+        "class { 'rolecall': wheel => '/srv/rolecall/rolecall.whl' }",
         "include rolecall::service",
         f"class {{ 'rolecall::balancer': * => {_literal(parameters)} }}",
     ]
     for name, values in wanted.items():
-        merged = f"rolecall::balancer::values() + {{ {_pairs(values)} }}"
+        # The front's own user is the module's to make; Debian's Apache brings this one.
+        own = {"user": "www-data", **values}
+        merged = f"rolecall::balancer::values() + {{ {_pairs(own)} }}"
         text = f"epp('rolecall/balancer/apache.epp', {{ 'values' => {merged} }})"
         lines.append(f"file {{ '/{name}': content => {text} }}")
     found = _compile(folder, "\n".join(lines))
