@@ -17,7 +17,7 @@ from enc.trust import REFUSED, Reason
 from provisioner.context import Context
 from provisioner.ledger import advised, some
 from provisioner.parallel import at_once
-from provisioner.ports import CA, PuppetError
+from provisioner.ports import CA, PuppetError, Refusal
 
 _EXPECTED = (State.PENDING, State.RUNNING, State.FAILED)
 # Nobody's: a CA that does not answer this does not answer by name.
@@ -43,7 +43,8 @@ class Teller(Protocol):
 def waiting(context: Context, ca: CA) -> Waiting:
     """Every request by the CA's list; where that is no answer, those of our own nodes by name.
 
-    Raises the list's PuppetError where the CA does not answer by name either; StoreError.
+    Raises the list's PuppetError where the CA does not answer by name either, and where it denies
+    us the list while nothing of ours waits: that is to be told. StoreError.
     """
     try:
         return Waiting(certnames=ca.pending())
@@ -52,6 +53,8 @@ def waiting(context: Context, ca: CA) -> Waiting:
             certnames = _by_name(context, ca)
         except PuppetError:
             raise error from None
+        if error.refusal is Refusal.DENIED and not certnames:
+            raise
         to_blame = spoilers(ca, refused_lately(context.inventory))
         return Waiting(certnames=certnames, warning=_warning(error, to_blame))
 
