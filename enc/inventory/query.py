@@ -12,6 +12,7 @@ from enc.inventory import keys
 from enc.inventory.batch import GoneError, Hash, check_begun, good
 from enc.inventory.codec import count_fields, node_from_hash
 from enc.inventory.errors import BadCursorError, CorruptError, StoreError, translated
+from enc.inventory.events import dumps
 from enc.inventory.paging import MAX_LIMIT, Listing, Walks
 from enc.inventory.scripts import Script
 from enc.model import Kind, Market, Node, State
@@ -154,7 +155,7 @@ class Queries:
     def _check_indexes(self) -> None:
         """One that is gone would look like an empty fleet; every node is in that of its state."""
         by_state = [keys.nodes_in_state(state) for state in State]
-        total, together = self._indexes.run([keys.NODES, *by_state], about="nodes:state:*")
+        total, together = self._indexes.run([], dumps(by_state), about="nodes:state:*")
         if total != together:
             raise CorruptError("nodes:state:*", f"name {together} nodes, and {keys.NODES} {total}")
 

@@ -160,6 +160,8 @@ def ask_everything(server: RedisServer) -> None:
         *("/v1/events?after=0&who=x", "/v1/events?what=x", "/v1/archive?role=web"),
         *("/", "/nodes", "/nodes?order=newest&kind=fleet&q=i-", f"/nodes/{NODE}", "/roles/web"),
         *("/launches", "/launches/l-00000000000000aa", "/events", "/events?what=test", "/history"),
+        *(f"/v1/discovery/{tool}" for tool in ("prometheus", "ansible", "nagios")),
+        *("/v1/discovery/ansible?role=web", "/metrics"),
         *(f"/dns/lookup/{name}.f.example./ANY" for name in (NODE, "web", "nobody")),
         *(f"/dns/lookup/{name}0.0.10.in-addr.arpa./ANY" for name in ("1.", "")),
     ):
