@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from enc import logs
-from enc.settings import Settings, SettingsError, is_loopback
+from enc.web.settings import Settings, SettingsError, is_loopback
 from enc.worker import make_room
 
 try:

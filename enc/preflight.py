@@ -26,8 +26,8 @@ from enc.inventory import (
     StoreUnavailableError,
     connect,
 )
-from enc.inventory.ready import check_ready
-from enc.settings import Settings, SettingsError
+from enc.inventory.health import check_ready
+from enc.web.settings import Settings, SettingsError
 
 # Nobody's: looking it up shows whether we may look one up.
 _NOBODY = "preflight"

@@ -10,16 +10,14 @@ import os
 from time import perf_counter
 from typing import Any
 
-from flask import Flask
-
 from enc import logs
 from enc.inventory import SERVICE_TIMEOUT, Inventory, connect
-from enc.settings import Settings
 from enc.web.app import create_app
 from enc.web.metrics import Metrics
+from enc.web.settings import Settings
 
 
-def make_app() -> Flask:
+def make_app() -> Any:
     """The service as the environment describes it. Raises SettingsError."""
     settings = Settings.from_environment(os.environ)
     logs.configure(settings.log_level, secrets=settings.secrets)

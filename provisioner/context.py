@@ -6,22 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from enc.inventory import Event, Inventory
 from enc.inventory.clock import redis_now
-from provisioner.notices import Notices
-from provisioner.ports import CA, Clock, Cloud, PuppetDB
-
-
-class Reporter(Protocol):
-    """Progress for people."""
-
-    def say(self, text: str) -> None:
-        """A line that stays."""
-
-    def status(self, text: str) -> None:
-        """What is going on just now; may be overwritten, or not shown at all."""
+from provisioner.ports.ec2 import Cloud
+from provisioner.ports.host import Clock, Reporter
+from provisioner.ports.notices import Notices
+from provisioner.ports.puppet import CA, PuppetDB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,12 +12,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from enc.durations import parse
-from provisioner.notices import REGION, place_of
+from enc.domain.durations import parse
+from enc.domain.region_name import REGION
+from provisioner.ports.notices import place_of
 
 QUEUE_LIKE = "https://sqs.us-east-1.amazonaws.com/123456789012/NAME"
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
-# As the service has it (enc/settings.py).
+# As the service has it (enc/web/settings.py).
 DEFAULT_ENC_BIND = "unix:/run/rolecall/enc.sock"
 _SPAN = "ROLECALL_SPAN_"
 # What may be set of provisioner.context.Spans, where each is explained.
@@ -195,4 +196,4 @@ def _who(environ: Mapping[str, str]) -> str:
         user = environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+    return f"{user}@{os.uname().nodename}"

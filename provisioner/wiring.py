@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -14,18 +14,25 @@ from urllib.parse import urlsplit
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
-from provisioner.context import Context, Reporter, Spans
-from provisioner.notices import Notices
-from provisioner.ports import CA, Cloud, PuppetDB
+from provisioner.context import Context, Spans
+from provisioner.ports.ec2 import Cloud
+from provisioner.ports.host import Clock, Reporter
+from provisioner.ports.notices import Notices
+from provisioner.ports.puppet import CA, PuppetDB
 from provisioner.settings import DEFAULT_ENC_BIND, SettingError, Settings
 
 if TYPE_CHECKING:
     from provisioner.adapters.http import Caller
     from provisioner.adapters.tls import Tls
-    from provisioner.daemon import Daemon, Notifier, Stop
     from provisioner.doctor.diagnosis import Patient
-    from provisioner.exporting.export import Commands, Place
-    from provisioner.importing import Puppet
+    from provisioner.loop.daemon import Daemon
+    from provisioner.ports.exports import Commands, Place
+    from provisioner.ports.host import Notifier, Stop
+    from provisioner.ports.puppet import Puppet
+
+
+def clock() -> Clock:
+    return SystemClock()
 
 
 def open_inventory(settings: Settings) -> Inventory:
@@ -83,6 +90,20 @@ def open_puppet(command: str) -> Puppet:
     from provisioner.adapters.puppet_command import PuppetCommand
 
     return PuppetCommand(command)
+
+
+def unknown_classes(names: Collection[str], modules: Sequence[str], manifests: Path) -> list[str]:
+    """Those of these classes that are in no module, and in no manifest of that folder."""
+    from provisioner.adapters.puppet_modules import unknown
+
+    return unknown(names, modules, manifests)
+
+
+def sibling_manifests(file: Path) -> list[Path]:
+    """What Puppet may read together with this manifest."""
+    from provisioner.adapters.puppet_modules import siblings
+
+    return siblings(file)
 
 
 def open_puppetdb(settings: Settings) -> PuppetDB | None:
@@ -220,7 +241,7 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
 def daemon(context: Context, interval: timedelta, metrics: str | None) -> Daemon:
     """The loop, with the service manager told and the metrics served. Raises SettingError."""
     from provisioner.adapters.meters import Meters
-    from provisioner.daemon import Daemon
+    from provisioner.loop.daemon import Daemon
 
     meters = Meters(context.clock)
     if metrics:
@@ -243,7 +264,7 @@ def nagios_place(folder: Path, patience: timedelta) -> Place:
 def site_commands(*, reload: str, verify: str, deadline: timedelta) -> Commands:
     """What the site lets an export run, by sh."""
     from provisioner.adapters.shell import Shell, quoted
-    from provisioner.exporting.export import Commands
+    from provisioner.ports.exports import Commands
 
     shell = Shell()
     return Commands(

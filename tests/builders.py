@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from enc.domain.model import Kind, Launch, Market, Node, Role, State
 from enc.inventory import Event
-from enc.model import Kind, Launch, Market, Node, Role, State
 from tests.fakes.clock import START
 
 

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from provisioner.adapters.aws import ClientFactory
-from provisioner.ports import Instance
+from provisioner.ports.ec2 import Instance
 
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 

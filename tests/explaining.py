@@ -1,18 +1,12 @@
-"""Questions for enc.explain, and what to look for in its answers."""
+"""Questions for enc.domain.explain, and what to look for in its answers."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-from enc.explain import Explanation, explain
-from enc.model import (
-    ArchivedNode,
-    Attempt,
-    Market,
-    Node,
-    Role,
-)
+from enc.domain.explain import Explanation, explain
+from enc.domain.model import ArchivedNode, Attempt, Market, Node, Role
 from tests.builders import role
 from tests.fakes.clock import START
 

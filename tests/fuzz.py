@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from enc.trust import Claim, LaunchKey, judge, password
+from enc.domain.trust import Claim, LaunchKey, judge, password
 from tests.builders import node
 from tests.csrs import (
     AUTH_ROLE,

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from enc.domain.reports import Report, parse
 from enc.inventory.codec import iso
-from enc.reports import Report, parse
 from tests.fakes.clock import START
 
 _RUNS = UUID("5521b09c-af37-4139-a957-6e0baf7c47d5")

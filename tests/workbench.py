@@ -7,13 +7,13 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from enc.domain.model import Kind, Market, Role
+from enc.domain.rolespec import RoleSpec
 from enc.inventory import Inventory
-from enc.model import Kind, Market, Role
 from provisioner.context import Context, Spans
-from provisioner.launch import Order
-from provisioner.notices import Notices
-from provisioner.ports import CA, PuppetDB
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.launching.launch import Order
+from provisioner.ports.notices import Notices
+from provisioner.ports.puppet import CA, PuppetDB
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import GROUP, IMAGE, REGION, FakeCloud

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from enc.model import CONVERGE, Kind, Launch, Market, Node, State
+from enc.domain.model import CONVERGE, Kind, Launch, Market, Node, State
+from enc.domain.rolespec import RoleSpec
 from provisioner.domain.world import KnownRole, Region, World
-from provisioner.ports import Instance, InstanceState
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.ec2 import Instance, InstanceState
 from tests.builders import launch as a_launch
 from tests.builders import node as a_node
 from tests.fakes.clock import START

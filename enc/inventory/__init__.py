@@ -9,6 +9,7 @@ from redis import Redis
 from enc.inventory.archive import ArchivePage
 from enc.inventory.connect import COMMAND_TIMEOUT, SERVICE_TIMEOUT, connect
 from enc.inventory.counts import Counts
+from enc.inventory.dns import Names
 from enc.inventory.droughts import Droughts
 from enc.inventory.errors import (
     AlreadyThereError,
@@ -33,7 +34,6 @@ from enc.inventory.leases import Lease, Leases
 from enc.inventory.limits import SiteLimits
 from enc.inventory.lookup import Found, LookUp, LookUps
 from enc.inventory.meta import Meta, MetaStore, SchemaError
-from enc.inventory.names import Names
 from enc.inventory.nodes import Nodes
 from enc.inventory.orders import Orders
 from enc.inventory.query import Damaged, Page, Queries, Query

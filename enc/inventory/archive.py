@@ -8,12 +8,12 @@ from datetime import datetime
 
 from redis import Redis
 
+from enc.domain.model import ArchivedNode
 from enc.inventory import keys
 from enc.inventory.batch import GoneError, good
 from enc.inventory.codec import archived_from_hash, score
 from enc.inventory.errors import CorruptError
 from enc.inventory.paging import Listing, Walks
-from enc.model import ArchivedNode
 
 
 @dataclass(frozen=True)

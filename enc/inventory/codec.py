@@ -9,9 +9,7 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from enc.inventory import keys
-from enc.inventory.errors import CorruptError
-from enc.model import (
+from enc.domain.model import (
     ArchivedNode,
     Attempt,
     Kind,
@@ -25,6 +23,8 @@ from enc.model import (
     time_fields,
     whole_milliseconds,
 )
+from enc.inventory import keys
+from enc.inventory.errors import CorruptError
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from redis import exceptions
 
-from enc.model import Node
+from enc.domain.model import Node
 
 
 class StoreError(Exception):
@@ -24,6 +24,10 @@ class StoreUnavailableError(StoreError):
 
 class StoreRefusedError(StoreUnavailableError):
     """Redis is there and refuses us, our login or a right: it will, until somebody mends it."""
+
+
+class StoreForbiddenError(StoreRefusedError):
+    """Redis takes our login, and refuses a command to it."""
 
 
 class StoreLostError(StoreError):
@@ -193,7 +197,7 @@ def as_ours(error: BaseException, key: str) -> StoreError:
         case exceptions.ResponseError():
             msg = f"Redis says: {_said(error)}{_remedy(error)}"
             if _RIGHTS in msg:
-                return StoreRefusedError(msg)
+                return StoreForbiddenError(msg)
         case exceptions.TimeoutError():
             msg = "Redis did not answer in time; is it overloaded, stopped, or behind a firewall?"
         case _:

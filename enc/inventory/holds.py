@@ -9,12 +9,13 @@ from typing import Any
 
 from redis import Redis
 
-from enc.inventory import keys, notes
+from enc.domain.model import Backoff, Hold, HoldCause
+from enc.inventory import json_values as notes
+from enc.inventory import keys
 from enc.inventory.batch import check_begun
 from enc.inventory.errors import CorruptError, translated
 from enc.inventory.events import Event
 from enc.inventory.writes import Command, Writes
-from enc.model import Backoff, Hold, HoldCause
 
 APPROVED_FOR = timedelta(hours=1)
 # Longer than the longest wait between two launches: then the next failure is a first one again.

@@ -10,6 +10,8 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.limits import Bound
+from enc.domain.model import Attempt, Launch, LaunchState, SpoiltLaunch
 from enc.inventory import keys
 from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
@@ -17,8 +19,6 @@ from enc.inventory.errors import AlreadyThereError, CorruptError, LaunchGoneErro
 from enc.inventory.events import Event
 from enc.inventory.paging import Listing, Walks
 from enc.inventory.writes import Command, Room, Writes, hset
-from enc.limits import Bound
-from enc.model import Attempt, Launch, LaunchState, SpoiltLaunch
 
 # As long as the machines that it made may be looked up in the archive.
 _KEPT = timedelta(days=400)

@@ -7,13 +7,13 @@ from dataclasses import asdict, fields, replace
 
 from redis import Redis
 
+from enc.domain.limits import Limits
 from enc.inventory import keys
 from enc.inventory.batch import check_begun
 from enc.inventory.codec import parsed
 from enc.inventory.errors import CorruptError, translated
 from enc.inventory.events import Event
 from enc.inventory.writes import Writes, hset
-from enc.limits import Limits
 
 
 class SiteLimits:

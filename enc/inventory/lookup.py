@@ -10,6 +10,7 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.model import Node, Role
 from enc.inventory import keys
 from enc.inventory.batch import check_begun
 from enc.inventory.codec import node_from_hash, role_from_hash
@@ -20,10 +21,9 @@ from enc.inventory.errors import (
     StoreUnavailableError,
     translated,
 )
-from enc.inventory.line import LineScript, sha
+from enc.inventory.health import REPLICA
 from enc.inventory.meta import SCHEMA, SchemaError
-from enc.inventory.ready import REPLICA
-from enc.model import Node, Role
+from enc.inventory.thread_connection import LineScript, sha
 
 
 class Found(StrEnum):

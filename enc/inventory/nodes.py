@@ -10,7 +10,8 @@ from typing import Any
 
 from redis import Redis
 
-from enc.certname import check_certname
+from enc.domain.certname import check_certname
+from enc.domain.model import ArchivedNode, Node, State, check_transition
 from enc.inventory import keys
 from enc.inventory.archive import Archive, ArchivePage
 from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
@@ -26,9 +27,8 @@ from enc.inventory.errors import (
     translated,
 )
 from enc.inventory.events import Event
-from enc.inventory.nodecommands import Limits, born, changed, ended, reported, rev_of
+from enc.inventory.node_script import Limits, born, changed, ended, reported, rev_of
 from enc.inventory.scripts import Script
-from enc.model import ArchivedNode, Node, State, check_transition
 
 _UNCHANGEABLE = frozenset({"certname", "rev"})
 

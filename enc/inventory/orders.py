@@ -12,11 +12,11 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import keys
 from enc.inventory.batch import CHUNK, answers, check_begun
 from enc.inventory.errors import translated
 from enc.inventory.writes import Command, Writes
-from enc.model import Node, State
 
 ORDERED = frozenset({State.DRAINING, State.RETIRING})
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
 
-from enc.certname import is_certname
+from enc.domain.certname import is_certname
 from enc.inventory.batch import CHUNK, GoneError, Hash, check_begun, good, hash_of, readable
 from enc.inventory.errors import (
     BadCursorError,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from enc.domain.model import Kind, Market, Node, State
 from enc.inventory import keys
 from enc.inventory.batch import GoneError, Hash, check_begun, good
 from enc.inventory.codec import count_fields, node_from_hash
@@ -15,7 +16,6 @@ from enc.inventory.errors import BadCursorError, CorruptError, StoreError, trans
 from enc.inventory.events import dumps
 from enc.inventory.paging import MAX_LIMIT, Listing, Walks
 from enc.inventory.scripts import Script
-from enc.model import Kind, Market, Node, State
 
 __all__ = ["MAX_LIMIT", "BadCursorError", "Damaged", "MarkedPage", "Page", "Queries", "Query"]
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.model import Node, State
+from enc.domain.reports import Decision, Report, decide
 from enc.inventory import keys
 from enc.inventory.batch import check_begun
 from enc.inventory.clock import redis_now
@@ -18,8 +20,6 @@ from enc.inventory.lookup import Found, LookUps
 from enc.inventory.meta import OtherSiteError
 from enc.inventory.nodes import Nodes
 from enc.inventory.runs import run_from_text, run_to_text
-from enc.model import Node, State
-from enc.reports import Decision, Report, decide
 
 # A node may change between the look and the writing: by converge, or by the signing of its key.
 _TRIES = 5

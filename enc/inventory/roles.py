@@ -10,6 +10,7 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.model import Role
 from enc.inventory import keys
 from enc.inventory.batch import (
     CHUNK,
@@ -34,7 +35,6 @@ from enc.inventory.errors import (
 from enc.inventory.events import Event
 from enc.inventory.scripts import Script
 from enc.inventory.writes import Command, Writes, hset
-from enc.model import Role
 
 # Each try is lost only when another apply has won meanwhile.
 _TRIES = 20

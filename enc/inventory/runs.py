@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from enc.domain.reports import (
+    COUNTS,
+    FLAGS,
+    NAMES,
+    SPANS,
+    VERSION,
+    BadReportError,
+    Report,
+    parse,
+)
 from enc.inventory import keys
 from enc.inventory.codec import iso, parsed
 from enc.inventory.errors import CorruptError
 from enc.inventory.events import dumps
-from enc.reports import COUNTS, FLAGS, NAMES, SPANS, VERSION, BadReportError, Report, parse
 
 _EMPTY: Mapping[str, Any] = {
     **dict.fromkeys(FLAGS, False),

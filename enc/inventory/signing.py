@@ -8,7 +8,9 @@ from typing import Any
 
 from redis import Redis
 
-from enc.certname import check_certname
+from enc.domain.certname import check_certname
+from enc.domain.model import Node
+from enc.domain.trust import ACCEPTED, REFUSED, Claim, LaunchKey, Reason, Verdict, judge
 from enc.inventory import keys
 from enc.inventory.clock import redis_now
 from enc.inventory.errors import (
@@ -19,13 +21,11 @@ from enc.inventory.errors import (
     translated,
 )
 from enc.inventory.events import LIFE_LENGTH, MAX_LENGTH, Event, dumps, flat
+from enc.inventory.health import check_ready
 from enc.inventory.launches import Launches
 from enc.inventory.nodes import Nodes
-from enc.inventory.ready import check_ready
 from enc.inventory.scripts import Script
 from enc.inventory.writes import Writes
-from enc.model import Node
-from enc.trust import ACCEPTED, REFUSED, Claim, LaunchKey, Reason, Verdict, judge
 
 # A node may change between the look and the writing of its key: by its first report, by converge.
 _TRIES = 5

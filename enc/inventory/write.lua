@@ -4,7 +4,7 @@
 -- ARGV[1] is JSON: same (pairs of a reading command and the answer, as text, on which the caller
 -- decided what to write); write (commands); init (true for what begins a store without meta).
 -- Also room, for a launch: want (machines), since (a score) and bounds (role, what, most), each of
--- which must leave room; enc/limits.py says what they mean.
+-- which must leave room; enc/domain/limits.py says what they mean.
 -- Answers {"ok"}, {"lost"}, {"wrong", key}, {"changed", number of the pair, from 1} or
 -- {"full", number of the bound, machines that live, those asked for, launches since}.
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.limits import Bound
 from enc.inventory.errors import CorruptError, LimitReachedError, StoreError, StoreLostError
 from enc.inventory.events import Event, append, dumps
 from enc.inventory.scripts import Script
-from enc.limits import Bound
 
 Command = Sequence[str]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from enc.model import Kind, Node, Role, State
+from enc.domain.model import Kind, Node, Role, State
 
 # In an order in which no node can pass a reader by: each goes only to a later one of these, or out.
 TOLD = (State.RUNNING, State.FAILED, State.READY)

@@ -15,8 +15,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from enc.certname import is_certname
-from enc.model import Node
+from enc.domain.certname import is_certname
+from enc.domain.model import Node
 from enc.outputs import Refused, address_of
 
 # A group's name is one of these before the value, so no role can be called "all".

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from enc.certname import is_certname
-from enc.model import Kind, Node
+from enc.domain.certname import is_certname
+from enc.domain.model import Kind, Node
 from enc.outputs import TOLD, Refused
 from enc.outputs.zones import Address, Zones, is_below, is_name
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from enc.certname import is_certname
-from enc.model import Node
+from enc.domain.certname import is_certname
+from enc.domain.model import Node
 from enc.outputs import Refused
 
 # As a resolver takes it; "_" is in names of hosts that are there.

@@ -22,8 +22,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from enc.certname import is_certname
-from enc.model import Node, Role, State
+from enc.domain.certname import is_certname
+from enc.domain.model import Node, Role, State
 from enc.outputs import Check, Refused, address_of, checks_of
 
 # Who is in one of these left on purpose, or is on the way.

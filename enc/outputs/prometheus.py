@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from enc.model import Node, Role
+from enc.domain.model import Node, Role
 from enc.outputs import Refused, address_of, checks_of
 
 Group = dict[str, Any]

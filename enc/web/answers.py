@@ -6,11 +6,11 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Generic, TypeVar
 
-from enc.classify import RoleText, UnclassifiableError, render, role_text
+from enc.domain.classify import RoleText, UnclassifiableError, render, role_text
+from enc.domain.model import ANSWERED, Node
 from enc.inventory import Found, StoreUnavailableError
 from enc.inventory.lookup import LookUp, LookUps
 from enc.inventory.meta import OtherSiteError
-from enc.model import ANSWERED, Node
 
 V = TypeVar("V")
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from enc.certname import is_certname
-from enc.explain import explanation_shape
+from enc.domain.certname import is_certname
+from enc.domain.explain import explanation_shape
+from enc.domain.model import ArchivedNode, Node
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
 from enc.inventory.codec import iso
-from enc.inventory.explaining import explained
-from enc.inventory.ready import check_ready
+from enc.inventory.explanation import explained
+from enc.inventory.health import check_ready
 from enc.inventory.runs import run_record
-from enc.model import ArchivedNode, Node
 from enc.web import lists, operations
 from enc.web.documents import ENDED_NODE, UNKNOWN_LAUNCH, UNKNOWN_NODE, UNKNOWN_ROLE
 from enc.web.openapi import openapi

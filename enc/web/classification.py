@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from enc.certname import ImpossibleCertnameError, check_certname
-from enc.classify import UnclassifiableError
+from enc.domain.certname import ImpossibleCertnameError, check_certname
+from enc.domain.classify import UnclassifiableError
 from enc.inventory import CorruptError, StoreError, keys
 from enc.web.answers import Answers, EndedError, UnknownError
 from enc.web.converters import know_anything

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, StoreError
-from enc.inventory.told import Told, told
+from enc.inventory.snapshot import Told, told
 from enc.logs import Log
 from enc.outputs import SERVING, Refused, ansible, nagios, prometheus
 from enc.web import operations

@@ -14,18 +14,18 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound
 
+from enc.domain.model import Node
 from enc.inventory import CorruptError, Inventory, keys
-from enc.inventory.names import LacksError, Members
+from enc.inventory.dns import LacksError, Members
 from enc.logs import Log
-from enc.model import Node
 from enc.outputs import Refused, dns
 from enc.outputs.dns import ANY, NO_DATA, NOTHING, Question, Record
 from enc.outputs.zones import Zones
-from enc.settings import place
 from enc.web.answers import Kept
 from enc.web.documents import CORRUPT
-from enc.web.lately import Lately
 from enc.web.problems import ProblemError, corrupt, of_store
+from enc.web.settings import place
+from enc.web.short_cache import Lately
 
 # Seconds that a role's answer, and who is foreign, are kept in a worker.
 KEPT_FOR = 1.0

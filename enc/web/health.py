@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from enc.inventory import Inventory
-from enc.inventory.ready import check_ready, check_writable
+from enc.inventory.health import check_ready, check_writable
 from enc.web.responses import answer
 
 

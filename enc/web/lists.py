@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from enc.domain.model import Role
 from enc.inventory import BadCursorError, Inventory
 from enc.inventory.paging import Place, decode, encode
 from enc.inventory.query import Query
-from enc.model import Role
 from enc.web import operations
 from enc.web.documents import BAD_PARAMETER
 from enc.web.operations import Operation

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from enc.domain.trust import Reason
 from enc.inventory import Inventory, StoreError
-from enc.inventory.ready import check_ready
-from enc.trust import Reason
+from enc.inventory.health import check_ready
 
 # Seconds. A look-up takes well under a millisecond of our own; half a second is Redis' limit.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from enc.model import LaunchState
+from enc.domain.model import LaunchState
 from enc.web.documents import CORRUPT, ENDED_NODE, UNKNOWN_LAUNCH, UNKNOWN_NODE, UNKNOWN_ROLE, Kind
 from enc.web.parameters import (
     CURSOR,

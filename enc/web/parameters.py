@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from werkzeug.datastructures import MultiDict
 
+from enc.domain.model import Kind, Market, State, whole_milliseconds
 from enc.inventory.events import EVENT_ID
 from enc.inventory.query import MAX_LIMIT, fold
-from enc.model import Kind, Market, State, whole_milliseconds
 from enc.web.documents import BAD_PARAMETER
 from enc.web.problems import ProblemError
 

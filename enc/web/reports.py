@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from enc.domain.reports import BadReportError, Report, read
 from enc.inventory import CorruptError, StoreError, keys
 from enc.inventory.reports import Reports, Taken
-from enc.reports import BadReportError, Report, read
 from enc.web.documents import (
     BAD_REPORT,
     ENDED_NODE,

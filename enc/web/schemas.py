@@ -9,10 +9,10 @@ from enum import StrEnum
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
-from enc.model import Attempt, Hold, Launch, Node
+from enc.domain.model import Attempt, Hold, Launch, Node
+from enc.domain.reports import COUNTS, FLAGS, NAMES, SPANS
 from enc.outputs import prometheus
 from enc.outputs.ansible import FACTS
-from enc.reports import COUNTS, FLAGS, NAMES, SPANS
 from enc.web.shapes import (
     ATTEMPT_FIELDS,
     EVENT_FIELDS,

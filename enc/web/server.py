@@ -15,8 +15,8 @@ from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http import errors
 
 from enc.logs import JsonFormatter, Log
-from enc.settings import Settings
 from enc.web.documents import raw_problem
+from enc.web.settings import Settings
 from enc.worker import PatientWorker
 
 _STATUS = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431}

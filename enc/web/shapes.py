@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from enc.domain.model import ArchivedNode, Attempt, Hold, Launch, Node, Role
 from enc.inventory.codec import iso
-from enc.model import ArchivedNode, Attempt, Hold, Launch, Node, Role
 
 # The fingerprint of a machine's key is for signing its certificate, and for nobody else.
 _PRIVATE = frozenset({"csr_key"})

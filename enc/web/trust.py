@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from enc.certname import ImpossibleCertnameError
+from enc.domain.certname import ImpossibleCertnameError
+from enc.domain.trust import Verdict
 from enc.inventory import CorruptError, keys
 from enc.inventory.signing import Signing
-from enc.trust import Verdict
 from enc.web.converters import know_anything
 from enc.web.documents import CSR_REFUSED, IMPOSSIBLE_CERTNAME
 from enc.web.metrics import Metrics

@@ -33,7 +33,8 @@ from provisioner.adapters.ec2_errors import (
     trouble_of,
 )
 from provisioner.adapters.ec2_hints import hint
-from provisioner.ports import Clock, CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.host import Clock
 
 # (service, region) -> client; region "" is the session's own, for what is the same everywhere.
 ClientFactory = Callable[[str, str], Any]

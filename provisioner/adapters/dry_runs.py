@@ -1,4 +1,4 @@
-"""What EC2 would let us do, as provisioner.doctor.ports.Permissions; and what else AWS tells.
+"""What EC2 would let us do, as provisioner.ports.checks.Permissions; and what else AWS tells.
 
 A dry run does nothing and ends in an error: DryRunOperation for a yes. EC2 asks about rights before
 it looks for the template and the subnets of a CreateFleet; RunInstances is looked through, so that
@@ -16,9 +16,11 @@ from typing import Any
 from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.aws import Calls
-from provisioner.doctor.ports import QueueState
-from provisioner.notices import place_of
-from provisioner.ports import SITE_TAG, CloudError, FleetRequest, TemplateRequest, Trouble
+from provisioner.ports.checks import QueueState
+from provisioner.ports.ec2 import FleetRequest, TemplateRequest
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.notices import place_of
+from provisioner.ports.tags import SITE_TAG
 
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 _NO_ROLE = frozenset({"NoSuchEntity"})
@@ -26,7 +28,7 @@ _WAITING, _TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNo
 
 
 class DryRuns:
-    """Implements provisioner.doctor.ports.Permissions; may be used from several threads."""
+    """Implements provisioner.ports.checks.Permissions; may be used from several threads."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -76,7 +78,7 @@ class DryRuns:
 
 
 class AwsFacts:
-    """Implements provisioner.doctor.ports.Aws; may be used from several threads."""
+    """Implements provisioner.ports.checks.Aws; may be used from several threads."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

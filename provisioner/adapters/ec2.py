@@ -1,4 +1,4 @@
-"""EC2 through boto3, as provisioner.ports.Cloud."""
+"""EC2 through boto3, as provisioner.ports.ec2.Cloud."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from provisioner.adapters.ec2_errors import (
     NO_TEMPLATE,
     report_guesses,
 )
-from provisioner.ports import (
-    SITE_TAG,
-    Clock,
-    CloudError,
+from provisioner.ports.ec2 import (
     FleetAnswer,
     FleetRequest,
     Ground,
     GroundRequest,
     Instance,
     TemplateRequest,
-    Trouble,
     TypeOffer,
 )
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.host import Clock
+from provisioner.ports.tags import SITE_TAG
 
 # EC2 takes 1,000 ids and advises fewer; one bad id fails its whole batch.
 BATCH = 200
@@ -43,7 +42,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Ec2Cloud:
-    """Implements provisioner.ports.Cloud; may be used from several threads."""
+    """Implements provisioner.ports.ec2.Cloud; may be used from several threads."""
 
     def __init__(self, clients: ClientFactory, clock: Clock, page: int = PAGE) -> None:
         self._calls, self._page = Calls(clients, clock), page

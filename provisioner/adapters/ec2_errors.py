@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from provisioner.ports import Trouble
+from provisioner.ports.errors import Trouble
 
 log = logging.getLogger(__name__)
 

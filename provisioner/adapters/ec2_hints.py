@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from provisioner.adapters.ec2_errors import CLOCK, NO_QUEUE, NO_SERVICE_ROLE, NOT_CONNECTED, REGION
-from provisioner.ports import Trouble
+from provisioner.ports.errors import Trouble
 
 _MARKETPLACE = re.compile("marketplace", re.IGNORECASE)
 _PERMISSION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provisioner.adapters.ec2_values import tagged
-from provisioner.ports import TemplateRequest, Volume
+from provisioner.ports.ec2 import TemplateRequest, Volume
 
 # Our names of a launch template's options, and EC2's:
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RequestLaunchTemplateData.html

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.adapters.ec2_errors import plain, readable, trouble_of
 from provisioner.adapters.ec2_hints import hint
-from provisioner.ports import (
+from provisioner.ports.ec2 import (
     FleetAnswer,
     FleetInstance,
     FleetRequest,

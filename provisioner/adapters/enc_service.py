@@ -10,7 +10,7 @@ _MOST = 65536
 
 
 class EncHttp:
-    """Implements provisioner.doctor.ports.EncService. ``bind`` is ENC_BIND."""
+    """Implements provisioner.ports.checks.EncService. ``bind`` is ENC_BIND."""
 
     def __init__(self, bind: str, seconds: float = SECONDS) -> None:
         self._bind, self._seconds = bind, seconds

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from provisioner.exporting.errors import ExportError
-from provisioner.ports import Clock
+from provisioner.ports.exports import ExportError
+from provisioner.ports.host import Clock
 
 _NEW_MODE = 0o644
 _LOOK = 0.1

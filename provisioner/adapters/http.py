@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from provisioner.adapters.tls import FileError, Tls, explained
 from provisioner.adapters.watch import Watch, WatchedAdapter
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 
 _CHUNK = 65536
 _EXCERPT = 200  # characters of an answer that a message shows

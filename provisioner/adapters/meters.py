@@ -12,8 +12,8 @@ from provisioner.adapters.metrics_port import MetricsPort
 from provisioner.domain.silence import silent
 
 if TYPE_CHECKING:
-    from provisioner.converge import Pass
-    from provisioner.ports import Clock
+    from provisioner.loop.converge import Pass
+    from provisioner.ports.host import Clock
 
 # A loop that is cut off is not to speak for long against the one that leads: alerts take the most
 # of what all show, and those with a "for" wait five minutes or more. Nor is one pass that fails to

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from provisioner.adapters.tls import FileError, Tls
-from provisioner.doctor.ports import Validity
+from provisioner.ports.checks import Validity
 from provisioner.settings import SettingError
 
 

@@ -1,4 +1,4 @@
-"""Puppet's CA over its HTTP API, as provisioner.ports.CA.
+"""Puppet's CA over its HTTP API, as provisioner.ports.puppet.CA.
 
 https://www.puppet.com/docs/puppet/7/server/http_certificate_status.html and its neighbours; what
 these pages leave out is from puppetserver's certificate_authority_core.clj (7.9.5):
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from provisioner.adapters.http import Answer, Caller
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 
 API = "/puppet-ca/v1"
 # In one PUT clean: one writing of the revocation list for all of them.
@@ -29,7 +29,7 @@ _OK, _DONE, _MISSING = HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUN
 
 
 class PuppetCA:
-    """Implements provisioner.ports.CA; may be used from several threads."""
+    """Implements provisioner.ports.puppet.CA; may be used from several threads."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from provisioner.ports.errors import PuppetCommandError
+
 # Where the packages of Puppet and of OpenVox put it; sudo's PATH often lacks that.
 _VENDORS = "/opt/puppetlabs/bin/puppet"
 # Ten megabytes take Puppet 7 half a minute on a quiet machine.
@@ -19,12 +21,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR = re.compile(r"^Error: (?!--- )", re.MULTILINE)
 
 
-class PuppetCommandError(Exception):
-    """Puppet cannot be asked, or does not like what it was given; the message is for people."""
-
-
 class PuppetCommand:
-    """Implements provisioner.importing.Puppet. ``command`` "" looks for it."""
+    """Implements provisioner.importing.apply.Puppet. ``command`` "" looks for it."""
 
     def __init__(self, command: str = "") -> None:
         self._command = command

@@ -1,4 +1,4 @@
-"""PuppetDB over its HTTP API, as provisioner.ports.PuppetDB.
+"""PuppetDB over its HTTP API, as provisioner.ports.puppet.PuppetDB.
 
 https://www.puppet.com/docs/puppetdb/7/api/command/v1/commands.html#deactivate-node-version-3
 """
@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from provisioner.adapters.http import Answer, Caller
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 
 _DENIED = "PuppetDB must list our certificate's name, where it has a certificate-allowlist"
 _NO_COMMANDS = "see whether PUPPETDB_URL is that of PuppetDB"
 
 
 class PuppetDBCommands:
-    """Implements provisioner.ports.PuppetDB.
+    """Implements provisioner.ports.puppet.PuppetDB.
 
     PuppetDB has written a command down when it answers, and carries it out a little later. Of two
     commands for a node the one with the later time counts: facts, catalogues and reports that are

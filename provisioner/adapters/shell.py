@@ -10,7 +10,7 @@ import tempfile
 from contextlib import suppress
 from datetime import timedelta
 
-from provisioner.exporting.export import Ran
+from provisioner.ports.exports import Ran
 
 _READ = 20_000
 

@@ -1,4 +1,4 @@
-"""A queue of EC2's notices through boto3, as provisioner.notices.Notices."""
+"""A queue of EC2's notices through boto3, as provisioner.ports.notices.Notices."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from provisioner.adapters.aws import Calls, ClientFactory
 from provisioner.domain.notices import NoNotice, counted, merged, parse
-from provisioner.notices import MOST, Notice, place_of
-from provisioner.ports import Clock, CloudError
+from provisioner.ports.errors import CloudError
+from provisioner.ports.host import Clock
+from provisioner.ports.notices import MOST, Notice, place_of
 
 BATCH = 10  # SQS's most, for both calls
 # A second is the shortest wait in which SQS asks all its servers: without one it asks a few, and
@@ -24,7 +25,7 @@ LONGEST_TAKE = 10.0
 
 
 class SqsNotices:
-    """Implements provisioner.notices.Notices. ``hidden``: seconds until what is not done returns.
+    """Implements ``ports.notices.Notices``. ``hidden``: seconds until what is not done returns.
 
     ``say`` is given a line for people. Raises ValueError for a URL that is not a queue's.
     """

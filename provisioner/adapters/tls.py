@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 
-from provisioner.ports import Refusal
+from provisioner.ports.errors import Refusal
 
 _TLS_SERVER = (
     "the server was not asked: PUPPET_CA must hold the CA that signed its certificate, "

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from enc.domain.rolefields import CLOUD_CONFIG, user_data_kind
 from provisioner.bootstrap import repositories
 from provisioner.bootstrap.errors import UserDataTooLarge
-from provisioner.bootstrap.values import CLOUD_CONFIG, Bootstrap, certificates, check, kind_of
+from provisioner.bootstrap.values import Bootstrap, certificates, check
 
 # "User data is limited to 16 KB, in raw form, before it is base64-encoded":
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
@@ -181,7 +182,7 @@ def _message(ours: str, extra: str) -> str:
     theirs, encoding = _encoded(extra)
     digest = hashlib.sha256(f"{ours}\n{theirs}".encode()).hexdigest()
     boundary = f"=={digest[:32]}=="
-    kind = kind_of(extra)
+    kind = user_data_kind(extra)
     return f"""\
 Content-Type: multipart/mixed; boundary="{boundary}"
 MIME-Version: 1.0

@@ -17,6 +17,7 @@ from typing import Literal, get_args
 
 import yaml
 
+from enc.domain.rolefields import CLOUD_CONFIG, user_data_kind
 from provisioner.bootstrap.errors import ImpossibleValueError
 
 Install = Literal["packages", "aio", "openvox", "none"]
@@ -30,7 +31,6 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:=~-]{0,199}")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 HIGHEST_PORT = 65535
-CLOUD_CONFIG = "#cloud-config"
 MERGE_KEYS = ("merge_how", "merge_type")
 
 
@@ -80,14 +80,6 @@ def certificates(pem: str) -> str:
     return "".join(f"{block}\n" for block in blocks)
 
 
-def kind_of(extra: str) -> Literal["cloud-config", "x-shellscript"] | None:
-    """What a user's part is, by its first line; None: neither of the two that we take."""
-    first = extra.partition("\n")[0].rstrip()
-    if first == CLOUD_CONFIG:
-        return "cloud-config"
-    return "x-shellscript" if first.startswith("#!") else None
-
-
 def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
@@ -120,7 +112,7 @@ def _is_base64(text: str) -> bool:
 def _is_extra(value: object) -> bool:
     if not isinstance(value, str) or not _is_unicode(value):
         return False
-    kind = kind_of(value)
+    kind = user_data_kind(value)
     return kind == "x-shellscript" or (kind == "cloud-config" and _is_tame_mapping(value))
 
 

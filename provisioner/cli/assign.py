@@ -48,9 +48,9 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
 
     An unknown NODE is made: a foreign one, of which Puppet is answered and EC2 never asked.
     """
-    from enc.model import State
-    from provisioner.assign import assign as assign_node
-    from provisioner.assign import make_foreign
+    from enc.domain.model import State
+    from provisioner.commands.assign import assign as assign_node
+    from provisioner.commands.assign import make_foreign
 
     with acting() as context, if_interrupted(_INTERRUPTED):
         store = context.inventory
@@ -75,7 +75,7 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
 
 def _check_foreign(store: Inventory, node: str, *, foreign: bool) -> None:
     """A machine of ours that was not recorded must not become one that is never terminated."""
-    from enc.certname import is_instance_id
+    from enc.domain.certname import is_instance_id
 
     if looks_like_launch(node):
         raise no_such_node(node)
@@ -93,7 +93,7 @@ def _check_foreign(store: Inventory, node: str, *, foreign: bool) -> None:
 
 def _check_environment(environment: str | None) -> None:
     """As in roles.yaml. Sections of puppet.conf cannot be environments."""
-    from provisioner.rolesfile.fields import RESERVED_ENVIRONMENTS
+    from enc.domain.rolefields import RESERVED_ENVIRONMENTS
 
     if environment and not _ENVIRONMENT.fullmatch(environment):
         raise mistyped(f"--environment {environment[:120]!r}: 1 to 100 of a-z, 0-9 and '_'")

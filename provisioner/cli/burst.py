@@ -17,9 +17,9 @@ from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
+    from enc.domain.rolespec import RoleSpec
     from enc.inventory import Inventory
-    from provisioner.launch import Order
-    from provisioner.rolesfile.spec import RoleSpec
+    from provisioner.launching.launch import Order
 
 
 @click.command(
@@ -60,10 +60,10 @@ def burst(role: str, *, count: int, ttl: timedelta | None, wait_until: str, form
 
 def _order(store: Inventory, name: str, *, count: int, ttl: timedelta | None) -> Order:
     """Check what was typed against the role; raises CommandError (2) before anything is asked."""
-    from enc.durations import for_people
-    from enc.model import Kind
-    from provisioner.launch import Order
-    from provisioner.rolesfile.spec import RoleSpec
+    from enc.domain.durations import for_people
+    from enc.domain.model import Kind
+    from enc.domain.rolespec import RoleSpec
+    from provisioner.launching.launch import Order
 
     role = known_role(store, name)
     spec = RoleSpec.of(role)

@@ -19,8 +19,8 @@ from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from provisioner.context import Context
-    from provisioner.converge import Pass, Wish
     from provisioner.domain.actions import Plan
+    from provisioner.loop.converge import Pass, Wish
 
 _FIELDS = ("action", "target", "role", "reason")
 _SHOWN = output.Listing(
@@ -49,7 +49,7 @@ def plan(roles: Sequence[str], *, prune: bool, force: bool, form: str) -> None:
     What a person should know besides goes to stderr: what cannot be read, what is stopped and why,
     what waits.
     """
-    from provisioner.converge import plan as made
+    from provisioner.loop.converge import plan as made
 
     with acting() as context:
         _, found = made(context, _wish(context, roles, prune=prune, force=force))
@@ -75,7 +75,7 @@ def converge(roles: Sequence[str], *, prune: bool, force: bool) -> None:
 
     Exit codes: 0 all done, or nothing to do; 3 some failed, and what; 1 all failed, or the store.
     """
-    from provisioner.converge import converge as one_pass
+    from provisioner.loop.converge import converge as one_pass
 
     check_puppet_files()
     with acting() as context, if_interrupted(_INTERRUPTED):
@@ -114,8 +114,8 @@ def run(*, interval: timedelta, metrics: str | None) -> None:
 
 
 def _wish(context: Context, roles: Sequence[str], *, prune: bool, force: bool) -> Wish:
-    from provisioner.converge import Wish
     from provisioner.domain.world import Rules
+    from provisioner.loop.converge import Wish
 
     for name in roles:
         known_role(context.inventory, name)

@@ -16,9 +16,9 @@ from provisioner.cli.texts import clean, some
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
+    from enc.domain.rolespec import RoleSpec
     from provisioner.doctor.finding import Finding
     from provisioner.doctor.policy import Needs
-    from provisioner.rolesfile.spec import RoleSpec
     from provisioner.settings import Settings
 
 _FIELDS = ("what", "verdict", "said", "remedy")
@@ -127,7 +127,7 @@ def _print_documents(which: str) -> None:
 def _in_place(settings: Settings, specs: Sequence[RoleSpec] | None, given: Needs) -> Needs:
     """In the partition of where roles launch, with what IAM tells of their instance profiles."""
     from provisioner import wiring
-    from provisioner.notices import place_of
+    from provisioner.ports.notices import place_of
 
     launching = [spec.launch.region for spec in specs or () if spec.launch]
     queues = [place.region for url in settings.spot_queue_urls if (place := place_of(url))]

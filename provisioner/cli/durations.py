@@ -27,7 +27,7 @@ class DurationType(click.ParamType):  # type: ignore[type-arg]
     def _parsed(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
-        from enc.durations import parse
+        from enc.domain.durations import parse
 
         try:
             duration = parse(value)

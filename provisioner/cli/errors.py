@@ -20,26 +20,26 @@ _NAMED = 20
 ROLES_FILE = "provisioner.rolesfile.problems.RolesFileError"
 MISTYPED_KINDS = frozenset(
     {
-        "enc.certname.ImpossibleCertnameError",
-        "provisioner.adapters.puppet_command.PuppetCommandError",
+        "enc.domain.certname.ImpossibleCertnameError",
+        "provisioner.ports.errors.PuppetCommandError",
         "provisioner.bootstrap.errors.BootstrapError",
-        "provisioner.nodespp.definition.UnreadableDumpError",
-        "provisioner.retire.SparedError",
+        "provisioner.importing.nodespp.definition.UnreadableDumpError",
+        "provisioner.ending.retire.SparedError",
         "provisioner.settings.SettingError",
     }
 )
 FAILED_KINDS = frozenset(
     {
         "enc.inventory.errors.StoreError",
-        "enc.model.IllegalTransitionError",
-        "provisioner.abandon.LaunchAliveError",
-        "provisioner.account.WrongAccountError",
+        "enc.domain.model.IllegalTransitionError",
+        "provisioner.launching.abandon.LaunchAliveError",
+        "provisioner.calls.WrongAccountError",
         "provisioner.domain.ground.UnsuitableError",
-        "provisioner.exporting.errors.ExportError",
-        "provisioner.ports.CloudError",
-        "provisioner.ports.PuppetError",
-        "provisioner.regions.RegionsError",
-        "provisioner.rolesfile.spec.StoredRoleError",
+        "provisioner.ports.exports.ExportError",
+        "provisioner.ports.errors.CloudError",
+        "provisioner.ports.errors.PuppetError",
+        "provisioner.commands.regions.RegionsError",
+        "enc.domain.rolespec.StoredRoleError",
     }
 )
 

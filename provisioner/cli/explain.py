@@ -17,9 +17,9 @@ from provisioner.cli.texts import clean
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
-    from enc.explain import Explanation
+    from enc.domain.explain import Explanation
+    from enc.domain.model import ArchivedNode, Node
     from enc.inventory import Inventory
-    from enc.model import ArchivedNode, Node
 
 # A value may be as long as it likes: it stands last, where it pads no other line.
 _GIVEN = columns("what", "name", "source", "value")
@@ -48,7 +48,7 @@ def explain(node: str, *, form: str) -> None:
 
     NODE is a certname, DNS name or VPC:IP, alive or archived. Changes nothing.
     """
-    from enc.explain import explanation_shape
+    from enc.domain.explain import explanation_shape
 
     found = _explained(inventory(), node)
     shape = explanation_shape(found)
@@ -61,7 +61,7 @@ def explain(node: str, *, form: str) -> None:
 
 
 def _explained(store: Inventory, given: str) -> Explanation:
-    from enc.inventory.explaining import explained
+    from enc.inventory.explanation import explained
 
     return explained(store, _found(store, given), now())
 

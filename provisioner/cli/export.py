@@ -18,7 +18,7 @@ from provisioner.cli.texts import some
 from provisioner.cli.usage import Group, examples
 
 if TYPE_CHECKING:
-    from enc.inventory.told import Told
+    from enc.inventory.snapshot import Told
     from enc.outputs import Refused
 
 
@@ -102,7 +102,7 @@ def table(*, file: Path | None) -> None:
 
 def read() -> Told:
     """The whole inventory as tools are told of it. Raises StoreError's kinds."""
-    from enc.inventory.told import told
+    from enc.inventory.snapshot import told
 
     return told(inventory(), settings().site)
 

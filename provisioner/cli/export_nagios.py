@@ -17,7 +17,8 @@ from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from enc.outputs.nagios import Style
-    from provisioner.exporting.export import Came, Export, Place
+    from provisioner.exporting.export import Came, Export
+    from provisioner.ports.exports import Place
 
 _INTERRUPTED = "the file is whole, and the same command makes up for a reload that is due"
 
@@ -173,7 +174,6 @@ def _once(export: Export) -> Came:
 
 def _watch(wanted: _Wanted, rest: timedelta, interval: timedelta) -> None:
     from provisioner import wiring
-    from provisioner.adapters.clock import SystemClock
     from provisioner.cli.reporters import reporter
     from provisioner.exporting.following import Following, Pace
 
@@ -185,7 +185,7 @@ def _watch(wanted: _Wanted, rest: timedelta, interval: timedelta) -> None:
         told=lambda came: _told(wanted.folder, came),
         stood=lambda: _stood(export.place),
         say=speaker.say,
-        clock=SystemClock(),
+        clock=wiring.clock(),
         notifier=notifier,
         stop=stop,
         pace=Pace(rest=rest.total_seconds(), again=interval.total_seconds()),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from provisioner.cli.errors import CommandError, mistyped, unknown
 
 if TYPE_CHECKING:
+    from enc.domain.model import ArchivedNode, Launch, Node, Role
     from enc.inventory import Inventory
-    from enc.model import ArchivedNode, Launch, Node, Role
 
 _LAUNCH = re.compile(r"l-[0-9a-f]{16}")
 
@@ -35,7 +35,7 @@ def find_node(store: Inventory, given: str) -> Node | None:
 
     Raises ImpossibleCertnameError for what can be neither.
     """
-    from enc.certname import check_certname
+    from enc.domain.certname import check_certname
 
     if not is_address(given):
         check_certname(given)

@@ -19,9 +19,9 @@ from provisioner.cli.table import columns
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
+    from enc.domain.model import ArchivedNode, Launch, Node
+    from enc.domain.summary import Figures, Summary
     from enc.inventory import Inventory, StoreError
-    from enc.model import ArchivedNode, Launch, Node
-    from enc.summary import Figures, Summary
 
 # As long as the archive keeps what has ended.
 _LONGEST = "400d"
@@ -174,7 +174,7 @@ def _show_machines(form: str, past: Past, most: int | None, *, living: bool) -> 
 
 
 def summarized(past: Past, today: datetime) -> Summary:
-    from enc.summary import summarize
+    from enc.domain.summary import summarize
 
     return summarize(past.machines(), past.launches(), now=today, since=past.begin)
 
@@ -190,7 +190,7 @@ def _show_summary(form: str, found: Summary) -> None:
 
 
 def summary_record(role: str, figures: Figures) -> dict[str, Any]:
-    from enc.summary import figures_shape
+    from enc.domain.summary import figures_shape
 
     return {"role": role, **figures_shape(figures)}
 
@@ -211,6 +211,6 @@ def _percent(share: float | None) -> str | None:
 
 def _span(seconds: int | None) -> str | None:
     """Without a blank, so that a line of a table stays one word a column."""
-    from enc.durations import for_people
+    from enc.domain.durations import for_people
 
     return None if seconds is None else for_people(timedelta(seconds=seconds)).replace(" ", "")

@@ -13,15 +13,15 @@ import click
 from provisioner.cli import output
 from provisioner.cli.errors import PARTLY, CommandError, mistyped
 from provisioner.cli.files import create
-from provisioner.cli.importrows import LISTING, rows
+from provisioner.cli.import_rows import LISTING, rows
 from provisioner.cli.session import acting, if_interrupted
 from provisioner.cli.texts import clean, some
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
-    from provisioner.domain.importing import Plan
-    from provisioner.importing import Puppet
-    from provisioner.nodespp.definition import Manifest
+    from provisioner.importing.nodespp.definition import Manifest
+    from provisioner.importing.plan import Plan
+    from provisioner.ports.puppet import Puppet
 
 # A file of node definitions has some hundred bytes for each node.
 _MAX_BYTES = 64 * 1024 * 1024
@@ -71,7 +71,7 @@ def import_(
     line, and makes the exit code 3.
     """
     from provisioner import wiring
-    from provisioner.importing import apply, planned
+    from provisioner.importing.apply import apply, planned
 
     command = wiring.open_puppet(puppet)
     with acting() as context, if_interrupted("nothing was changed"):
@@ -92,8 +92,8 @@ def import_(
 
 
 def _manifest(command: Puppet, file: Path) -> Manifest:
-    from provisioner.cli.importsiblings import siblings
-    from provisioner.nodespp.reading import read
+    from provisioner.cli.import_siblings import siblings
+    from provisioner.importing.nodespp.reading import read
 
     source, dump = _source(file).decode("utf-8", errors="replace"), command.dump(file)
     return read(dump, source, siblings(command, file))
@@ -125,7 +125,7 @@ def _tell(made: Plan, file: Path) -> None:
 
 def _unknown(modules: _Modules, manifest: Manifest, made: Plan) -> frozenset[str]:
     """Classes that are not to be found; each is told with who needs it."""
-    from provisioner.adapters.puppet_modules import unknown
+    from provisioner.wiring import unknown_classes
 
     used: dict[str, list[str]] = {}
     for entry in made.entries:
@@ -133,7 +133,7 @@ def _unknown(modules: _Modules, manifest: Manifest, made: Plan) -> frozenset[str
             used.setdefault(name, []).append(entry.name)
     wanted = used.keys() - manifest.own_classes
     folders = modules.folders() if wanted else ()
-    found = unknown(wanted, folders, modules.file.absolute().parent) if folders else ()
+    found = unknown_classes(wanted, folders, modules.file.absolute().parent) if folders else ()
     for name in found:
         output.say(f"warning: unknown class {name} (of {some(used[name])})", err=True)
     return frozenset(found)
@@ -150,7 +150,7 @@ class _Modules:
 
     def folders(self) -> tuple[str, ...]:
         """Those that are there; where there is none, nothing can be said of any class."""
-        from provisioner.adapters.puppet_command import PuppetCommandError
+        from provisioner.ports.errors import PuppetCommandError
 
         why = "no folder of the module path is here; --modulepath names others"
         try:
@@ -168,7 +168,7 @@ class _Modules:
 
 def _write_roles(made: Plan, path: Path, file: Path) -> None:
     """Never over another file: it may be the one that was reviewed."""
-    from provisioner.importing import roles_text
+    from provisioner.importing.apply import roles_text
     from provisioner.rolesfile.writing import refused
 
     if str(path) == "-":
@@ -216,7 +216,7 @@ def _end(made: Plan, *, act: bool, file: Path) -> None:
 
 
 def _next(made: Plan, *, act: bool) -> str:
-    from provisioner.domain.importing import Verdict
+    from provisioner.importing.plan import Verdict
 
     if act or not made.of(Verdict.CREATE):
         return ""

@@ -19,11 +19,11 @@ from provisioner.cli.table import columns
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
+    from enc.domain.model import Node
     from enc.inventory import Inventory
-    from enc.model import Node
     from provisioner.cli.outcome import Told
     from provisioner.context import Context
-    from provisioner.launch import Order
+    from provisioner.launching.launch import Order
 
 _SHOWN = columns(
     *("certname", "state", "market", "instance_type", "zone"),
@@ -116,10 +116,10 @@ def _order(
     fleet: bool,
 ) -> Order:
     """Check what was typed against the role; raises CommandError (2) before anything is asked."""
-    from enc.durations import for_people
-    from enc.model import Kind, Market
-    from provisioner.launch import Order
-    from provisioner.rolesfile.spec import RoleSpec
+    from enc.domain.durations import for_people
+    from enc.domain.model import Kind, Market
+    from enc.domain.rolespec import RoleSpec
+    from provisioner.launching.launch import Order
 
     role = known_role(store, name)
     spec = RoleSpec.of(role)
@@ -144,7 +144,7 @@ def _order(
 
 def beside_the_fleet(order: Order) -> str:
     """What a person should know of machines that converge will not count; "" where it does."""
-    from enc.model import Kind
+    from enc.domain.model import Kind
 
     size = order.spec.fleet.size
     if not size or order.kind is Kind.FLEET:
@@ -158,9 +158,9 @@ def beside_the_fleet(order: Order) -> str:
 def carried_out(context: Context, order: Order, wait_until: str) -> Told:
     from enc.inventory import StoreError
     from provisioner.cli.outcome import Told
-    from provisioner.launch import LaunchCutShortError
-    from provisioner.launch import launch as launch_machines
-    from provisioner.ports import CloudError
+    from provisioner.launching.launch import LaunchCutShortError
+    from provisioner.launching.launch import launch as launch_machines
+    from provisioner.ports.errors import CloudError
 
     try:
         outcome = launch_machines(context, order)
@@ -178,7 +178,7 @@ def carried_out(context: Context, order: Order, wait_until: str) -> Told:
 
 def _followed(context: Context, told: Told) -> Sequence[Node]:
     """The nodes as far as they were to be waited for."""
-    from provisioner.follow import follow_to_ready, follow_to_running
+    from provisioner.launching.follow import follow_to_ready, follow_to_running
 
     nodes, fleet = told.nodes, told.order.spec.fleet
     if told.wait_until == "accepted" or not nodes or told.interrupted:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from enc.model import CONVERGE
+from enc.domain.model import CONVERGE
 from provisioner.cli.texts import some
 
 if TYPE_CHECKING:
+    from enc.domain.model import Launch
     from enc.inventory import Inventory
-    from enc.model import Launch
 
 # Older ones of a dead command are the business of converge.
 _LATEST = 20

@@ -16,9 +16,9 @@ from provisioner.cli.table import columns
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
+    from enc.domain.model import Launch, Node
+    from enc.domain.reports import Report
     from enc.inventory import Inventory
-    from enc.model import Launch, Node
-    from enc.reports import Report
 
 _STATES = ("pending", "running", "ready", "draining", "failed", "lost", "retiring")
 _KINDS = ("fleet", "extra", "burst", "foreign")
@@ -60,9 +60,9 @@ def ls(
 
     One whose record is damaged is named at the end, and the exit code is 3.
     """
+    from enc.domain.model import Kind, Market, State
     from enc.inventory import Query
     from enc.inventory.query import fold
-    from enc.model import Kind, Market, State
     from provisioner.cli.launches import cut_short
     from provisioner.cli.records import NODE_FIELDS, listed_record, node_record
     from provisioner.context import Spans

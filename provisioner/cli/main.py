@@ -17,6 +17,7 @@ from provisioner.cli.errors import INTERRUPTED, MISTYPED, NOBODY_READS, explaine
 from provisioner.cli.explain import explain
 from provisioner.cli.export import export
 from provisioner.cli.history import history
+from provisioner.cli.holds import hold, pause, resume, rotate, unhold
 from provisioner.cli.import_ import import_
 from provisioner.cli.launch import launch
 from provisioner.cli.listing import ls, show
@@ -24,7 +25,6 @@ from provisioner.cli.output import give_up_stdout
 from provisioner.cli.retire import retire
 from provisioner.cli.roles import roles
 from provisioner.cli.sign import sign
-from provisioner.cli.steering import hold, pause, resume, rotate, unhold
 from provisioner.cli.store import init
 from provisioner.cli.usage import Group, usage
 

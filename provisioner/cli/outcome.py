@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from enc.durations import format_duration
-from enc.model import Kind, LaunchState, Node, State
+from enc.domain.durations import format_duration
+from enc.domain.model import Kind, LaunchState, Node, State
 from provisioner.cli.errors import DONE, FAILED, INTERRUPTED, PARTLY, advised
 from provisioner.cli.texts import some
-from provisioner.launch import Order, Outcome
+from provisioner.launching.launch import Order, Outcome
 
 _REACHED = {
     "accepted": {State.PENDING, State.RUNNING, State.READY},

@@ -139,7 +139,7 @@ def _json(value: Any) -> str:
 
 
 def _yaml(value: Any) -> str:
-    from enc.yamltext import dump
+    from enc.outputs.yamltext import dump
 
     text = dump(value, width=_YAML_WIDTH)
     if text.replace("\n", "").isprintable():

@@ -10,9 +10,9 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from enc.durations import for_people
+from enc.domain.durations import for_people
+from enc.domain.model import ArchivedNode, Attempt, Launch, Node
 from enc.inventory.codec import iso
-from enc.model import ArchivedNode, Attempt, Launch, Node
 
 # What a machine's certificate is signed by is nobody else's business; nor is a launch's key.
 _PRIVATE = frozenset({"csr_key", "key"})

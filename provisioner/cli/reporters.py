@@ -73,7 +73,7 @@ class TerminalReporter:
 
 
 def reporter() -> PlainReporter | TerminalReporter:
-    from provisioner.adapters.clock import SystemClock
+    from provisioner.wiring import clock
 
     on_screen = on_terminal(sys.stderr)
-    return TerminalReporter() if on_screen else PlainReporter(SystemClock().monotonic)
+    return TerminalReporter() if on_screen else PlainReporter(clock().monotonic)

@@ -18,10 +18,10 @@ from provisioner.cli.texts import some
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
+    from enc.domain.model import ArchivedNode, Launch, Node
     from enc.inventory import Inventory
-    from enc.model import ArchivedNode, Launch, Node
     from provisioner.context import Context
-    from provisioner.retire import Retirement
+    from provisioner.ending.retire import Retirement
 
 GOES_ON = "the same command goes on where it stopped"
 _NAMED = 5
@@ -96,7 +96,7 @@ class _Meant:
 
 
 def _check_spared(context: Context, nodes: Sequence[Node]) -> None:
-    from provisioner.retire import check_spared
+    from provisioner.ending.retire import check_spared
 
     check_spared(nodes, context.spared())
 
@@ -117,7 +117,7 @@ def _meant(store: Inventory, given: Sequence[str]) -> _Meant:
 
 
 def _make_up_for(context: Context, ended: ArchivedNode) -> None:
-    from provisioner.forgetting import clean_ended
+    from provisioner.ending.puppet import clean_ended
 
     certname = ended.node.certname
     if clean_ended(context, ended):
@@ -127,7 +127,7 @@ def _make_up_for(context: Context, ended: ArchivedNode) -> None:
 
 
 def _with_those_of_launches(context: Context, meant: _Meant) -> list[Node]:
-    from provisioner.abandon import abandon
+    from provisioner.launching.abandon import abandon
 
     nodes = {node.certname: node for node in meant.nodes}
     for launch in meant.launches:
@@ -143,7 +143,7 @@ def _with_those_of_launches(context: Context, meant: _Meant) -> list[Node]:
 def _ended(context: Context, nodes: Sequence[Node], drain: timedelta | None) -> Retirement:
     """Raises CommandError where the store fails: EC2 and Puppet may be further than it says."""
     from enc.inventory import StoreError
-    from provisioner.retire import retire as retire_nodes
+    from provisioner.ending.retire import retire as retire_nodes
 
     how_long = _drain(context, nodes, drain)
     try:
@@ -164,8 +164,8 @@ def _drain(
 
 def _drain_of(context: Context, name: str) -> timedelta:
     """A role that nobody can read must not keep its machines alive."""
+    from enc.domain.rolespec import RoleSpec, StoredRoleError
     from enc.inventory import CorruptError
-    from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 
     try:
         role = context.inventory.roles.get(name)

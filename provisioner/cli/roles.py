@@ -17,8 +17,8 @@ from provisioner.cli.texts import clean
 from provisioner.cli.usage import Group, examples
 
 if TYPE_CHECKING:
+    from enc.domain.model import Role
     from enc.inventory import Inventory
-    from enc.model import Role
     from provisioner.rolesfile.loading import RolesFile
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -75,7 +75,7 @@ def apply_(file: Path, *, prune: bool) -> None:
 
 def _where_they_launch(read: RolesFile, store: Inventory) -> None:
     """After a loss of the store, only the regions in use are searched for machines."""
-    from provisioner.regions import outside
+    from provisioner.commands.regions import outside
 
     launching = {name: spec.launch.region for name, spec in read.roles.items() if spec.launch}
     outside(launching, store.meta.require().regions)
@@ -157,7 +157,7 @@ def _limits_differ(read: RolesFile) -> bool:
 
 def _check_with_ec2(file: Path, read: RolesFile, store: Inventory) -> None:
     """Raises CommandError (2) for a role that EC2 cannot launch; nothing was changed then."""
-    from provisioner.suiting import changed, suited
+    from provisioner.launching.suitability import changed, suited
     from provisioner.wiring import open_cloud
 
     stored, _ = store.roles.readable()
@@ -190,7 +190,7 @@ def _reader(folder: Path) -> Any:
 
 
 def _roles(read: RolesFile) -> list[Role]:
-    from enc.model import Role
+    from enc.domain.model import Role
 
     return [
         Role(name=name, definition=spec.definition(), spec_hash=spec.spec_hash)
@@ -200,7 +200,7 @@ def _roles(read: RolesFile) -> list[Role]:
 
 def _as_read_today(role: Role) -> Mapping[str, Any]:
     """Keys that an older version did not know have their defaults: those are no change."""
-    from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+    from enc.domain.rolespec import RoleSpec, StoredRoleError
 
     try:
         return RoleSpec.of(role).definition()

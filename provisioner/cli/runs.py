@@ -10,7 +10,7 @@ from provisioner.cli.table import columns
 from provisioner.cli.texts import clean
 
 if TYPE_CHECKING:
-    from enc.reports import Report
+    from enc.domain.reports import Report
 
 _RUNS = columns("run", "status", "seconds", "resources", "changed", "failed")
 _RUNS_SHOWN = 5

@@ -42,9 +42,9 @@ def inventory() -> Inventory:
 
 
 def now() -> datetime:
-    from provisioner.adapters.clock import SystemClock
+    from provisioner.wiring import clock
 
-    return SystemClock().now()
+    return clock().now()
 
 
 @contextmanager

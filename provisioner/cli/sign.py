@@ -13,8 +13,8 @@ from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
-    from provisioner.ports import CA
-    from provisioner.sign import Done
+    from provisioner.ports.puppet import CA
+    from provisioner.signing.sign import Done
 
 _INTERRUPTED = "what is signed stays signed; 'provisioner sign' again goes on"
 _NO_CA = (
@@ -36,7 +36,7 @@ def sign() -> None:
 
     Exit codes: 0 done or nothing to do; 3 some failed; 1 all failed, or the CA or the store.
     """
-    from provisioner.sign import UNFINISHED, sign_pending
+    from provisioner.signing.sign import UNFINISHED, sign_pending
 
     check_puppet_files()
     with acting() as context, if_interrupted(_INTERRUPTED):

@@ -14,7 +14,7 @@ from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from enc.inventory import Meta
-    from provisioner.adopt import Begun
+    from provisioner.commands.adopt import Begun
     from provisioner.context import Context
 
 _INTERRUPTED = "the store is not begun; 'provisioner init' again goes on"
@@ -89,8 +89,8 @@ def _already(context: Context, meta: Meta, named: Sequence[str] | None) -> None:
 
 
 def _change(context: Context, meta: Meta, named: Sequence[str]) -> None:
-    from provisioner import regions
-    from provisioner.account import check_account
+    from provisioner.calls import check_account
+    from provisioner.commands import regions
 
     if not meta.account:
         raise CommandError("the inventory has no EC2 (it was begun with --no-ec2), so no regions")
@@ -108,13 +108,13 @@ def _change(context: Context, meta: Meta, named: Sequence[str]) -> None:
 
 
 def _adopted(context: Context, named: Sequence[str]) -> tuple[str, Begun]:
-    from provisioner.adopt import adopt_all
+    from provisioner.commands.adopt import adopt_all
 
     account = context.cloud.account()
     return account, adopt_all(context, named)
 
 
 def _nothing() -> Begun:
-    from provisioner.adopt import Begun
+    from provisioner.commands.adopt import Begun
 
     return Begun()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.doctor.finding import Finding, broken, ok, refused, warning
-from provisioner.doctor.ports import Aws
-from provisioner.ports import CloudError
+from provisioner.ports.checks import Aws
+from provisioner.ports.errors import CloudError
 
 WHAT = "AWS: account"
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from enc.inventory import StoreError
 from provisioner.doctor.finding import Finding, ok, refused, skipped
-from provisioner.doctor.ports import Authority
-from provisioner.ports import PuppetError, Refusal
-from provisioner.waiting import cure, spoilers
+from provisioner.ports.checks import Authority
+from provisioner.ports.errors import PuppetError, Refusal
+from provisioner.signing.requests import cure, spoilers
 
 # Nobody's: the CA must say 404 of it, and not 403.
 NOBODY = "rolecall-doctor.invalid"

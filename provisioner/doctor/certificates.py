@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from pydantic_core import PydanticCustomError
 
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor.finding import Finding, broken, ok, warning
-from provisioner.doctor.ports import Validity
-from provisioner.ledger import some
-from provisioner.ports import Clock
+from provisioner.ending.ledger import some
+from provisioner.ports.checks import Validity
+from provisioner.ports.host import Clock
 from provisioner.rolesfile.ca import standing
-from provisioner.rolesfile.spec import RoleSpec
 from provisioner.settings import SettingError
 
 SOON = timedelta(days=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from enc.domain.rolespec import RoleSpec
 from enc.inventory import Inventory
 from provisioner.doctor import (
     account,
@@ -21,7 +22,9 @@ from provisioner.doctor import (
 )
 from provisioner.doctor.finding import Finding, skipped
 from provisioner.doctor.permissions import Place
-from provisioner.doctor.ports import (
+from provisioner.doctor.running import SECONDS, Check, examine
+from provisioner.domain.ground import requests
+from provisioner.ports.checks import (
     Authority,
     Aws,
     EncService,
@@ -29,11 +32,9 @@ from provisioner.doctor.ports import (
     PuppetDBStatus,
     Validity,
 )
-from provisioner.doctor.running import SECONDS, Check, examine
-from provisioner.domain.ground import requests
-from provisioner.ports import Clock, Cloud
-from provisioner.rolesfile.spec import RoleSpec
-from provisioner.waiting import refused_lately
+from provisioner.ports.ec2 import Cloud
+from provisioner.ports.host import Clock
+from provisioner.signing.requests import refused_lately
 
 # A role's look-ups are five calls.
 SECONDS_FOR_A_ROLE = 2.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor.finding import Finding, broken, ok, refused, warning
 from provisioner.domain.ground import UnsuitableError, listed, unsuitable
 from provisioner.domain.volumes import planned
-from provisioner.ports import Cloud, CloudError, Ground, GroundRequest
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.ec2 import Cloud, Ground, GroundRequest
+from provisioner.ports.errors import CloudError
 from provisioner.rolesfile.userdata import unusable
 
 
@@ -28,9 +29,8 @@ def examine(cloud: Cloud, wanted: Mapping[GroundRequest, Sequence[RoleSpec]]) ->
 def _told(specs: Mapping[str, RoleSpec]) -> Iterator[Finding]:
     """A role that was applied by an older version may have too little room by now."""
     for name, spec in specs.items():
-        if error := unusable(spec):
-            said, _, advice = str(error).partition("; ")
-            yield broken(f"role {name}: user-data", said, advice)
+        if flaw := unusable(spec):
+            yield broken(f"role {name}: user-data", *flaw)
 
 
 def judged(what: str, asked: GroundRequest, found: Ground) -> Finding:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from enc.model import Market
+from enc.domain.model import Market
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor.finding import Finding, ok, refused, skipped, warning
-from provisioner.doctor.ports import Aws, QueueState
-from provisioner.notices import place_of
-from provisioner.ports import CloudError
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.checks import Aws, QueueState
+from provisioner.ports.errors import CloudError
+from provisioner.ports.notices import place_of
 
 # A pass a minute takes them all.
 MANY = 1000

@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from enc.model import Market
+from enc.domain.model import Market
+from enc.domain.rolespec import LaunchSpec, RoleSpec
 from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
-from provisioner.doctor.ports import Permissions
 from provisioner.domain.ground import request as ground_of
 from provisioner.domain.volumes import planned
-from provisioner.ports import (
-    ENVIRONMENT_TAG,
-    ROLE_TAG,
-    SITE_TAG,
-    Cloud,
-    CloudError,
-    FleetRequest,
-    Ground,
-    TemplateRequest,
-    Trouble,
-)
-from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from provisioner.ports.checks import Permissions
+from provisioner.ports.ec2 import Cloud, FleetRequest, Ground, TemplateRequest
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.tags import ENVIRONMENT_TAG, ROLE_TAG, SITE_TAG
 
 NAME = "rolecall-doctor"
 # EC2's word for "yes, and nothing was done".

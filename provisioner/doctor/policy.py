@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor.service_roles import ROLE, SERVICE
-from provisioner.ports import SITE_TAG
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.tags import SITE_TAG
 
 Statement = dict[str, Any]
 _SSM = "resolve:ssm:"

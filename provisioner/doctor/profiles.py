@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from provisioner.doctor.finding import Finding, refused, warning
 from provisioner.doctor.policy import profile_name
-from provisioner.doctor.ports import Aws
-from provisioner.ports import CloudError
+from provisioner.ports.checks import Aws
+from provisioner.ports.errors import CloudError
 
 WHAT = "IAM: instance profiles"
 

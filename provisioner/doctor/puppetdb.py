@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.doctor.finding import Finding, ok, refused
-from provisioner.doctor.ports import PuppetDBStatus
-from provisioner.ports import PuppetError
+from provisioner.ports.checks import PuppetDBStatus
+from provisioner.ports.errors import PuppetError
 
 WHAT = "PuppetDB"
 _LOOK = "see that it runs there, and that PUPPETDB_URL is right"

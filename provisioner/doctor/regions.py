@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor import clocks
 from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
-from provisioner.doctor.ports import Aws, Permissions
-from provisioner.ports import Clock, CloudError, Trouble
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.checks import Aws, Permissions
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.host import Clock
 
 _LIST = "EC2: DescribeRegions"
 _NAME = "name the regions in use: 'provisioner init --regions LIST'"

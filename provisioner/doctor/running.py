@@ -8,7 +8,7 @@ from queue import Empty, Queue
 from threading import Thread
 
 from provisioner.doctor.finding import Finding, broken
-from provisioner.ports import Clock
+from provisioner.ports.host import Clock
 
 SECONDS = 10.0
 _SILENT = "see that it runs, and that nothing on the way drops packets (firewall, route, proxy)"

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from provisioner.doctor.finding import Finding, broken, ok, warning
-from provisioner.doctor.ports import EncService
+from provisioner.ports.checks import EncService
 
 WHAT = "ENC service"
 _LOOK = "see its log: journalctl -u rolecall-enc, or where gunicorn was started"

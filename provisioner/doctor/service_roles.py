@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from enc.model import Market
+from enc.domain.model import Market
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor.finding import Finding, broken, ok, refused, skipped, warning
-from provisioner.doctor.ports import Aws
-from provisioner.ports import CloudError, Trouble
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.checks import Aws
+from provisioner.ports.errors import CloudError, Trouble
 
 ROLE, SERVICE = "AWSServiceRoleForEC2Spot", "spot.amazonaws.com"
 _WHAT = f"IAM: {ROLE}"

@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from redis.exceptions import NoPermissionError
-
+from enc.domain.model import Role
+from enc.domain.rolespec import RoleSpec, StoredRoleError
 from enc.inventory import Inventory, Query, StoreError
 from enc.inventory.clock import redis_now
-from enc.inventory.errors import translated
+from enc.inventory.errors import StoreForbiddenError, translated
 from enc.inventory.meta import OtherSiteError
-from enc.model import Role
 from provisioner.doctor import certificates, clocks, redis_info, redis_url
 from provisioner.doctor.finding import Finding, ok, refused, warning
-from provisioner.ports import Clock
-from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
+from provisioner.ports.host import Clock
 
 WHAT = "Redis"
 _INVENTORY, _ROLES, _RIGHTS = "Redis: inventory", "Redis: roles", "Redis: rights"
@@ -137,7 +135,7 @@ def _readable(inventory: Inventory) -> Finding:
 
 def _lacking(what: str, command: str, error: StoreError) -> Finding:
     """A right that the user lacks keeps from looking; anything else ends the look at Redis."""
-    if not isinstance(error.__cause__, NoPermissionError):
+    if not isinstance(error, StoreForbiddenError):
         raise error
     said = f"cannot be asked: Redis refuses {command} to this user"
     grant = f"grant it: ACL SETUSER name +{command.lower()} (docs/redis.md has every right)"

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from enc.model import Backoff, Hold, Launch, LaunchState, Node
-from provisioner.ports import Instance
+from enc.domain.model import Backoff, Hold, Launch, LaunchState, Node
+from provisioner.ports.ec2 import Instance
 
 
 @dataclass(frozen=True, kw_only=True)

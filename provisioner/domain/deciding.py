@@ -6,21 +6,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from enc.damage import damaged
-from enc.model import ANSWERED, Kind, LaunchState, Node, State
-from enc.why.outlook import no_order
+from enc.domain.damage import damaged
+from enc.domain.explain.outlook import no_order
+from enc.domain.model import ANSWERED, Kind, LaunchState, Node, State
 from provisioner.domain import actions as do
 from provisioner.domain import suspicions
 from provisioner.domain.actions import Action, Plan
 from provisioner.domain.failures import failures
 from provisioner.domain.filling import decide_fleet
 from provisioner.domain.fleet import fleet_of
+from provisioner.domain.headroom import with_planned
 from provisioner.domain.lives import Reports, life, waiting
 from provisioner.domain.newcomers import Newcomers, newcomers
+from provisioner.domain.notes import stopped_by
 from provisioner.domain.openlaunches import judge, missing_of
 from provisioner.domain.retirement import BEFORE_GONE, step_of
-from provisioner.domain.room import with_planned
-from provisioner.domain.saying import stopped_by
 from provisioner.domain.world import KnownRole, Region, World, launched_by_us
 
 # Facts first; then what gets machines and certificates out of the way; what costs money last.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from enc.model import Hold, HoldCause
+from enc.domain.model import Hold, HoldCause
 from provisioner.domain.actions import Drain, Stop
 from provisioner.domain.fleet import Decided, Fleet
 from provisioner.domain.rotation import Due

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from enc.model import Backoff, Hold, HoldCause, Node, State
+from enc.domain.model import Backoff, Hold, HoldCause, Node, State
 from provisioner.domain.actions import Action, BackOff, Close, Forgive, Resume, Stop
 from provisioner.domain.openlaunches import backoff_span
 from provisioner.domain.world import KnownRole, World

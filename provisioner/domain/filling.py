@@ -6,13 +6,13 @@ at most ``surge`` beyond the size, and falls below it by our act by at most ``ma
 
 from __future__ import annotations
 
-from enc.durations import for_people
-from enc.model import HoldCause
+from enc.domain.durations import for_people
+from enc.domain.model import HoldCause
 from provisioner.domain.actions import Action, Open
 from provisioner.domain.draining import drains
 from provisioner.domain.fleet import Decided, Fleet
-from provisioner.domain.room import room
-from provisioner.domain.saying import held, listed, out_of_sight, unheeded, waiting
+from provisioner.domain.headroom import room
+from provisioner.domain.notes import held, listed, out_of_sight, unheeded, waiting
 from provisioner.domain.world import World
 
 _OPEN_AT_ONCE = 2

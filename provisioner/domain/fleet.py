@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from enc.model import Backoff, Hold, Kind, Launch, LaunchState, Node, State
+from enc.domain.model import Backoff, Hold, Kind, Launch, LaunchState, Node, State
 from provisioner.domain.actions import Action
 from provisioner.domain.rotation import Due, due_of, urgency
 from provisioner.domain.world import KnownRole, World
-from provisioner.ports import KIND_TAG, ROLE_TAG, InstanceState
+from provisioner.ports.ec2 import InstanceState
+from provisioner.ports.tags import KIND_TAG, ROLE_TAG
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from provisioner.ports import Ground, GroundRequest
-from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from enc.domain.rolespec import LaunchSpec, RoleSpec
+from provisioner.ports.ec2 import Ground, GroundRequest
 
 
 class UnsuitableError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from enc.model import LaunchState, Market
+from enc.domain.model import LaunchState, Market
 
 # How long on-demand may take after spot's deadline has passed.
 FALLBACK_SPAN = timedelta(seconds=30)

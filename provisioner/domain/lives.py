@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from heapq import nlargest
 
-from enc.damage import damaged
-from enc.durations import for_people
-from enc.model import Kind, Node, State
+from enc.domain.damage import damaged
+from enc.domain.durations import for_people
+from enc.domain.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.machines import followed
 from provisioner.domain.retirement import BEFORE_GONE, step_of
 from provisioner.domain.suspicions import absent
 from provisioner.domain.world import World, launched_by_us
-from provisioner.notices import Warned
-from provisioner.ports import Instance, InstanceState
+from provisioner.ports.ec2 import Instance, InstanceState
+from provisioner.ports.notices import Warned
 
 _STOPPED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
 _YOUNG = frozenset({State.PENDING, State.RUNNING})

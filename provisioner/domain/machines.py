@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from enc.model import ALLOWED, Kind, Node, State, sane
-from provisioner.ports import (
+from enc.domain.model import ALLOWED, Kind, Node, State, sane
+from provisioner.ports.ec2 import Instance, InstanceState
+from provisioner.ports.tags import (
     ENVIRONMENT_TAG,
     EXPIRES_TAG,
     KIND_TAG,
@@ -17,8 +18,6 @@ from provisioner.ports import (
     ROLE_TAG,
     SITE_TAG,
     SPEC_TAG,
-    Instance,
-    InstanceState,
 )
 
 _LAUNCH_ID = re.compile(r"l-[0-9a-f]{16}")

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from enc.model import CONVERGE, Launch, LaunchState
+from enc.domain.model import CONVERGE, Launch, LaunchState
 from provisioner.domain.actions import Action, Adopt, EndOrphan, Suspect
 from provisioner.domain.machines import NotOursError, adopted, not_ours
 from provisioner.domain.suspicions import orphan
 from provisioner.domain.world import Region, World, stopped_by_a_person
-from provisioner.ports import LAUNCH_TAG, ROLE_TAG, SITE_TAG, Instance
+from provisioner.ports.ec2 import Instance
+from provisioner.ports.tags import LAUNCH_TAG, ROLE_TAG, SITE_TAG
 
 # Whatever we believe, no pass ends more of a region's machines as orphans than this, or a tenth.
 _ORPHANS_AT_ONCE = 10

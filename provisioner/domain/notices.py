@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from provisioner.notices import REGION, Notice, Warned
+from enc.domain.region_name import REGION
+from provisioner.ports.notices import Notice, Warned
 
 SOURCE = "aws.ec2"
 KINDS: Mapping[str, Warned] = MappingProxyType(

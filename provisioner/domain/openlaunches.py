@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from enc.durations import for_people
-from enc.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, Market
+from enc.domain.durations import for_people
+from enc.domain.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.domain.actions import Action, Advance, Close
 from provisioner.domain.launching import FALLBACK_SPAN
 from provisioner.domain.newcomers import is_dead

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from enc.model import Market
-from provisioner.ports import FleetAnswer, Pool, PoolRefusal, Subnet, Trouble
+from enc.domain.model import Market
+from provisioner.ports.ec2 import FleetAnswer, Pool, PoolRefusal, Subnet
+from provisioner.ports.errors import Trouble
 
 # What no waiting within one launch will change for a pool.
 HOPELESS = frozenset({Trouble.QUOTA, Trouble.UNSUPPORTED})

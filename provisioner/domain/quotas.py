@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from enc.model import Market
+from enc.domain.model import Market
 
 _BOTH = {
     "Standard": "a c d h i m r t z",

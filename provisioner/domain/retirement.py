@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 
-from enc.model import Kind, Node, State
-from provisioner.ports import Instance, InstanceState
+from enc.domain.model import Kind, Node, State
+from provisioner.ports.ec2 import Instance, InstanceState
 
 
 class Step(StrEnum):
@@ -56,7 +56,7 @@ class Finding:
 def has_machine(node: Node) -> bool:
     """Whether there is an EC2 instance of ours behind it: a foreign one is never terminated.
 
-    That its record names none, or no region, is damage and no proof: see ``enc.damage``.
+    That its record names none, or no region, is damage and no proof: see ``enc.domain.damage``.
     """
     return node.kind is not Kind.FOREIGN
 

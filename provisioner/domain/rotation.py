@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from enc.ages import allowed_age, replaced_from
-from enc.durations import for_people
-from enc.model import Node, sane
+from enc.domain.ages import allowed_age, replaced_from
+from enc.domain.durations import for_people
+from enc.domain.model import Node, sane
 from provisioner.domain.windows import is_open
 from provisioner.domain.world import KnownRole, World
-from provisioner.ports import SPEC_TAG
+from provisioner.ports.tags import SPEC_TAG
 
 
 @dataclass(frozen=True, kw_only=True)

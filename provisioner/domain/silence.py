@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from enc.model import Node
-from enc.silence import silent_since
+from enc.domain.model import Node
+from enc.domain.silence import silent_since
 from provisioner.domain.world import World
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from provisioner.ports import CloudError, Ground, Trouble, Volume
-from provisioner.rolesfile.spec import ROOT, VolumeSpec
+from enc.domain.rolespec import ROOT, VolumeSpec
+from provisioner.ports.ec2 import Ground, Volume
+from provisioner.ports.errors import CloudError, Trouble
 
 # Names that images give their root device, and never another one:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from enc.limits import Limits
-from enc.model import Backoff, Hold, HoldCause, Kind, Launch, Node, Role, SpoiltLaunch, State
-from provisioner.notices import Warned
-from provisioner.ports import Instance
-from provisioner.rolesfile.spec import RoleSpec
+from enc.domain.limits import Limits
+from enc.domain.model import (
+    Backoff,
+    Hold,
+    HoldCause,
+    Kind,
+    Launch,
+    Node,
+    Role,
+    SpoiltLaunch,
+    State,
+)
+from enc.domain.rolespec import RoleSpec
+from provisioner.ports.ec2 import Instance
+from provisioner.ports.notices import Warned
 
 
 @dataclass(frozen=True, kw_only=True)

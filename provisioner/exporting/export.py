@@ -8,59 +8,18 @@ fails, in between, the next export makes up for it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
 
 from enc.inventory import Inventory
 from enc.outputs.nagios import HEADER, Last, Objects, Style, objects, read_last
-from provisioner.exporting.errors import ExportError
 from provisioner.exporting.reading import Reading, read
+from provisioner.ports.exports import Commands, ExportError, Place, Ran
 
 # In --verify-command: a folder that holds what the real one would.
 CANDIDATE = "{}"
 _OURS = HEADER.partition(" from ")[0]
 _LINES = 5
-
-
-class Place(Protocol):
-    """A file in a folder of somebody else's program. All raise ExportError."""
-
-    @property
-    def name(self) -> str: ...
-    def locked(self) -> AbstractContextManager[None]: ...
-    def current(self) -> bytes | None: ...
-    def staged(self, data: bytes) -> AbstractContextManager[str]: ...
-    def put(self, data: bytes) -> None: ...
-    def loaded(self) -> str: ...
-    def note_loaded(self, what: str) -> None: ...
-    def forget_loaded(self) -> None: ...
-    def stood(self) -> tuple[datetime, datetime] | None: ...
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended; ``code`` None: it did not within its time. ``said``: out and err."""
-
-    code: int | None
-    said: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Commands:
-    """What a site lets us run; "" is nothing. ``run`` never raises for how it ends.
-
-    ``cut`` ends what runs just now, from whatever thread.
-    """
-
-    run: Callable[[str, timedelta], Ran]
-    cut: Callable[[], None]
-    quoted: Callable[[str], str]
-    reload: str = ""
-    verify: str = ""
-    deadline: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)

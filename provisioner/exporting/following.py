@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from enc.inventory import StoreError
-from provisioner.exporting.errors import ExportError
 from provisioner.exporting.export import Came
-from provisioner.ports import Clock
+from provisioner.ports.exports import ExportError
+from provisioner.ports.host import Clock
 
 if TYPE_CHECKING:
-    from provisioner.daemon import Notifier, Stop
+    from provisioner.ports.host import Notifier, Stop
 
 log = logging.getLogger(__name__)
 

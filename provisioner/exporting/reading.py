@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from enc.domain.model import Node, Role
 from enc.inventory import Inventory, StoreError
-from enc.inventory.ready import one_inventory
-from enc.model import Node, Role
+from enc.inventory.health import one_inventory
 from enc.outputs import SERVING
 from enc.outputs.nagios import LEFT, Last
 

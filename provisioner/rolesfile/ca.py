@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from provisioner.rolesfile.fields import wrong
+from enc.domain.rolefields import wrong
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

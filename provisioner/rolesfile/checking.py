@@ -10,8 +10,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from provisioner.rolesfile.problems import Place, Problem, did_you_mean, shown
-from provisioner.rolesfile.spec import OURS, RoleSpec
+from enc.domain.rolefields import shown
+from enc.domain.rolespec import OURS, RoleSpec
+from provisioner.rolesfile.problems import Place, Problem, did_you_mean
 from provisioner.rolesfile.yamltree import Tree
 
 MISSING = "required, but missing"

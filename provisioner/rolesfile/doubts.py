@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provisioner.nodespp.facts import FACTS
-from provisioner.rolesfile.problems import shown
+from enc.domain.core_facts import FACTS
+from enc.domain.rolefields import shown
 from provisioner.rolesfile.yamltree import Tree
 
 # $NAME$ is a macro to Nagios, and $$ a dollar sign:

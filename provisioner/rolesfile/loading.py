@@ -15,12 +15,13 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from enc.limits import Limits
+from enc.domain.limits import Limits
+from enc.domain.rolefields import is_class, shown
+from enc.domain.rolespec import RoleSpec, StoredRoleError
 from provisioner.rolesfile.ca import certificates, standing
 from provisioner.rolesfile.checking import MISSING, check
 from provisioner.rolesfile.differences import diff
 from provisioner.rolesfile.doubts import doubts
-from provisioner.rolesfile.fields import is_class
 from provisioner.rolesfile.merging import merged, overlay, spec_hash, tree_of
 from provisioner.rolesfile.problems import (
     Problem,
@@ -28,9 +29,7 @@ from provisioner.rolesfile.problems import (
     UnreadableError,
     did_you_mean,
     related,
-    shown,
 )
-from provisioner.rolesfile.spec import RoleSpec, StoredRoleError
 from provisioner.rolesfile.userdata import unusable
 from provisioner.rolesfile.yamltree import Tree, read
 
@@ -277,11 +276,10 @@ def _in_role(tree: Tree, problem: Problem) -> Problem:
 
 
 def _untold(tree: Tree, spec: RoleSpec) -> Iterator[Problem]:
-    """What EC2 would refuse at each launch: user-data that is too large, with all that is in it."""
-    if error := unusable(spec):
+    """User-data that no launch could use: wrong, or too large with all that is in it."""
+    if flaw := unusable(spec):
         place = _below(tree, "launch", "extra_user_data") or _below(tree, "launch") or tree
-        message, _, hint = str(error).partition("; ")
-        yield Problem(place.place, place.line, message, hint)
+        yield Problem(place.place, place.line, *flaw)
 
 
 def _below(tree: Tree, *keys: str) -> Tree | None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from enc.classify import class_name
-from provisioner.rolesfile.fields import is_class
+from enc.domain.classify import class_name
+from enc.domain.rolefields import is_class
 from provisioner.rolesfile.yamltree import Tree
 
 HASH_CHARACTERS = 16

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from enc.domain.rolefields import shown
+
 Place = tuple[str | int, ...]
 
 # A terminal's worth: who has more than these repairs the first ones and asks again.
 SHOWN_PROBLEMS = 50
-_SHOWN_CHARACTERS = 60
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_:/-]+")
 
 
@@ -65,12 +65,6 @@ def did_you_mean(given: str, valid: Sequence[str], *, otherwise: str) -> str:
     if nearest:
         return f'did you mean "{nearest[0]}"?'
     return f"{otherwise}: {', '.join(valid)}"
-
-
-def shown(value: object) -> str:
-    """A value of the file as a message may carry it: on one line, short, nothing invisible."""
-    text = json.dumps(value, default=repr)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def related(one: Place, other: Place) -> bool:

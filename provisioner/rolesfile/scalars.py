@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from enc.classify import quoted
-from enc.yamltext import NUMBER
-from provisioner.rolesfile.problems import shown
+from enc.domain.classify import quoted
+from enc.domain.rolefields import shown
+from enc.outputs.yamltext import NUMBER
 
 YAML = "tag:yaml.org,2002:"
 

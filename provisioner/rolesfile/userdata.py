@@ -5,8 +5,12 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime
 
+import yaml
+
+from enc.domain.rolefields import user_data_kind
+from enc.domain.rolespec import LaunchSpec, RoleSpec
 from provisioner.bootstrap import Bootstrap, BootstrapError, render
-from provisioner.rolesfile.spec import LaunchSpec, RoleSpec
+from provisioner.bootstrap.values import MERGE_KEYS
 
 # As long as a true one, and no secret.
 _ANY_KEY = "0" * 64
@@ -32,14 +36,33 @@ def bootstrap(
     )
 
 
-def unusable(spec: RoleSpec) -> BootstrapError | None:
-    """Why no machine of the role could be told what it must know; None where it can.
+def unusable(spec: RoleSpec) -> tuple[str, str] | None:
+    """Why no machine of the role could be told what it must know, and what to do; None: it can.
 
     Any launch may have a time to end, so that it counts.
     """
     if spec.launch is None:
         return None
-    return _refused(bootstrap(spec, spec.launch, key=_ANY_KEY, expires_at=_ANY_TIME))
+    if flaw := _flaw(spec.launch.extra_user_data or ""):
+        return flaw
+    error = _refused(bootstrap(spec, spec.launch, key=_ANY_KEY, expires_at=_ANY_TIME))
+    if error is None:
+        return None
+    message, _, hint = str(error).partition("; ")
+    return message, hint
+
+
+def _flaw(extra: str) -> tuple[str, str] | None:
+    if user_data_kind(extra) != "cloud-config":
+        return None
+    try:
+        config = yaml.safe_load(extra)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return f"not YAML: {' '.join(str(error).split())}", ""
+    if not isinstance(config, dict):
+        return "a cloud-config is a map of keys", "as in `packages: [jq]` on its second line"
+    key = next((key for key in MERGE_KEYS if key in config), None)
+    return (f"{key} would replace what rolecall writes", "leave it out") if key else None
 
 
 # Roles of one file are much alike in this.

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from enc.yamltext import dump
+from enc.outputs.yamltext import dump
 from provisioner.rolesfile.loading import RolesFile, load
 from provisioner.rolesfile.problems import RolesFileError
 

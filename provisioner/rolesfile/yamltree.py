@@ -15,9 +15,10 @@ from typing import Any
 
 import yaml
 
-from enc.yamltext import knowing
+from enc.domain.rolefields import shown
+from enc.outputs.yamltext import knowing
 from provisioner.rolesfile.jsontext import as_yaml
-from provisioner.rolesfile.problems import Place, Problem, UnreadableError, shown
+from provisioner.rolesfile.problems import Place, Problem, UnreadableError
 from provisioner.rolesfile.scalars import INVISIBLE, YAML, RefusedError, value
 
 MAX_BYTES = 1024 * 1024

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enc.inventory import connect
-from provisioner.converge import Wish, converge
-from provisioner.ports import Instance
+from provisioner.loop.converge import Wish, converge
+from provisioner.ports.ec2 import Instance
 from tests.bench.fleets import SPEC, bench_on, machine, store
 from tests.bench.listing import Listing
 from tests.bench.table import Row

@@ -13,8 +13,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from enc.domain.model import State
 from enc.inventory import Inventory, connect
-from enc.model import State
 from tests.bench.table import Row
 from tests.builders import event, node, role
 from tests.conftest import begin

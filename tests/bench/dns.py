@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from enc.domain.model import State
 from enc.inventory import Inventory, connect
-from enc.model import State
 from tests.bench import load
 from tests.bench.table import Row
 from tests.builders import event, node, role

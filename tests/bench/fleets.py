@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from enc.domain.model import Kind, Market, Node, Role, State
 from enc.inventory import Inventory, connect
-from enc.model import Kind, Market, Node, Role, State
 from tests.builders import event, node
 from tests.conftest import begin
 from tests.fakes.clock import START, FakeClock

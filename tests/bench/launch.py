@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from enc.inventory import Inventory, connect
-from provisioner.follow import follow_to_running
-from provisioner.launch import launch
+from provisioner.launching.follow import follow_to_running
+from provisioner.launching.launch import launch
 from tests.bench.table import Row
 from tests.conftest import begin
 from tests.fakes.clock import FakeClock

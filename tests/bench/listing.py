@@ -16,8 +16,8 @@ import boto3
 
 from provisioner.adapters.aws import client_factory
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.garbage import looked_for_later
-from provisioner.ports import Instance
+from provisioner.loop.garbage import looked_for_later
+from provisioner.ports.ec2 import Instance
 from tests.bench.fleets import machine
 from tests.bench.table import Row
 from tests.ec2_pages import Answering, pages_in

@@ -16,9 +16,9 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.model import Kind, Market, Node, State
 from enc.inventory import Inventory, connect, keys
 from enc.inventory.codec import iso, node_to_hash, score
-from enc.model import Kind, Market, Node, State
 from tests.bench.clock import cpu_seconds
 from tests.bench.table import Row
 from tests.builders import event, node, role

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from itertools import chain
 
-from enc.trust import Claim, LaunchKey, judge, password
+from enc.domain.trust import Claim, LaunchKey, judge, password
 from tests.bench.table import Row
 from tests.builders import node
 from tests.csrs import INSTANCE_ID, request, rsa_key

@@ -8,9 +8,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from enc.domain.model import (
+    Attempt,
+    Hold,
+    HoldCause,
+    Kind,
+    Launch,
+    LaunchState,
+    Market,
+    Node,
+    Role,
+    State,
+)
 from enc.inventory import Event, Inventory
 from enc.inventory.clock import redis_now
-from enc.model import Attempt, Hold, HoldCause, Kind, Launch, LaunchState, Market, Node, Role, State
 from tests.builders import foreign, launch, node
 from tests.conftest import begin
 from tests.summaries import report

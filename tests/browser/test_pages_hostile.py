@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Attempt, Hold, LaunchState, Market, State
 from enc.inventory import Inventory, connect
 from enc.inventory.clock import redis_now
-from enc.model import Attempt, Hold, LaunchState, Market, State
 from tests.browser.reader import DESKTOP, PHONE, Reader, Stage
 from tests.builders import event, launch, node, role
 from tests.conftest import begin

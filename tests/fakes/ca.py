@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.fakes.authority import Vault
 from tests.fakes.script import Script
 
@@ -41,7 +41,7 @@ class PuppetScript(Script):
 
 
 class FakeCA(PuppetScript):
-    """Implements provisioner.ports.CA."""
+    """Implements provisioner.ports.puppet.CA."""
 
     def __init__(self) -> None:
         super().__init__()

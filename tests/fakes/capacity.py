@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from enc.model import Market
-from provisioner.ports import Pool, PoolRefusal, Trouble, TypeOffer
+from enc.domain.model import Market
+from provisioner.ports.ec2 import Pool, PoolRefusal, TypeOffer
+from provisioner.ports.errors import Trouble
 
 ARCHITECTURE = "x86_64"  # of every image
 

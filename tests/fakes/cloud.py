@@ -19,10 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from provisioner.ports import (
-    SITE_TAG,
-    Clock,
-    CloudError,
+from provisioner.ports.ec2 import (
     FleetAnswer,
     FleetInstance,
     FleetRequest,
@@ -33,10 +30,12 @@ from provisioner.ports import (
     PoolRefusal,
     Subnet,
     TemplateRequest,
-    Trouble,
     TypeOffer,
     Volume,
 )
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.host import Clock
+from provisioner.ports.tags import SITE_TAG
 from tests.fakes.capacity import ARCHITECTURE, Capacity
 from tests.fakes.machines import Machine, Machines, Manners, disks_of
 from tests.fakes.script import CODES, Script
@@ -58,7 +57,7 @@ SUBNETS = {
 
 
 class FakeCloud(Script):
-    """Implements provisioner.ports.Cloud."""
+    """Implements provisioner.ports.ec2.Cloud."""
 
     def __init__(self, clock: Clock, manners: Manners | None = None) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from provisioner.domain.notices import KINDS
-from provisioner.notices import Warned
+from provisioner.ports.notices import Warned
 from tests.fakes.clock import START
 from tests.fakes.cloud import ACCOUNT, REGION
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from enc.model import Market
-from provisioner.ports import Instance, InstanceState, Subnet, Volume
+from enc.domain.model import Market
+from provisioner.ports.ec2 import Instance, InstanceState, Subnet, Volume
 
 
 @dataclass

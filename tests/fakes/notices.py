@@ -19,8 +19,8 @@ from datetime import datetime
 from typing import Any
 
 from provisioner.domain.notices import NoNotice, merged, parse
-from provisioner.notices import MOST, Notice
-from provisioner.ports import CloudError
+from provisioner.ports.errors import CloudError
+from provisioner.ports.notices import MOST, Notice
 from tests.fakes import events
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, REGION
@@ -38,7 +38,7 @@ class Message:
 
 
 class FakeNotices(Script):
-    """Implements provisioner.notices.Notices. ``dropped`` are the reasons of what was none."""
+    """Implements ``ports.notices.Notices``. ``dropped`` are the reasons of what was none."""
 
     def __init__(self, clock: FakeClock, hidden: float = HIDDEN, url: str = URL) -> None:
         super().__init__()

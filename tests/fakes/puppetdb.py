@@ -13,7 +13,7 @@ from tests.fakes.ca import PuppetScript
 
 
 class FakePuppetDB(PuppetScript):
-    """Implements provisioner.ports.PuppetDB."""
+    """Implements provisioner.ports.puppet.PuppetDB."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
 
 # What EC2 says for each kind of trouble, unless the test says otherwise.
 CODES = {

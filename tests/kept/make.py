@@ -17,8 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from enc.inventory import Inventory, connect
-from enc.model import (
+from enc.domain.model import (
     Attempt,
     Backoff,
     Hold,
@@ -29,7 +28,8 @@ from enc.model import (
     Role,
     State,
 )
-from enc.trust import password
+from enc.domain.trust import password
+from enc.inventory import Inventory, connect
 from provisioner.rolesfile.loading import load
 from tests.builders import event, foreign, launch, node
 from tests.conftest import begin

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from provisioner.nodespp.definition import Definition
-from provisioner.nodespp.reading import read
+from provisioner.importing.nodespp.definition import Definition
+from provisioner.importing.nodespp.reading import read
 
 
 def body(*statements: Any) -> Definition:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from enc.domain.model import State
 from enc.inventory import Inventory, connect
-from enc.model import State
 from tests.builders import event, foreign, node, role
 from tests.conftest import begin
 from tests.servers import RedisServer, Service

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from provisioner.ports import CA
+from provisioner.ports.puppet import CA
 from provisioner.settings import Settings
 from provisioner.wiring import open_ca
 from tests.csrs import request

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory, connect
-from enc.model import Node, State
 from tests.builders import event, foreign, node, role
 from tests.conftest import begin
 from tests.pdns import PowerDNS, Unbound, documented

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from enc.classify import quoted
+from enc.domain.classify import quoted
 from tests.real.jvm import BRIEF
 from tests.unit.test_classify import READ_BY_RUBY, VALUES, shown
 

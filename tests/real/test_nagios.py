@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from enc.domain.model import Node, State
 from enc.inventory import Event
-from enc.model import Node, State
 from enc.outputs.nagios import objects
 from tests.builders import node, role
 from tests.real.nagios import DEBIANS, PATIENCE, Nagios, verified

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory, connect
-from enc.model import Node, State
 from tests.builders import event, node, role
 from tests.conftest import begin
 from tests.real.prometheus import Prometheus, of_readme

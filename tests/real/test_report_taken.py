@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from enc.domain.reports import Report, Standing, read
 from enc.inventory.runs import run_from_text, run_to_text
-from enc.reports import Report, Standing, read
 from tests.real.reportdriver import REPORTS, Drivers, ReportDriver, as_written, log, report
 
 STANDINGS = {

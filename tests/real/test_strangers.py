@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enc.csr import key_of_certificate, read
+from enc.domain.csr import key_of_certificate, read
+from enc.domain.trust import Reason
 from enc.inventory.codec import iso
-from enc.trust import Reason
 from tests.csrs import CLI_AUTH, request, rsa_key, spoiling
 from tests.real.puppetserver import as_puppet
 from tests.real.ring import Ring

@@ -19,10 +19,10 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.limits import Limits
+from enc.domain.model import Role
 from enc.inventory import Event, Inventory
 from enc.inventory.codec import iso
-from enc.limits import Limits
-from enc.model import Role
 from provisioner.rolesfile.loading import load
 from tests.conftest import begin
 from tests.region.handle import Region, World

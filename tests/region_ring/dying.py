@@ -16,14 +16,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
-from enc.model import Kind, Market
+from enc.domain.model import Kind, Market
+from enc.domain.rolespec import RoleSpec
 from provisioner import wiring
 from provisioner.cli.reporters import PlainReporter
 from provisioner.context import Context
-from provisioner.converge import Wish, converge
-from provisioner.launch import Order, launch
-from provisioner.retire import retire
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ending.retire import retire
+from provisioner.launching.launch import Order, launch
+from provisioner.loop.converge import Wish, converge
 from provisioner.settings import Settings
 from tests.service.crash import Fate, Sleeper, mortal
 

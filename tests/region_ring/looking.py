@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from enc.model import Kind, LaunchState, Node, State
+from enc.domain.model import Kind, LaunchState, Node, State
 from tests.builders import event, foreign, launch, node
 from tests.region_ring.cli import Done, Operator
 from tests.region_ring.operators import Operators, at_once

@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
+from enc.domain.model import Node
 from enc.inventory import Event
 from enc.inventory.nodes import Nodes
-from enc.model import Node
 from provisioner import wiring
 from provisioner.cli.reporters import PlainReporter
-from provisioner.ports import CA, Cloud, PuppetDB
-from provisioner.retire import retire
+from provisioner.ending.retire import retire
+from provisioner.ports.ec2 import Cloud
+from provisioner.ports.puppet import CA, PuppetDB
 from provisioner.settings import Settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import State
+from enc.domain.model import State
 from tests.builders import event, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from enc.model import State
+from enc.domain.model import State
 from tests.builders import event, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator

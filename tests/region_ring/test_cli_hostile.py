@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from enc.domain.model import Attempt, Market, Role, State
 from enc.inventory import Event
-from enc.model import Attempt, Market, Role, State
 from tests.builders import event, foreign, launch, node
 from tests.fakes.clock import START
 from tests.region.handle import Region

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from enc.model import Node, State
+from enc.domain.model import Node, State
 from tests.builders import event, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator

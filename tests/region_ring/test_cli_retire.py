@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from enc.domain.model import LaunchState, State
 from enc.inventory.codec import launch_to_hash
-from enc.model import LaunchState, State
-from provisioner.forgetting import NO_CA, NO_PUPPETDB
+from provisioner.ending.puppet import NO_CA, NO_PUPPETDB
 from tests.builders import event, foreign, launch, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Operator

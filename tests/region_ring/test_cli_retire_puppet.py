@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from enc.model import State
+from enc.domain.model import State
 from tests.builders import event, foreign
 from tests.fakes.ca_server import PuppetServer
 from tests.fakes.https_server import How

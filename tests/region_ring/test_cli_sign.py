@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enc.trust import password
+from enc.domain.trust import password
 from tests.csrs import ec_key, request
 from tests.fakes.ca_server import PuppetServer
 from tests.region_ring.cli import Operator

@@ -9,13 +9,14 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
-from provisioner import steering
-from provisioner.acts import ends
+from provisioner.commands import holds as steering
 from provisioner.domain.actions import End
 from provisioner.domain.world import World
-from provisioner.ports import Instance, Trouble
+from provisioner.loop.acts import ends
+from provisioner.ports.ec2 import Instance
+from provisioner.ports.errors import Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, FakeCloud

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Kind, LaunchState, State
 from enc.inventory import Inventory
-from enc.model import Kind, LaunchState, State
-from provisioner import steering
+from provisioner.commands import holds as steering
 from provisioner.domain import actions as do
-from provisioner.ports import LAUNCH_TAG, Trouble
+from provisioner.ports.errors import Trouble
+from provisioner.ports.tags import LAUNCH_TAG
 from tests.builders import event
 from tests.builders import node as a_node
 from tests.fakes.clock import FakeClock

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
-from provisioner import steering
-from provisioner.converge import Wish, converge
-from provisioner.ports import Trouble
+from provisioner.commands import holds as steering
+from provisioner.loop.converge import Wish, converge
+from provisioner.ports.errors import Trouble
 from tests.fakes.clock import FakeClock
 from tests.fakes.notices import FakeNotices
 from tests.service.farm import Farm

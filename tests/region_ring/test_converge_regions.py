@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
 from provisioner.domain import actions as do
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from enc.domain.model import CONVERGE, Kind, Node, State
 from enc.inventory import Inventory, Query
 from enc.inventory.counts import Counts
 from enc.inventory.query import Everything, Queries
-from enc.model import CONVERGE, Kind, Node, State
-from provisioner.ports import EXPIRES_TAG, LAUNCH_TAG
+from provisioner.ports.tags import EXPIRES_TAG, LAUNCH_TAG
 from tests.builders import event
 from tests.builders import launch as a_launch
 from tests.fakes.clock import START, FakeClock

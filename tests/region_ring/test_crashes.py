@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import Kind, LaunchState, State
 from enc.inventory import Inventory, LeaseLostError
-from enc.model import Kind, LaunchState, State
 from provisioner.context import Context
-from provisioner.converge import Wish, converge
-from provisioner.launch import launch
-from provisioner.ports import LAUNCH_TAG
-from provisioner.retire import retire
+from provisioner.ending.retire import retire
+from provisioner.launching.launch import launch
+from provisioner.loop.converge import Wish, converge
+from provisioner.ports.tags import LAUNCH_TAG
 from tests.conftest import begin
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 from redis import Redis
 
-from enc.model import State
+from enc.domain.model import State
 from provisioner.domain.world import Rules
-from provisioner.ports import CloudError, Instance
+from provisioner.ports.ec2 import Instance
+from provisioner.ports.errors import CloudError
 from tests.fakes.cloud import FakeCloud
 from tests.service.invariants import check
 from tests.service.invariants_of_passes import BrokenError

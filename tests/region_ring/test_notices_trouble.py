@@ -12,8 +12,8 @@ from provisioner import wiring
 from provisioner.adapters.aws import TRIES, client_factory
 from provisioner.adapters.clock import SystemClock
 from provisioner.adapters.sqs import SqsNotices
-from provisioner.notices import Notice, Warned
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.notices import Notice, Warned
 from provisioner.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.events import interruption

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Kind, State
 from enc.inventory import Inventory
-from enc.model import Kind, State
-from provisioner.adopt import adopt_all
+from provisioner.commands.adopt import adopt_all
 from tests.conftest import begin
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm

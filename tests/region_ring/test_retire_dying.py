@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import Event, Inventory
 from enc.inventory.nodes import Nodes
-from enc.model import Node, State
 from provisioner.context import Context
 from provisioner.domain.retirement import Step
-from provisioner.retire import Retirement, retire
+from provisioner.ending.retire import Retirement, retire
 from tests.builders import event
 from tests.conftest import begin
 from tests.fakes.ca import FakeCA

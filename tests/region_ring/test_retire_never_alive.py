@@ -10,14 +10,15 @@ from random import Random
 import pytest
 from redis import Redis
 
+from enc.domain.model import Market, Node, State
 from enc.inventory import Inventory
-from enc.model import Market, Node, State
-from provisioner.account import WrongAccountError
+from provisioner.calls import WrongAccountError
 from provisioner.context import Spans
 from provisioner.domain.retirement import Step
-from provisioner.launch import launch
-from provisioner.ports import CloudError, Instance, InstanceState, Trouble
-from provisioner.retire import retire
+from provisioner.ending.retire import retire
+from provisioner.launching.launch import launch
+from provisioner.ports.ec2 import Instance, InstanceState
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event, node
 from tests.conftest import begin
 from tests.fakes.ca import FakeCA

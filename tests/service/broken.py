@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from enc.domain.model import Attempt, LaunchState, Market, State
 from enc.inventory import Inventory, Query, connect
-from enc.model import Attempt, LaunchState, Market, State
 from tests.builders import event, launch, node, role
 from tests.conftest import BINARIES, begin
 from tests.fakes.clock import START

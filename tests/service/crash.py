@@ -14,7 +14,8 @@ from redis import Redis
 from enc.inventory import Inventory
 from enc.inventory.connect import Client
 from provisioner.context import Context
-from provisioner.ports import CA, Cloud, PuppetDB
+from provisioner.ports.ec2 import Cloud
+from provisioner.ports.puppet import CA, PuppetDB
 
 # Asks nobody.
 _SILENT = frozenset({"skew"})

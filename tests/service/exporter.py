@@ -7,13 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from enc.domain.model import Node, Role, State
 from enc.inventory import Inventory
-from enc.model import Node, Role, State
 from enc.outputs.nagios import Style, read_last
 from provisioner.adapters.clock import SystemClock
 from provisioner.adapters.folder import Folder
 from provisioner.adapters.shell import Shell, quoted
-from provisioner.exporting.export import Came, Commands, Export
+from provisioner.exporting.export import Came, Export
+from provisioner.ports.exports import Commands
 from tests.builders import event, node
 
 DEADLINE = timedelta(seconds=60)

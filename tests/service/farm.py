@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from enc.domain.model import Kind, LaunchState, Node, State
 from enc.inventory import Inventory
-from enc.model import Kind, LaunchState, Node, State
-from provisioner.converge import Pass, Wish, converge, plan
 from provisioner.domain.actions import Plan
 from provisioner.domain.world import Rules
-from provisioner.launch import launch
+from provisioner.launching.launch import launch
+from provisioner.loop.converge import Pass, Wish, converge, plan
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from enc.model import Kind, LaunchState, Node, State
-from provisioner.acts.done import Came
-from provisioner.converge import Pass
+from enc.domain.model import Kind, LaunchState, Node, State
+from enc.domain.rolespec import FleetSpec, RoleSpec
 from provisioner.domain import actions as do
-from provisioner.rolesfile.spec import FleetSpec, RoleSpec
+from provisioner.loop.acts.done import Came
+from provisioner.loop.converge import Pass
 from tests.service.farm import Farm
 
 _WANTED = (State.PENDING, State.RUNNING, State.READY)

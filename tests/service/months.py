@@ -17,12 +17,12 @@ from typing import Any
 
 from redis import Redis
 
+from enc.domain.model import Hold, Kind, Node, State
 from enc.inventory import Inventory, StoreUnavailableError
-from enc.model import Hold, Kind, Node, State
 from provisioner.context import Spans
-from provisioner.converge import Pass, Wish, converge
 from provisioner.domain.world import Rules
-from provisioner.ports import CloudError, Trouble
+from provisioner.loop.converge import Pass, Wish, converge
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.conftest import begin
 from tests.fakes.ca import FakeCA

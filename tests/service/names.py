@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from enc.model import Node, State
+from enc.domain.model import Node, State
 from enc.outputs.zones import NameServer, Zones
 from tests.builders import node
 

@@ -9,9 +9,9 @@ from html import unescape
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from enc.domain.model import Attempt, Kind, LaunchState, Market, State
 from enc.inventory import Inventory
 from enc.inventory.clock import redis_now
-from enc.model import Attempt, Kind, LaunchState, Market, State
 from tests.builders import event, foreign, launch, node, role
 from tests.summaries import report
 

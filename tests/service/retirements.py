@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from enc.domain.model import Node
 from enc.inventory import Inventory
-from enc.model import Node
-from provisioner.launch import launch
-from provisioner.retire import Retirement, retire
+from provisioner.ending.retire import Retirement, retire
+from provisioner.launching.launch import launch
 from tests.builders import event, foreign
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock

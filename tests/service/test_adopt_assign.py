@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Kind, State
 from enc.inventory import ArchivedError, Inventory, StoreLostError
-from enc.model import Kind, State
-from provisioner.adopt import adopt_all
-from provisioner.assign import assign, make_foreign
-from provisioner.launch import launch
-from provisioner.ports import CloudError, Trouble
-from provisioner.regions import RegionsError
-from provisioner.retire import retire
+from provisioner.commands.adopt import adopt_all
+from provisioner.commands.assign import assign, make_foreign
+from provisioner.commands.regions import RegionsError
+from provisioner.ending.retire import retire
+from provisioner.launching.launch import launch
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.conftest import begin
 from tests.fakes.clock import FakeClock

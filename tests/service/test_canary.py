@@ -34,10 +34,10 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from enc.domain.reports import NAMES
 from enc.inventory import Inventory, connect
 from enc.inventory.clock import redis_now
 from enc.logs import Log, configure
-from enc.reports import NAMES
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.servers import RedisServer, Service, stop, wait_until

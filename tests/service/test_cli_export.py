@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
 from tests.builders import event, foreign, node, role
 from tests.servers import RedisServer, free_port
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Hold, Kind, LaunchState, Market, State
 from enc.inventory import Inventory, LeaseHeldError
-from enc.model import Hold, Kind, LaunchState, Market, State
-from provisioner.acts.done import Came
-from provisioner.ports import CloudError, Refusal, Trouble
+from provisioner.loop.acts.done import Came
+from provisioner.ports.errors import CloudError, Refusal, Trouble
 from tests.builders import event, foreign
 from tests.csrs import spoiling
 from tests.fakes.ca import FakeCA

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.limits import Limits
+from enc.domain.model import Kind, Market, State
 from enc.inventory import Inventory, LimitReachedError
-from enc.limits import Limits
-from enc.model import Kind, Market, State
-from provisioner.follow import follow_to_running
-from provisioner.launch import launch
-from provisioner.ports import Trouble
-from provisioner.retire import retire
+from provisioner.ending.retire import retire
+from provisioner.launching.follow import follow_to_running
+from provisioner.launching.launch import launch
+from provisioner.ports.errors import Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm

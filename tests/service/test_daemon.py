@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from enc.domain.model import Hold, LaunchState
 from enc.inventory import Inventory, connect
-from enc.model import Hold, LaunchState
 from provisioner.adapters.meters import Meters
 from provisioner.adapters.service import SignalStop, SystemdNotifier
-from provisioner.daemon import Daemon
-from provisioner.ports import Trouble
+from provisioner.loop.daemon import Daemon
+from provisioner.ports.errors import Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.limits import Limits
 from enc.inventory import COMMAND_TIMEOUT, Inventory, connect
-from enc.limits import Limits
 from provisioner.doctor.finding import Finding, Verdict
 from provisioner.doctor.store import Store
 from tests.builders import event

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from enc.certname import is_certname
+from enc.domain.certname import is_certname
 from tests.service.enc_script import COMMAND, PYTHON, SCRIPT, is_one_line, keep, run_enc
 from tests.service.misbehaving import Server, read, send, serve
 from tests.service.misbehaviours import NODE, WHOLE, response

@@ -6,10 +6,10 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.trust import REVOKED
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
-from enc.inventory.explaining import explained
-from enc.trust import REVOKED
+from enc.inventory.explanation import explained
 from tests.builders import event
 from tests.service.pages import LAUNCH, NAME, fill, page, words
 

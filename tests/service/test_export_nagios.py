@@ -12,10 +12,10 @@ from stat import S_IFREG
 import pytest
 from redis import Redis
 
+from enc.domain.model import Role, State
 from enc.inventory import Inventory, StoreError, StoreLostError, StoreUnavailableError
 from enc.inventory.roles import Roles
-from enc.model import Role, State
-from provisioner.exporting.errors import ExportError
+from provisioner.ports.exports import ExportError
 from tests.builders import event, foreign, node
 from tests.conftest import begin
 from tests.fakes.clock import START

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from enc.inventory import Inventory
-from provisioner.exporting.errors import ExportError
+from provisioner.ports.exports import ExportError
 from tests.service.exporter import Exporter
 
 ONE, TWO = "i-0aaaaaaa1", "i-0aaaaaaa2"

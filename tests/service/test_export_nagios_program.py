@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
 from tests.conftest import begin
 from tests.servers import RedisServer, free_port, wait_until
 from tests.service.exporter import Exporter

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.model import Node, State
-from provisioner.follow import follow_to_ready, follow_to_running
-from provisioner.launch import launch
-from provisioner.ports import CloudError, Trouble
+from provisioner.launching.follow import follow_to_ready, follow_to_running
+from provisioner.launching.launch import launch
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

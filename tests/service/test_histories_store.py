@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import LaunchState, State
 from enc.inventory import (
     BadCursorError,
     CorruptError,
@@ -19,7 +20,6 @@ from enc.inventory import (
     StoreLostError,
 )
 from enc.inventory.events import SCANNED
-from enc.model import LaunchState, State
 from tests.builders import event, launch, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

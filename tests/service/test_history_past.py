@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from enc.domain.model import ArchivedNode, Node, State
 from enc.inventory import CorruptError, Inventory
-from enc.model import ArchivedNode, Node, State
 from provisioner.cli.history import Past
 from tests.builders import event, node
 from tests.fakes.clock import START

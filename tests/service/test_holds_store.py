@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Backoff, Hold, HoldCause
 from enc.inventory import Inventory, StoreLostError
-from enc.model import Backoff, Hold, HoldCause
 from tests.builders import event
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from enc.domain.model import Kind, State
 from enc.inventory import Inventory, StoreLostError
-from enc.model import Kind, State
-from provisioner.assign import make_foreign
-from provisioner.domain.importing import Plan, Verdict
-from provisioner.importing import apply, planned, roles_text
-from provisioner.launch import launch
-from provisioner.nodespp.definition import Definition, Manifest
-from provisioner.ports import Trouble
+from provisioner.commands.assign import make_foreign
+from provisioner.importing.apply import apply, planned, roles_text
+from provisioner.importing.nodespp.definition import Definition, Manifest
+from provisioner.importing.plan import Plan, Verdict
+from provisioner.launching.launch import launch
+from provisioner.ports.errors import Trouble
 from provisioner.rolesfile.loading import load
 from tests.builders import event, node, role
 from tests.fakes.clock import FakeClock

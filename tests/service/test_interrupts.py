@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from enc.domain.model import LaunchState
 from enc.inventory import Inventory
-from enc.model import LaunchState
-from provisioner.abandon import abandon
 from provisioner.cli.interrupts import HELD, STOPS, Interrupts
-from provisioner.launch import LaunchCutShortError, launch
+from provisioner.launching.abandon import abandon
+from provisioner.launching.launch import LaunchCutShortError, launch
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.workbench import Workbench

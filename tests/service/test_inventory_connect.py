@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from enc.domain.model import State
 from enc.inventory import (
     Found,
     Inventory,
@@ -16,8 +17,7 @@ from enc.inventory import (
     connect,
 )
 from enc.inventory.errors import translated
-from enc.inventory.ready import check_ready
-from enc.model import State
+from enc.inventory.health import check_ready
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.fakes.clock import START

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from enc.domain.model import Backoff, Hold, Launch, Node, Role, State
+from enc.domain.reports import Standing
 from enc.inventory import Inventory, Meta
 from enc.inventory.events import Event
 from enc.inventory.runs import run_record
-from enc.model import Backoff, Hold, Launch, Node, Role, State
-from enc.reports import Standing
 from tests.builders import event, launch, node, role
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from enc.domain.model import LaunchState
 from enc.inventory import Inventory, Query, StoreError, StoreUnavailableError, connect
-from enc.model import LaunchState
 from tests.builders import event, launch, node, role
 from tests.conftest import BINARIES
 from tests.fakes.clock import START

@@ -13,8 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import Market, State
 from enc.inventory import Inventory, Query
-from enc.model import Market, State
 from tests.builders import event
 from tests.conftest import on_each_redis
 from tests.kept.make import ASKS, DONE, ENDED, LOOPS, READY, SITE, STATES, everything

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Kind, LaunchState, Market, State
 from enc.inventory import Inventory
-from enc.model import Kind, LaunchState, Market, State
-from provisioner.account import WrongAccountError
 from provisioner.bootstrap import UserDataTooLarge
+from provisioner.calls import WrongAccountError
 from provisioner.domain.ground import UnsuitableError
-from provisioner.launch import Outcome, launch
-from provisioner.ports import CloudError, Trouble, Volume
+from provisioner.launching.launch import Outcome, launch
+from provisioner.ports.ec2 import Volume
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.cloud import IMAGE, FakeCloud

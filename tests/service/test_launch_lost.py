@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from enc.domain.model import LaunchState, Market
 from enc.inventory import Inventory, StoreUnavailableError, connect
-from enc.model import LaunchState, Market
-from provisioner.launch import Outcome, launch
-from provisioner.ports import Trouble
+from provisioner.launching.launch import Outcome, launch
+from provisioner.ports.errors import Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

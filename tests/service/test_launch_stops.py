@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from enc.domain.model import LaunchState, State
 from enc.inventory import Inventory
-from enc.model import LaunchState, State
-from provisioner.abandon import LaunchAliveError, abandon, is_dead
-from provisioner.launch import LaunchCutShortError, Outcome, launch
-from provisioner.ports import Trouble
+from provisioner.launching.abandon import LaunchAliveError, abandon, is_dead
+from provisioner.launching.launch import LaunchCutShortError, Outcome, launch
+from provisioner.ports.errors import Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

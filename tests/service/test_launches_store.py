@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Attempt, Launch, LaunchState, Market
 from enc.inventory import (
     AlreadyThereError,
     ConflictError,
@@ -15,7 +16,6 @@ from enc.inventory import (
     Inventory,
     StoreLostError,
 )
-from enc.model import Attempt, Launch, LaunchState, Market
 from tests.builders import event, launch, node
 from tests.fakes.clock import START
 from tests.service.invariants import dump

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Backoff, Hold, LaunchState
 from enc.inventory import (
     CorruptError,
     Event,
@@ -16,7 +17,6 @@ from enc.inventory import (
     LeaseLostError,
     StoreLostError,
 )
-from enc.model import Backoff, Hold, LaunchState
 from tests.builders import event, launch, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

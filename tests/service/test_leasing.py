@@ -10,7 +10,7 @@ import pytest
 
 from enc.inventory import Inventory, Lease, LeaseHeldError, StoreUnavailableError
 from enc.inventory.leases import Leases
-from provisioner.leasing import leased
+from provisioner.loop.lease import leased
 from tests.fakes.clock import FakeClock
 from tests.service.farm import Farm
 

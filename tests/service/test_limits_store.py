@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.limits import Bound, Limits
+from enc.domain.model import Kind, LaunchState, State
 from enc.inventory import CorruptError, Inventory, LimitReachedError, StoreLostError, connect
-from enc.limits import Bound, Limits
-from enc.model import Kind, LaunchState, State
 from tests.builders import event, foreign, launch, node
 from tests.fakes.clock import START
 from tests.servers import RedisServer

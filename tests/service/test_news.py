@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from enc.domain.model import Node
 from enc.inventory import ConflictError, Inventory
-from enc.model import Node
-from provisioner.assign import assign
-from provisioner.launch import launch
-from provisioner.news import despite_news
-from provisioner.steering import hold, unhold
+from provisioner.commands.assign import assign
+from provisioner.commands.holds import hold, unhold
+from provisioner.ending.news import despite_news
+from provisioner.launching.launch import launch
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from enc.certname import ImpossibleCertnameError
+from enc.domain.certname import ImpossibleCertnameError
+from enc.domain.model import IllegalTransitionError, Kind, Market, State
 from enc.inventory import (
     AlreadyThereError,
     ConflictError,
@@ -17,7 +18,6 @@ from enc.inventory import (
     StoreLostError,
 )
 from enc.inventory.nodes import Nodes
-from enc.model import IllegalTransitionError, Kind, Market, State
 from tests.builders import event, foreign, launch, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

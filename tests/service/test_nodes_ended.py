@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import ArchivedError, ConflictError, Inventory
-from enc.model import Node, State
 from tests.builders import event, foreign, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

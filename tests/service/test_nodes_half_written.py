@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from enc.domain.model import Market, Node, State
 from enc.inventory import CorruptError, Inventory, StoreUnavailableError
-from enc.model import Market, Node, State
 from tests.builders import event, launch, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

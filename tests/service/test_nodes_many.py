@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import IllegalTransitionError, State
 from enc.inventory import (
     AlreadyThereError,
     ArchivedError,
@@ -19,7 +20,6 @@ from enc.inventory import (
     connect,
 )
 from enc.inventory.nodes import Nodes
-from enc.model import IllegalTransitionError, State
 from tests.builders import event, foreign, launch, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

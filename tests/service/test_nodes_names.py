@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.model import Node, State
 from tests.builders import event, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import ALLOWED, Kind, Market, Node, State
 from enc.inventory import Inventory, NotAllRecordedError, StoreError, connect
 from enc.inventory.errors import AlreadyThereError, ArchivedError, ConflictError
 from enc.inventory.reports import Taken
-from enc.model import ALLOWED, Kind, Market, Node, State
 from tests.builders import event, foreign, launch, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

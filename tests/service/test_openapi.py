@@ -23,8 +23,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from enc.domain.model import Attempt, Hold, LaunchState, Market, State
 from enc.inventory import Inventory, connect
-from enc.model import Attempt, Hold, LaunchState, Market, State
 from enc.web.operations import OPERATIONS
 from tests.builders import event, foreign, launch, node, role
 from tests.conftest import begin

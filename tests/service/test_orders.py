@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.inventory.explaining import explained
-from enc.model import Node, State
-from provisioner.converge import Pass, Wish, converge, plan
+from enc.inventory.explanation import explained
+from provisioner.loop.converge import Pass, Wish, converge, plan
 from tests.builders import event, foreign
 from tests.conftest import on_each_redis
 from tests.fakes.clock import FakeClock

@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import CorruptError, Inventory, Page, Query, connect
 from enc.inventory.paging import LOOKED_AT
 from enc.inventory.query import LOOKED_AT as NODES_LOOKED_AT
 from enc.inventory.query import LOOKED_AT_BY_TEXT, Queries
-from enc.model import State
 from tests.builders import event, launch, node, role
 from tests.servers import RedisServer
 from tests.service.pages import following, page, words

@@ -13,8 +13,8 @@ import yaml
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry, generate_latest
 
-from enc.model import Kind, LaunchState, State
-from enc.trust import Reason
+from enc.domain.model import Kind, LaunchState, State
+from enc.domain.trust import Reason
 from enc.web.metrics import Metrics
 from provisioner.adapters.meters import Meters
 from tests.fakes.clock import FakeClock

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import Inventory, StoreLostError
-from enc.model import State
 from enc.outputs import TOLD
 from tests.builders import event, node
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Kind, Market, State
 from enc.inventory import Inventory, Page, Query, StoreLostError, connect
 from enc.inventory.query import Queries
-from enc.model import Kind, Market, State
 from tests.builders import event, foreign, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

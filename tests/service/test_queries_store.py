@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Kind, Market, Node, State
 from enc.inventory import (
     BadCursorError,
     CorruptError,
@@ -17,7 +18,6 @@ from enc.inventory import (
     Query,
     StoreLostError,
 )
-from enc.model import Kind, Market, Node, State
 from tests.builders import event, foreign, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

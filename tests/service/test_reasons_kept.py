@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import ArchivedNode
+from enc.domain.summary import interrupted
 from enc.inventory import Inventory
-from enc.model import ArchivedNode
-from enc.summary import interrupted
-from provisioner import steering
+from provisioner.commands import holds as steering
 from tests.fakes.clock import FakeClock
 from tests.fakes.notices import FakeNotices
 from tests.service.farm import Farm

@@ -13,6 +13,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from enc.domain.model import Backoff, Hold, Node, State
+from enc.domain.trust import password as challenge
 from enc.inventory import (
     COMMAND_TIMEOUT,
     Inventory,
@@ -22,9 +24,7 @@ from enc.inventory import (
     connect,
 )
 from enc.inventory.clock import redis_now
-from enc.model import Backoff, Hold, Node, State
 from enc.outputs.zones import NameServer, Zones
-from enc.trust import password as challenge
 from tests.builders import event, launch, node, role
 from tests.conftest import BINARIES, SINCE_7, begin
 from tests.csrs import ec_key, request

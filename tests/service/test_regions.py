@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from enc.domain.model import LaunchState
 from enc.inventory import ConflictError, Inventory
-from enc.model import LaunchState
-from provisioner import regions
-from provisioner.adopt import adopt_all
-from provisioner.launch import launch as launch_now
-from provisioner.observe import observe
-from provisioner.ports import CloudError, Trouble
-from provisioner.regions import RegionsError
+from provisioner.commands import regions
+from provisioner.commands.adopt import adopt_all
+from provisioner.commands.regions import RegionsError
+from provisioner.launching.launch import launch as launch_now
+from provisioner.loop.observe import observe
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event, launch, node, role
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, REGION, FakeCloud

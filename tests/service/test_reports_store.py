@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import (
     ConflictError,
     CorruptError,
@@ -25,7 +26,6 @@ from enc.inventory.meta import OtherSiteError
 from enc.inventory.nodes import Nodes
 from enc.inventory.reports import Reports, Taken
 from enc.inventory.runs import run_record
-from enc.model import Node, State
 from tests.builders import event, foreign, node
 from tests.conftest import begin, on_each_redis
 from tests.fakes.clock import START

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Kind, Node, State
 from enc.inventory import Inventory, Query
-from enc.model import Kind, Node, State
-from provisioner.launch import launch
-from provisioner.ports import Trouble
-from provisioner.retire import Retirement, retire
+from provisioner.ending.retire import Retirement, retire
+from provisioner.launching.launch import launch
+from provisioner.ports.errors import Trouble
 from tests.builders import event, foreign, node
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.model import Node, State
-from provisioner.retire import Retirement, retire
+from provisioner.ending.retire import Retirement, retire
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.service.retirements import Stage

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import LaunchState, State
 from enc.inventory import Inventory
-from enc.model import LaunchState, State
-from provisioner.abandon import abandon
-from provisioner.account import WrongAccountError
-from provisioner.ports import Trouble
+from provisioner.calls import WrongAccountError
+from provisioner.launching.abandon import abandon
+from provisioner.ports.errors import Trouble
 from tests.builders import event, launch, node
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, FakeCloud

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
+from enc.domain.model import Kind, Launch, Node, State
 from enc.inventory import Inventory
-from enc.model import Kind, Launch, Node, State
-from provisioner.abandon import abandon
-from provisioner.assign import make_foreign
-from provisioner.ports import Trouble
+from provisioner.commands.assign import make_foreign
+from provisioner.launching.abandon import abandon
+from provisioner.ports.errors import Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.service.retirements import Stage

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import ArchivedNode, Node, State
 from enc.inventory import Inventory
-from enc.model import ArchivedNode, Node, State
-from provisioner.forgetting import NO_CA, NO_PUPPETDB, clean_ended
-from provisioner.launch import launch
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ending.puppet import NO_CA, NO_PUPPETDB, clean_ended
+from provisioner.launching.launch import launch
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.builders import event, foreign
 from tests.csrs import spoiling
 from tests.fakes.ca import FakeCA

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.model import Node, State
 from provisioner.context import Spans
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud

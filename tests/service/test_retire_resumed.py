@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.model import Node, State
-from provisioner.ports import Trouble
-from provisioner.retire import retire
+from provisioner.ending.retire import retire
+from provisioner.ports.errors import Trouble
 from tests.builders import event, node
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT

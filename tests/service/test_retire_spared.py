@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from enc.inventory import Inventory
-from provisioner.retire import SparedError
+from provisioner.ending.retire import SparedError
 from provisioner.settings import SettingError, Settings
 from provisioner.wiring import spared
 from tests.fakes.ca_server import PuppetServer

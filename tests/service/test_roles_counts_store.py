@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import CorruptError, Inventory, StoreLostError
-from enc.model import State
 from tests.builders import event, foreign, node
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

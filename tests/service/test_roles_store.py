@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import Role, State
 from enc.inventory import (
     Applied,
     ConflictError,
@@ -20,7 +21,6 @@ from enc.inventory import (
     connect,
 )
 from enc.inventory.roles import Roles
-from enc.model import Role, State
 from tests.builders import event, foreign, node, role
 from tests.fakes.clock import START
 from tests.servers import RedisServer

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from enc.domain.model import State
+from enc.domain.trust import password
 from enc.inventory import Inventory, StoreLostError
 from enc.inventory.clock import redis_now
-from enc.model import State
-from enc.trust import password
-from provisioner.follow import follow_to_ready
-from provisioner.ports import PuppetError, Refusal
-from provisioner.sign import Done, Judged, sign_pending
+from provisioner.launching.follow import follow_to_ready
+from provisioner.ports.errors import PuppetError, Refusal
+from provisioner.signing.sign import Done, Judged, sign_pending
 from tests.builders import event, foreign, launch, node
 from tests.csrs import CLI_AUTH, ec_key, request, spoiling
 from tests.fakes.ca import FakeCA

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from enc.certname import ImpossibleCertnameError
+from enc.domain.certname import ImpossibleCertnameError
+from enc.domain.model import State
+from enc.domain.trust import Reason, Verdict, password
 from enc.inventory import ConflictError, CorruptError, Inventory, StoreError, StoreLostError
 from enc.inventory.clock import redis_now
 from enc.inventory.signing import ACCEPTED, REFUSED
-from enc.model import State
-from enc.trust import Reason, Verdict, password
 from tests.builders import event, foreign, launch, node
 from tests.conftest import begin, on_each_redis
 from tests.csrs import ec_key, request

@@ -13,8 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import Inventory, Query, connect
-from enc.model import State
 from tests.builders import event, foreign, node, role
 from tests.conftest import begin
 from tests.servers import RedisServer

@@ -12,10 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import SERVICE_TIMEOUT, Inventory, connect
-from enc.model import Node, State
 from enc.outputs import TOLD
-from enc.settings import place
+from enc.web.settings import place
 from tests.builders import event, foreign, node, role
 from tests.conftest import on_each_redis
 from tests.fakes.clock import START

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from enc.model import Node, State
 from tests.builders import event, foreign, node, role
 from tests.conftest import on_each_redis
 from tests.service.names import (

@@ -10,8 +10,8 @@ import yaml
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import ANSWERED, Kind, Market, Node, State
 from enc.inventory import Inventory
-from enc.model import ANSWERED, Kind, Market, Node, State
 from tests.builders import event, foreign, node, role
 from tests.conftest import on_each_redis
 from tests.service.web import app_on, problem, slug

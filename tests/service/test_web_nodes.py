@@ -12,8 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import Kind, Market, Node, State
 from enc.inventory import Inventory
-from enc.model import Kind, Market, Node, State
 from tests.builders import event, foreign, launch, node, role
 from tests.fakes.clock import START
 from tests.service.web import problem, slug

@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import Attempt, Hold, LaunchState, Market, State
 from enc.inventory import Inventory
 from enc.inventory.clock import redis_now
-from enc.model import Attempt, Hold, LaunchState, Market, State
 from tests.builders import event, launch, node, role
 from tests.conftest import begin
 from tests.fakes.clock import START

@@ -11,11 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.model import Hold, Market, State, whole_milliseconds
 from enc.inventory import Inventory
 from enc.inventory.clock import redis_now
-from enc.model import Hold, Market, State, whole_milliseconds
-from enc.web.pages.desk import Damage
 from enc.web.pages.history import figures_of
+from enc.web.pages.rendering import Damage
 from tests.builders import event, launch, node, role
 from tests.fakes.clock import START
 from tests.service.pages import (

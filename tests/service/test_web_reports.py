@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
 from tests.builders import event, node
 from tests.conftest import begin
 from tests.fakes.clock import START

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
 from tests.builders import event, node
 from tests.fakes.clock import START
 from tests.servers import RedisServer, Service

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from enc.domain.model import Node
 from enc.inventory import Inventory
-from enc.model import Node
 from tests.builders import event, node, role
 from tests.servers import RedisServer, Service, free_port, wait_until
 from tests.service import http

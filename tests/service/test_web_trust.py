@@ -8,9 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from enc.domain.trust import password
 from enc.inventory import Inventory
 from enc.inventory.clock import redis_now
-from enc.trust import password
 from tests.builders import event, launch, node
 from tests.conftest import begin
 from tests.csrs import ec_key, request

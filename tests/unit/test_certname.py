@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from enc.certname import ImpossibleCertnameError, check_certname, is_certname, is_instance_id
+from enc.domain.certname import (
+    ImpossibleCertnameError,
+    check_certname,
+    is_certname,
+    is_instance_id,
+)
 
 GOOD = [
     "i-0abc1234def567890",

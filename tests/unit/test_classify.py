@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from enc.classify import MAX_DEPTH, UnclassifiableError, facts, quoted, render, role_text
-from enc.model import Kind, Market, Node, Role, State
+from enc.domain.classify import (
+    MAX_DEPTH,
+    UnclassifiableError,
+    facts,
+    quoted,
+    render,
+    role_text,
+)
+from enc.domain.model import Kind, Market, Node, Role, State
 from tests.builders import foreign, node, role
 
 # Prints what Ruby's Psych reads of each text, in a form that keeps types, control characters and

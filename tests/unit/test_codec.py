@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from enc.domain.model import Attempt, LaunchState, Market, Node
 from enc.inventory import CorruptError
 from enc.inventory.codec import (
     archived_from_hash,
@@ -23,7 +24,6 @@ from enc.inventory.codec import (
     role_to_hash,
     score,
 )
-from enc.model import Attempt, LaunchState, Market, Node
 from tests.builders import foreign, launch, node, role
 from tests.fakes.clock import START
 

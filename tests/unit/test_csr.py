@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from cryptography.x509.oid import NameOID
 
-from enc import csr
+from enc.domain import csr
 from tests.csrs import (
     AUTO_RENEWAL,
     INSTANCE_ID,

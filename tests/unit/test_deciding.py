@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 
-from enc.ages import spread
-from enc.model import Hold, HoldCause, Kind, LaunchState, Market, Node, SpoiltLaunch, State
+from enc.domain.ages import spread
+from enc.domain.model import (
+    Hold,
+    HoldCause,
+    Kind,
+    LaunchState,
+    Market,
+    Node,
+    SpoiltLaunch,
+    State,
+)
 from provisioner.domain import actions as do
 from provisioner.domain.actions import Action
 from provisioner.domain.deciding import decide
 from provisioner.domain.world import Region, Rules, World
-from provisioner.notices import Warned
-from provisioner.ports import InstanceState
+from provisioner.ports.ec2 import InstanceState
+from provisioner.ports.notices import Warned
 from tests.builders import foreign
 from tests.fakes.clock import START
 from tests.worlds import LAUNCH, known, machine, of_fleet, opened, world

@@ -14,9 +14,10 @@ from provisioner.adapters.dry_runs import AwsFacts, DryRuns
 from provisioner.doctor import permissions, service_roles
 from provisioner.doctor.finding import Verdict
 from provisioner.doctor.permissions import Place
-from provisioner.doctor.ports import QueueState
 from provisioner.doctor.profiles import Profiles
-from provisioner.ports import CloudError, Ground, Volume
+from provisioner.ports.checks import QueueState
+from provisioner.ports.ec2 import Ground, Volume
+from provisioner.ports.errors import CloudError
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 from tests.unit.test_doctor_findings import spec

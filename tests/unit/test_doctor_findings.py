@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from enc.domain.rolespec import RoleSpec
 from provisioner.doctor import (
     account,
     certificates,
@@ -24,10 +25,10 @@ from provisioner.doctor import (
 from provisioner.doctor.diagnosis import places
 from provisioner.doctor.finding import Finding, Verdict, refused
 from provisioner.doctor.permissions import Place
-from provisioner.doctor.ports import QueueState, Validity
 from provisioner.domain.ground import requests
-from provisioner.ports import CloudError, Ground, PuppetError, Refusal, Subnet, Trouble, TypeOffer
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.ports.checks import QueueState, Validity
+from provisioner.ports.ec2 import Ground, Subnet, TypeOffer
+from provisioner.ports.errors import CloudError, PuppetError, Refusal, Trouble
 from provisioner.settings import SettingError
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import GROUP, IMAGE, FakeCloud

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from enc.durations import Duration, for_people, format_duration, parse
+from enc.domain.durations import Duration, for_people, format_duration, parse
 
 
 @pytest.mark.parametrize(

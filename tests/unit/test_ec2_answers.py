@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.adapters import ec2_values as values
-from provisioner.ports import (
-    FleetRequest,
-    InstanceState,
-    Trouble,
-)
+from provisioner.ports.ec2 import FleetRequest, InstanceState
+from provisioner.ports.errors import Trouble
 
 REGION = "us-east-1"
 FLEET = FleetRequest(

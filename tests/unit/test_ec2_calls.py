@@ -11,14 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.adapters.aws import TRIES, client_factory
 from provisioner.adapters.ec2 import BATCH, Ec2Cloud
-from provisioner.ports import (
-    CloudError,
-    FleetRequest,
-    Trouble,
-)
+from provisioner.ports.ec2 import FleetRequest
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 

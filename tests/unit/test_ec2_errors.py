@@ -13,7 +13,7 @@ from provisioner.adapters import ec2_errors
 from provisioner.adapters.aws import translated
 from provisioner.adapters.ec2_errors import trouble_of
 from provisioner.adapters.ec2_hints import hint
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
 
 URL = "https://ec2.us-esat-1.amazonaws.com/"
 

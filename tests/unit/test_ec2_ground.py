@@ -8,12 +8,8 @@ from typing import Any
 import pytest
 
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.ports import (
-    CloudError,
-    GroundRequest,
-    Trouble,
-    TypeOffer,
-)
+from provisioner.ports.ec2 import GroundRequest, TypeOffer
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 

@@ -13,10 +13,10 @@ import pytest
 from botocore.model import ShapeResolver
 from botocore.parsers import EC2QueryParser, ResponseParserFactory
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.ec2_listing import WANTED, Parsers, read
-from provisioner.ports import Instance, InstanceState
+from provisioner.ports.ec2 import Instance, InstanceState
 from tests.ec2_pages import NAMESPACE, page
 from tests.fakes.clock import START
 

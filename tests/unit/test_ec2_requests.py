@@ -11,16 +11,12 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.adapters import ec2_template as template
 from provisioner.adapters import ec2_values as values
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.ports import (
-    CloudError,
-    FleetRequest,
-    TemplateRequest,
-    Volume,
-)
+from provisioner.ports.ec2 import FleetRequest, TemplateRequest, Volume
+from provisioner.ports.errors import CloudError
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 

@@ -7,15 +7,9 @@ from typing import Any
 
 import pytest
 
-from enc.damage import Unreadable
-from enc.explain import Explanation, explanation_shape
-from enc.model import (
-    CONVERGE,
-    Kind,
-    LaunchState,
-    Market,
-    State,
-)
+from enc.domain.damage import Unreadable
+from enc.domain.explain import Explanation, explanation_shape
+from enc.domain.model import CONVERGE, Kind, LaunchState, Market, State
 from tests.builders import foreign, launch, node, role
 from tests.explaining import (
     DRY,

@@ -11,17 +11,10 @@ from typing import Any
 
 import pytest
 
-from enc.ages import allowed_age
-from enc.damage import Unreadable
-from enc.explain import explain, explanation_shape
-from enc.model import (
-    ArchivedNode,
-    Hold,
-    HoldCause,
-    Kind,
-    Market,
-    State,
-)
+from enc.domain.ages import allowed_age
+from enc.domain.damage import Unreadable
+from enc.domain.explain import explain, explanation_shape
+from enc.domain.model import ArchivedNode, Hold, HoldCause, Kind, Market, State
 from provisioner.domain.rotation import due_of
 from tests.builders import foreign, launch, node, role
 from tests.explaining import (

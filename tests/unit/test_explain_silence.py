@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from enc.explain import Explanation
+from enc.domain.explain import Explanation
+from enc.domain.model import ANSWERED, ArchivedNode, State
+from enc.domain.trust import ACCEPTED, NOT_REVOKED, REVOKED
 from enc.inventory.codec import iso
-from enc.model import ANSWERED, ArchivedNode, State
-from enc.trust import ACCEPTED, NOT_REVOKED, REVOKED
 from tests.builders import foreign, node
 from tests.explaining import HOUR, MINUTE, NAME, NOW, fleet, said, why
 

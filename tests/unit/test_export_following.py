@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from enc.inventory import StoreUnavailableError
-from provisioner.exporting.errors import ExportError
 from provisioner.exporting.export import Came
 from provisioner.exporting.following import Following, Pace
+from provisioner.ports.exports import ExportError
 from tests.fakes.clock import FakeClock
 
 PACE = Pace(look=1.0, gather=2.0, rest=10.0, longest=60.0, again=300.0)

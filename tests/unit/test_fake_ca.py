@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.fakes.authority import csr
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import START

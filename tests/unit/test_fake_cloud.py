@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from enc.model import Market
-from provisioner.ports import CloudError, FleetRequest, InstanceState, TemplateRequest, Trouble
+from enc.domain.model import Market
+from provisioner.ports.ec2 import FleetRequest, InstanceState, TemplateRequest
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import GROUP, IMAGE, REGION, FakeCloud
 from tests.fakes.machines import Manners

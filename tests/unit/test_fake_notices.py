@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.ports import Trouble
+from provisioner.ports.errors import Trouble
 from tests.fakes.clock import FakeClock
 from tests.fakes.events import MACHINE
 from tests.fakes.notices import HIDDEN, FakeNotices

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioner.garbage import looked_for_later
+from provisioner.loop.garbage import looked_for_later
 
 
 @pytest.fixture(autouse=True)

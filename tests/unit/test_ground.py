@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner.domain.ground import not_offered, unsuitable
-from provisioner.ports import Ground, Subnet, TypeOffer
+from provisioner.ports.ec2 import Ground, Subnet, TypeOffer
 
 SUBNETS = tuple(
     Subnet(id=f"subnet-{letter}", zone=f"us-east-1{letter}", vpc="vpc-1", free_addresses=9)

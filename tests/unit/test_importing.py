@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from enc.model import Kind, Market, State
-from provisioner.domain.importing import Entry, Ground, Verdict, plan
-from provisioner.domain.importlook import Look, is_ec2_name, looked
-from provisioner.domain.importroles import Content, StoredRole
-from provisioner.nodespp.definition import Definition, Manifest, Match, Remark
-from provisioner.ports import Instance, InstanceState
+from enc.domain.model import Kind, Market, State
+from provisioner.importing.look import Look, is_ec2_name, looked
+from provisioner.importing.nodespp.definition import Definition, Manifest, Match, Remark
+from provisioner.importing.plan import Entry, Ground, Verdict, plan
+from provisioner.importing.roles import Content, StoredRole
+from provisioner.ports.ec2 import Instance, InstanceState
 from tests.builders import foreign, node
 
 PUBLIC = "ec2-1-2-3-4.compute-1.amazonaws.com"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.domain.importkept import Kept
-from provisioner.nodespp.definition import Definition, Match
+from provisioner.importing.kept import Kept
+from provisioner.importing.nodespp.definition import Definition, Match
 
 
 def statement(name: str, match: Match = Match.NAME, *, empty: bool = False) -> Definition:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.domain.importroles import Content, Naming, NewRole, StoredRole, proposed
+from provisioner.importing.roles import Content, Naming, NewRole, StoredRole, proposed
 from provisioner.rolesfile.loading import load
 from provisioner.rolesfile.writing import text, unfit
 

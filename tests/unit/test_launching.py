@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from enc.model import LaunchState, Market
+from enc.domain.model import LaunchState, Market
 from provisioner.domain.launching import (
     FALLBACK_SPAN,
     LONGEST_WAIT,

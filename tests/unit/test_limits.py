@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enc.limits import Bound, Limits, bounds
+from enc.domain.limits import Bound, Limits, bounds
 
 MACHINES = Bound(role="web", what="machines", most=10)
 HOURLY = Bound(role="", what="launches_per_hour", most=3)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ResponseError, TimeoutError  # noqa: A004 - redis-py's own
 
-from enc.inventory.line import Line, packed
+from enc.inventory.thread_connection import Line, packed
 
 
 class Connection:

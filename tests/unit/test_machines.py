@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from enc.model import Kind, Market, State
+from enc.domain.model import Kind, Market, State
 from provisioner.domain.machines import NotOursError, adopted, followed, tags_for
-from provisioner.ports import Instance, InstanceState
+from provisioner.ports.ec2 import Instance, InstanceState
 from tests.builders import node
 from tests.fakes.clock import START
 

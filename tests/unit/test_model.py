@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from enc.model import (
+from enc.domain.model import (
     ALLOWED,
     ANSWERED,
     Attempt,

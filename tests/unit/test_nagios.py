@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import Kind, Node, Role, State
+from enc.domain.model import Kind, Node, Role, State
 from enc.outputs.nagios import LEFT, Last, Objects, Style, objects, read_last
 from tests.builders import foreign, node
 

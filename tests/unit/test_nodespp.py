@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from provisioner.nodespp.definition import Definition, Manifest, Match, UnreadableDumpError
-from provisioner.nodespp.reading import read
+from provisioner.importing.nodespp.definition import (
+    Definition,
+    Manifest,
+    Match,
+    UnreadableDumpError,
+)
+from provisioner.importing.nodespp.reading import read
 from tests.manifests import EVERY, EVERY_DUMP
 from tests.manifests.dumps import call, class_like, given, include, variable
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.nodespp.reading import read
+from provisioner.importing.nodespp.reading import read
 from tests.manifests.dumps import DEFAULT, class_like, given, include, variable
 
 

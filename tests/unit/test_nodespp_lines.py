@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from provisioner.nodespp.lines import Finder, places
+from provisioner.importing.nodespp.lines import Finder, places
 
 
 def lines(source: str) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from provisioner.domain.notices import NoNotice, counted, merged, parse
-from provisioner.notices import Notice, Place, Warned, place_of
+from provisioner.ports.notices import Notice, Place, Warned, place_of
 from tests.fakes.clock import START
 from tests.fakes.cloud import ACCOUNT, REGION
 from tests.fakes.events import (

@@ -13,8 +13,9 @@ from typing import Any
 import click
 import pytest
 
+from enc.domain.model import Kind, LaunchState, Market, Node, State
+from enc.domain.rolespec import RoleSpec
 from enc.inventory import StoreLostError
-from enc.model import Kind, LaunchState, Market, Node, State
 from provisioner.cli import errors
 from provisioner.cli.durations import DurationType
 from provisioner.cli.launches import standing
@@ -25,9 +26,8 @@ from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter
 from provisioner.cli.table import columns, lay_out
 from provisioner.cli.texts import cell, clean, quoted, readable, some
 from provisioner.cli.usage import usage
-from provisioner.launch import Order, Outcome
-from provisioner.ports import CloudError, Trouble
-from provisioner.rolesfile.spec import RoleSpec
+from provisioner.launching.launch import Order, Outcome
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import launch, node
 from tests.fakes.clock import FakeClock
 from tests.workbench import role
@@ -196,7 +196,7 @@ def test_every_error_that_is_expected_by_name_is_there(name: str) -> None:
 
 
 def test_an_expected_error_has_a_code_and_a_fault_of_ours_has_none() -> None:
-    from enc.certname import ImpossibleCertnameError
+    from enc.domain.certname import ImpossibleCertnameError
 
     assert errors.explained(StoreLostError()).code == 1  # type: ignore[union-attr]
     assert errors.explained(ImpossibleCertnameError("A")).code == 2  # type: ignore[union-attr]

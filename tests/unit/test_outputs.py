@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import ALLOWED, Kind, Role, State
+from enc.domain.model import ALLOWED, Kind, Role, State
 from enc.outputs import SERVING, TOLD, Check, address_of, by_role, checks_of
 from tests.builders import foreign, node
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import Kind, Market, State
+from enc.domain.model import Kind, Market, State
 from enc.outputs.ansible import inventory
 from tests.builders import foreign, node
 from tests.fakes.clock import START

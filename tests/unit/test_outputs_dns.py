@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import Node, State
+from enc.domain.model import Node, State
 from enc.outputs import TOLD, dns
 from enc.outputs.dns import MOST_MEMBERS, NO_DATA, NOTHING, Member, Question, Record
 from enc.outputs.zones import NameServer, Zones

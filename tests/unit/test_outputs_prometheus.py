@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import Kind, Market, State
+from enc.domain.model import Kind, Market, State
 from enc.outputs.prometheus import groups
 from tests.builders import foreign, node, role
 

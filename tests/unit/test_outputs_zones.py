@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enc.outputs.zones import NameServer, Zones
-from enc.settings import Settings, SettingsError
+from enc.web.settings import Settings, SettingsError
 
 WHOLE = {"DNS_ZONES": "fleet.example", "DNS_NS": "ns1.fleet.example=10.0.0.53"}
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from enc.model import ArchivedNode, Market, State
-from enc.web.pages.agesplot import BEYOND, BUCKETS, ages_plot, edges_for
+from enc.domain.model import ArchivedNode, Market, State
+from enc.web.pages.age_plot import BEYOND, BUCKETS, ages_plot, edges_for
 from enc.web.pages.charts import Charts
 from enc.web.pages.plots import Column, Part, bars, filled, share
 from tests.builders import node

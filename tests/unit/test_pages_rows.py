@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from enc.domain.model import Kind, Market, State
 from enc.inventory import Query
-from enc.model import Kind, Market, State
 from enc.web.pages.fleet import summary
 from enc.web.pages.nodes import fitting
-from enc.web.pages.rolerow import Row, row
+from enc.web.pages.role_row import Row, row
 from tests.builders import role
 
 COUNTS = {

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 from enc.web.pages import words
-from enc.web.pages.desk import environment
+from enc.web.pages.rendering import environment
 from tests.fakes.clock import START
 
 SCRIPT = "<script>alert(1)</script>"

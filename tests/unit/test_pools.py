@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.domain.pools import Offer, choose, one_subnet_per_zone
-from provisioner.ports import Pool, PoolRefusal, Subnet, Trouble
+from provisioner.ports.ec2 import Pool, PoolRefusal, Subnet
+from provisioner.ports.errors import Trouble
 
 
 def subnet(name: str, zone: str, free: int = 100) -> Subnet:

@@ -196,7 +196,7 @@ def test_a_queue_that_is_none_is_refused_without_repeating_it(url: str) -> None:
 
 
 def test_where_the_service_listens_has_the_services_own_default() -> None:
-    from enc.settings import DEFAULT_BIND
+    from enc.web.settings import DEFAULT_BIND
 
     assert Settings.read({}).enc_bind == Settings.read({"ENC_BIND": ""}).enc_bind == DEFAULT_BIND
     assert Settings.read({"ENC_BIND": "127.0.0.1:8080"}).enc_bind == "127.0.0.1:8080"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from enc.model import Market
+from enc.domain.model import Market
 from provisioner.domain.quotas import family, quota, quotas, used_up
 
 SPOT, ON_DEMAND = Market.SPOT, Market.ON_DEMAND

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enc.reports import COUNTS, FLAGS, NAMES, BadReportError, Standing, Status, read
+from enc.domain.reports import COUNTS, FLAGS, NAMES, BadReportError, Standing, Status, read
 from tests.summaries import body, report, summary
 
 SECRET = "hunter2"

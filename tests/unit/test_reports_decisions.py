@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from enc.model import ALLOWED, Node, State
-from enc.reports import Decision, Report, Standing, decide
+from enc.domain.model import ALLOWED, Node, State
+from enc.domain.reports import Decision, Report, Standing, decide
 from tests.builders import node
 from tests.fakes.clock import START
 from tests.summaries import report

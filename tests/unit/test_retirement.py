@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from enc.damage import damaged
-from enc.model import Kind, Market, Node, State
+from enc.domain.damage import damaged
+from enc.domain.model import Kind, Market, Node, State
 from provisioner.domain.retirement import (
     BEFORE_GONE,
     Finding,
@@ -20,7 +20,7 @@ from provisioner.domain.retirement import (
     spared_because,
     step_of,
 )
-from provisioner.ports import Instance, InstanceState
+from provisioner.ports.ec2 import Instance, InstanceState
 from tests.builders import foreign, node
 from tests.fakes.clock import START
 

@@ -10,11 +10,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from enc.limits import Limits
-from enc.model import Market
+from enc.domain.limits import Limits
+from enc.domain.model import Market
+from enc.domain.rolespec import PuppetServer
 from provisioner.bootstrap import LIMIT, render
 from provisioner.rolesfile.loading import RolesFile, RolesFileError, RoleSpec, load
-from provisioner.rolesfile.spec import PuppetServer
 from provisioner.rolesfile.userdata import bootstrap
 
 # Every key that there is, as the design of the file has it.

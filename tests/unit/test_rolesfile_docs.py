@@ -10,10 +10,8 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from enc.model import Market
-from provisioner.adapters.ec2_template import MACHINE, VOLUME
-from provisioner.rolesfile.loading import RolesFile, load
-from provisioner.rolesfile.spec import (
+from enc.domain.model import Market
+from enc.domain.rolespec import (
     OURS,
     BurstSpec,
     Check,
@@ -26,6 +24,8 @@ from provisioner.rolesfile.spec import (
     RoleSpec,
     VolumeSpec,
 )
+from provisioner.adapters.ec2_template import MACHINE, VOLUME
+from provisioner.rolesfile.loading import RolesFile, load
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "roles.md").read_text()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from enc.classify import role_text
-from enc.model import Role
+from enc.domain.classify import role_text
+from enc.domain.model import Role
 from provisioner.rolesfile.loading import RoleSpec, StoredRoleError, diff, load
 from tests.unit.test_rolesfile import LAUNCH, SAMPLE, Files, certificate, files
 

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from enc.settings import DEFAULT_BIND, DEFAULT_REDIS_URL, Settings, SettingsError
+from enc.web.settings import DEFAULT_BIND, DEFAULT_REDIS_URL, Settings, SettingsError
 
 PASSWORD = "s3cr%2Ft"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enc.model import State
+from enc.domain.model import State
 from provisioner.domain.silence import silent
 from tests.builders import foreign
 from tests.fakes.clock import START

@@ -9,8 +9,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from provisioner.adapters.aws import TRIES, client_factory
 from provisioner.adapters.sqs import BATCH, HIDDEN, LONGEST_TAKE, WAIT, SqsNotices
-from provisioner.notices import Warned
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.notices import Warned
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 from tests.fakes.events import MACHINE, interruption, rebalance, state_change, wrapped

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from enc.model import ArchivedNode, Attempt, Launch, Market, Node
-from enc.summary import Spread, Summary, figures_shape, interrupted, summarize
+from enc.domain.model import ArchivedNode, Attempt, Launch, Market, Node
+from enc.domain.summary import Spread, Summary, figures_shape, interrupted, summarize
 from tests.builders import foreign, launch, node
 from tests.fakes.clock import START
 

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from enc import csr
-from enc.model import ANSWERED, Node, State
-from enc.trust import Claim, LaunchKey, Reason, Verdict, judge, password
+from enc.domain import csr
+from enc.domain.model import ANSWERED, Node, State
+from enc.domain.trust import Claim, LaunchKey, Reason, Verdict, judge, password
 from tests.builders import foreign, node
 from tests.csrs import (
     AUTH_ROLE,

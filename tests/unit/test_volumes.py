@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from enc.domain.rolespec import VolumeSpec
 from provisioner.domain.volumes import planned
-from provisioner.ports import CloudError, Ground, Trouble, Volume
-from provisioner.rolesfile.spec import VolumeSpec
+from provisioner.ports.ec2 import Ground, Volume
+from provisioner.ports.errors import CloudError, Trouble
 
 
 def ground(

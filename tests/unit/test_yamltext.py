@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from enc.outputs.yamltext import NUMBER, dump, knowing
 from enc.web.pages.roles import written
-from enc.yamltext import NUMBER, dump, knowing
 from provisioner.rolesfile.loading import load
 from provisioner.rolesfile.writing import text
 

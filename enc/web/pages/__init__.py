@@ -7,7 +7,7 @@ from flask import Blueprint
 from enc.inventory import Inventory
 from enc.web.metrics import Metrics
 from enc.web.pages import errors, events, fleet, history, launches, node, nodes, roles
-from enc.web.pages.desk import Desk, environment
+from enc.web.pages.rendering import Desk, environment
 
 
 def blueprint(inventory: Inventory, site: str, counts: Metrics) -> Blueprint:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
-from enc.durations import for_people
-from enc.model import ArchivedNode, Market
+from enc.domain.durations import for_people
+from enc.domain.model import ArchivedNode, Market
 from enc.web.pages.plots import Column, Part, bars
 
 _WIDE, _HIGH = 430, 150

@@ -12,7 +12,7 @@ from enc.logs import Log
 from enc.web import problems
 from enc.web.documents import Kind, of_status
 from enc.web.metrics import Metrics
-from enc.web.pages.desk import Desk
+from enc.web.pages.rendering import Desk
 from enc.web.problems import RETRY_AFTER, ProblemError
 
 _log = Log("enc.web")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from enc.web.operations import EVENTS
-from enc.web.pages.desk import Desk, given, link
 from enc.web.pages.node import moment
+from enc.web.pages.rendering import Desk, given, link
 from enc.web.parameters import asked as values_of
 
 _FILTERS = ("node", "role", "who", "what")

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
+from enc.domain.model import Market, Role, State
 from enc.inventory import CorruptError, Inventory, StoreError
-from enc.inventory.explaining import told_holds
-from enc.model import Market, Role, State
+from enc.inventory.explanation import told_holds
 from enc.web.pages import words
-from enc.web.pages.agesplot import edges_for
-from enc.web.pages.desk import Desk
-from enc.web.pages.rolerow import COMING, Row, max_age_of, row
+from enc.web.pages.age_plot import edges_for
+from enc.web.pages.rendering import Desk
+from enc.web.pages.role_row import COMING, Row, max_age_of, row
 from enc.web.parameters import asked
 from enc.web.problems import corrupt
 

@@ -9,16 +9,16 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from enc.durations import Duration, for_people
+from enc.domain.durations import Duration, for_people
+from enc.domain.model import ArchivedNode, Launch
+from enc.domain.summary import Figures, summarize
 from enc.inventory import BadCursorError, Inventory
 from enc.inventory.paging import LOOKED_AT
-from enc.model import ArchivedNode, Launch
-from enc.summary import Figures, summarize
 from enc.web.documents import BAD_PARAMETER
 from enc.web.pages import words
 from enc.web.pages.charts import Charts
-from enc.web.pages.desk import Damage, Desk, given, link, looked
 from enc.web.pages.latest import CHUNK, Latest
+from enc.web.pages.rendering import Damage, Desk, given, link, looked
 from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError

@@ -11,13 +11,13 @@ from typing import Any
 from flask import Blueprint, Response, request
 from markupsafe import Markup
 
+from enc.domain.model import Attempt, Launch, LaunchState, Market
 from enc.inventory import BadCursorError, CorruptError, Inventory
 from enc.inventory.paging import LOOKED_AT
-from enc.model import Attempt, Launch, LaunchState, Market
 from enc.web.documents import BAD_PARAMETER, UNKNOWN_LAUNCH
 from enc.web.operations import LAUNCHES
 from enc.web.pages import plots, words
-from enc.web.pages.desk import Damage, Desk, given, link, looked
+from enc.web.pages.rendering import Damage, Desk, given, link, looked
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError, corrupt
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from enc.domain.model import ArchivedNode, Node, State
+from enc.domain.reports import Report
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.codec import parse_iso
-from enc.inventory.explaining import explained
-from enc.model import ArchivedNode, Node, State
-from enc.reports import Report
+from enc.inventory.explanation import explained
 from enc.web.api import named
 from enc.web.documents import UNKNOWN_NODE
 from enc.web.pages import words
-from enc.web.pages.desk import Desk
+from enc.web.pages.rendering import Desk
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
 

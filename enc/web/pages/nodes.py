@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from enc.domain.model import Kind, Market, Node, State
 from enc.inventory import BadCursorError, Inventory, Query
 from enc.inventory.query import Damaged, MarkedPage
-from enc.model import Kind, Market, Node, State
 from enc.web.documents import BAD_PARAMETER
 from enc.web.operations import NODES
-from enc.web.pages.desk import Desk, given, link, looked
+from enc.web.pages.rendering import Desk, given, link, looked
 from enc.web.parameters import NODE_FILTERS, Order
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError, corrupt

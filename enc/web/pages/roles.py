@@ -8,21 +8,21 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from enc.domain.model import Role
 from enc.inventory import CorruptError, Inventory, Query
-from enc.inventory.explaining import told_holds
+from enc.inventory.explanation import told_holds
 from enc.inventory.paging import LOOKED_AT
-from enc.model import Role
+from enc.outputs.yamltext import dump
 from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
-from enc.web.pages.agesplot import ages_plot
-from enc.web.pages.desk import Damage, Desk, looked
+from enc.web.pages.age_plot import ages_plot
 from enc.web.pages.fleet import rows_of
 from enc.web.pages.launches import Told
 from enc.web.pages.nodes import rows
-from enc.web.pages.rolerow import market_bar
+from enc.web.pages.rendering import Damage, Desk, looked
+from enc.web.pages.role_row import market_bar
 from enc.web.parameters import asked
 from enc.web.problems import ProblemError, corrupt
-from enc.yamltext import dump
 
 _NODES, _LAUNCHES = 20, 10
 _WIDE, _HIGH = 640, 150

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from enc.durations import for_people, parse
+from enc.domain.durations import for_people, parse
 
 # A text that is longer is folded up: it would push everything else off the page.
 FOLDED = 240

@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.adapters.aws import client_factory
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.ports import Cloud
+from provisioner.ports.ec2 import Cloud
 from tests.fakes.clock import FakeClock
 from tests.region.handle import Region
 from tests.region_ring.contract.stages import InMemory, OverHttp, Stage, template

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from provisioner.notices import Notice, Notices
-from provisioner.ports import Trouble
+from provisioner.ports.errors import Trouble
+from provisioner.ports.notices import Notice, Notices
 from tests.fakes.clock import FakeClock
 from tests.fakes.events import wrapped
 from tests.fakes.notices import FakeNotices

@@ -8,17 +8,16 @@ from typing import Any, Protocol
 
 import pytest
 
-from enc.model import Market
-from provisioner.ports import (
+from enc.domain.model import Market
+from provisioner.ports.ec2 import (
     Cloud,
-    CloudError,
     FleetRequest,
     GroundRequest,
     Instance,
     TemplateRequest,
-    Trouble,
     Volume,
 )
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, GROUP, IMAGE, KEY, PARAMETER, REGION, FakeCloud
 from tests.fakes.script import CODES

@@ -10,7 +10,8 @@ import pytest
 from enc.inventory import LeaseLostError
 from provisioner.adapters.aws import client_factory
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.ports import CloudError, FleetAnswer, Trouble
+from provisioner.ports.ec2 import FleetAnswer
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import REGION
 from tests.region.handle import Region

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from enc.model import Market
-from provisioner.ports import CloudError, Trouble
+from enc.domain.model import Market
+from provisioner.ports.errors import CloudError, Trouble
 from tests.region_ring.contract.stages import (
     ARM,
     KIND,

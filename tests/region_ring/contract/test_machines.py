@@ -6,8 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from enc.model import Market
-from provisioner.ports import CloudError, InstanceState, Trouble
+from enc.domain.model import Market
+from provisioner.ports.ec2 import InstanceState
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.cloud import REGION
 from tests.region_ring.contract.stages import (
     KIND,

@@ -9,8 +9,8 @@ import pytest
 
 from provisioner.adapters.aws import client_factory
 from provisioner.adapters.sqs import SqsNotices
-from provisioner.notices import Notice, Warned
-from provisioner.ports import CloudError, Trouble
+from provisioner.ports.errors import CloudError, Trouble
+from provisioner.ports.notices import Notice, Warned
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import REGION
 from tests.fakes.events import interruption, rebalance, state_change

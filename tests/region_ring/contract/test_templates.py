@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.ports import CloudError, Trouble, Volume
+from provisioner.ports.ec2 import Volume
+from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.cloud import REGION
 from tests.region_ring.contract.stages import KIND, SITE, Stage, ground, launched, template, trouble
 

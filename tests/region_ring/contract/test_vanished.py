@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from enc.domain.model import State
 from enc.inventory import Inventory
-from enc.model import State
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.ports import CloudError, Trouble
-from provisioner.retire import Retirement, retire
+from provisioner.ending.retire import Retirement, retire
+from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event, node
 from tests.fakes.ca import FakeCA
 from tests.fakes.clock import FakeClock

@@ -10,7 +10,8 @@ import pytest
 from provisioner.adapters.http import Bounds, Caller
 from provisioner.adapters.puppet_ca import PuppetCA
 from provisioner.adapters.tls import Tls
-from provisioner.ports import CA, PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
+from provisioner.ports.puppet import CA
 from tests.fakes.authority import Vault
 from tests.fakes.ca import FakeCA
 from tests.fakes.ca_server import PuppetServer

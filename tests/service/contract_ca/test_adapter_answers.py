@@ -11,7 +11,7 @@ import pytest
 from provisioner.adapters.http import Bounds, Caller
 from provisioner.adapters.puppet_ca import PuppetCA
 from provisioner.cli.errors import advised
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.fakes.ca_server import PuppetServer
 from tests.fakes.https_server import How
 from tests.service.contract_ca.stages import adapter, refused, tls

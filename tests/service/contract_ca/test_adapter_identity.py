@@ -11,7 +11,7 @@ from provisioner import wiring
 from provisioner.adapters.http import Caller
 from provisioner.adapters.puppet_ca import PuppetCA
 from provisioner.cli.errors import advised
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from provisioner.settings import Settings
 from tests.fakes.ca_server import PuppetServer
 from tests.service.certificates import DAY, NOW, Authority

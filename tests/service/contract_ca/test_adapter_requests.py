@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.adapters import puppet_ca
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.csrs import spoiling
 from tests.fakes.ca_server import PuppetServer
 from tests.fakes.https_server import How

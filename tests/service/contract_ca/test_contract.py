@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.csrs import spoiling
 from tests.service.contract_ca.stages import Stage
 

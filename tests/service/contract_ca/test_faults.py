@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.service.contract_ca.stages import FaultyStage
 
 NODE = "i-0abc"

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.adapters.puppetdb import PuppetDBCommands
 from provisioner.cli.errors import advised
-from provisioner.ports import PuppetError, Refusal
+from provisioner.ports.errors import PuppetError, Refusal
 from tests.fakes.ca_server import PuppetServer
 from tests.fakes.https_server import How
 from tests.service.contract_ca.stages import caller

@@ -15,7 +15,7 @@ module PuppetX
       VERSION = 1
       MAX_LINE = 4096
       MAX_CERTNAME = 255
-      # As enc/certname.py has it: a clipped name would be another node's.
+      # As enc/domain/certname.py has it: a clipped name would be another node's.
       CERTNAME = /\A(?!.*\.\.)[a-z0-9][a-z0-9._-]{0,254}\z/.freeze
       STATUSES = %w[changed unchanged failed].freeze
       BAD_LEVELS = %w[err alert emerg crit].freeze

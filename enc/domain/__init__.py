@@ -1,0 +1,1 @@
+"""Who a machine is and what follows from it, by rules that service and provisioner share. Pure."""

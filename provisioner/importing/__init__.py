@@ -1,0 +1,1 @@
+"""Coming over from nodes.pp: a wing that nothing else needs."""

@@ -1,0 +1,1 @@
+"""One launch: from the intent to machines that are ready, and the undoing of it."""

@@ -1,0 +1,1 @@
+"""What keeps fleets as roles.yaml says: observe, decide, look again, act; then again."""

@@ -1,0 +1,1 @@
+"""Certificate requests that wait at Puppet's CA."""

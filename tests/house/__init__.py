@@ -1,0 +1,1 @@
+"""How easy the house is to live in: measured, printed by `make house`, and drawn."""
