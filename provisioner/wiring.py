@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
@@ -141,34 +140,10 @@ def check_puppet_files(settings: Settings) -> None:
 
 
 def spared(settings: Settings) -> dict[str, str]:
-    """Certnames whose certificates we never revoke, each with its reason: the servers' and our own.
+    """See ``adapters.own_certificate.spared``. Raises SettingError."""
+    from provisioner.adapters import own_certificate
 
-    A server is known by the URL, and by the names in the certificate that it shows: the URL may
-    be an address or another name of it. Raises SettingError where our own cannot be read.
-    """
-    if not settings.puppet_ca_url:
-        return {}
-    from provisioner.adapters.own_certificate import certname_in
-
-    found: dict[str, str] = {}
-    for variable, url in (
-        ("PUPPETDB_URL", settings.puppetdb_url),
-        ("PUPPET_CA_URL", settings.puppet_ca_url),
-    ):
-        found |= _server_names(variable, url, settings)
-    own = certname_in(settings.puppet_cert)
-    return {**found, own: "it is the name in our own certificate, PUPPET_CERT"}
-
-
-def _server_names(variable: str, url: str, settings: Settings) -> dict[str, str]:
-    from provisioner.adapters.own_certificate import names_at
-
-    if not url:
-        return {}
-    shown = names_at(url, _tls(settings)) if url.startswith("https:") else ()
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    named = dict.fromkeys(shown, f"it is a name of the server at {variable}")
-    return {**named, host: f"it is the host of {variable}"}
+    return own_certificate.spared(settings, _tls(settings))
 
 
 def context(
@@ -208,9 +183,7 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
     from provisioner.adapters.aws import Calls, client_factory
     from provisioner.adapters.dry_runs import AwsFacts, DryRuns
     from provisioner.adapters.enc_service import EncHttp
-    from provisioner.adapters.http import Caller
     from provisioner.adapters.own_certificate import validity
-    from provisioner.adapters.puppet_ca import PuppetCA
     from provisioner.adapters.puppetdb import PuppetDBCommands
     from provisioner.doctor.diagnosis import Patient
 
@@ -230,7 +203,7 @@ def patient(settings: Settings, unusable: frozenset[str] = frozenset()) -> Patie
         enc_named=settings.enc_bind != DEFAULT_ENC_BIND,
         validity=validity,
         certificates=files if "https:" in ca + db else {},
-        ca=PuppetCA(Caller("Puppet's CA", ca, _tls(settings))) if ca else None,
+        ca=open_ca(settings),
         puppetdb=PuppetDBCommands(_puppetdb_caller(settings)) if db else None,
         queue_urls=settings.spot_queue_urls,
         regions=settings.regions,

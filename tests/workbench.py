@@ -11,7 +11,7 @@ from enc.domain.model import Kind, Market, Role
 from enc.domain.rolespec import RoleSpec
 from enc.inventory import Inventory
 from provisioner.context import Context, Spans
-from provisioner.launching.launch import Order
+from provisioner.launching.order import Order
 from provisioner.ports.notices import Notices
 from provisioner.ports.puppet import CA, PuppetDB
 from tests.builders import event

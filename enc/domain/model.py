@@ -3,58 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-# Beyond these no machine lives, and sums of times would leave the calendar.
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def sane(time: datetime) -> datetime:
-    """The same time in UTC. Raises ValueError without a zone, or outside the years 1970 to 2199."""
-    try:
-        found = whole_milliseconds(time)
-    except OverflowError as error:
-        raise ValueError(f"{time} is no time of a machine") from error
-    if not _EARLIEST <= found < _LATEST:
-        raise ValueError(f"{time} is no time of a machine")
-    return found
-
-
-def whole_milliseconds(time: datetime) -> datetime:
-    """The same time in UTC, cut to the milliseconds that the store keeps.
-
-    Raises ValueError for a time without a zone: it would be taken for the local one.
-    """
-    if time.tzinfo is None:
-        raise ValueError(f"{time} has no time zone")
-    excess = time.microsecond % 1000
-    if time.tzinfo is UTC and not excess:
-        return time
-    return time.astimezone(UTC) - timedelta(microseconds=excess)
-
-
-def time_fields(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of one of this module's dataclasses that hold a time."""
-    return tuple(f.name for f in fields(kind) if "datetime" in str(f.type))
-
-
-_times_of = cache(time_fields)
-
-
-class _Timed:
-    """What is made here equals what is read back: times lose here what the store would cut."""
-
-    def __post_init__(self) -> None:
-        kind: Any = type(self)
-        for name in _times_of(kind):
-            time = getattr(self, name)
-            if time is not None and (whole := whole_milliseconds(time)) is not time:
-                object.__setattr__(self, name, whole)
+from enc.domain.times import Timed
 
 
 class Kind(StrEnum):
@@ -119,7 +74,7 @@ def check_transition(certname: str, old: State, new: State) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node(_Timed):
+class Node(Timed):
     """A machine that Puppet knows by its certname. Empty text means: not known, or has none.
 
     Times are aware, and become UTC in whole milliseconds. ``market`` is None for foreign nodes.
@@ -165,7 +120,7 @@ class Node(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArchivedNode(_Timed):
+class ArchivedNode(Timed):
     """A node whose life is over: what it was, when it ended and why."""
 
     node: Node
@@ -174,7 +129,7 @@ class ArchivedNode(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Role(_Timed):
+class Role(Timed):
     """What a node is. ``definition`` is the role's part of roles.yaml with every default filled in.
 
     ``spec_hash`` is taken over the launch section as written; "" for a role without one.
@@ -201,7 +156,7 @@ class LaunchState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt(_Timed):
+class Attempt(Timed):
     """One CreateFleet call of a launch, as EC2 answered it.
 
     ``answers`` maps each pool that refused (``market:type:zone``, or ``*`` for the whole call)
@@ -222,7 +177,7 @@ class Attempt(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launch(_Timed):
+class Launch(Timed):
     """One act of asking EC2 for machines. ``key`` is a secret: it makes the challenge passwords.
 
     ``image`` is what the role's image was when it was opened; ``market`` is the one asked first.
@@ -274,7 +229,7 @@ class HoldCause(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hold(_Timed):
+class Hold(Timed):
     """Why converge leaves a role alone; ``role`` is "" for all of them.
 
     ``nodes`` are those that the breaker kept from being ended. ``spec_hash`` is that of the
@@ -291,7 +246,7 @@ class Hold(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backoff(_Timed):
+class Backoff(Timed):
     """How often in a row the launches of a role failed, and until when none is opened.
 
     ``launches`` are those counted. Of these ``unready`` had machines, none of which became ready.

@@ -28,7 +28,8 @@ from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 from enc.domain.certname import is_certname
-from enc.domain.model import Node, State, whole_milliseconds
+from enc.domain.model import Node, State
+from enc.domain.times import whole_milliseconds
 
 T = TypeVar("T")
 

@@ -19,10 +19,8 @@ from enc.domain.model import (
     Node,
     Role,
     State,
-    sane,
-    time_fields,
-    whole_milliseconds,
 )
+from enc.domain.times import sane, time_fields, whole_milliseconds
 from enc.inventory import keys
 from enc.inventory.errors import CorruptError
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
-from enc.domain.model import time_fields
+from enc.domain.times import time_fields
 from enc.inventory.batch import check_begun, readable
 from enc.inventory.codec import iso, parse_iso, parsed
 from enc.inventory.errors import CorruptError, StoreError, translated

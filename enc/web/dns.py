@@ -166,6 +166,13 @@ def blueprint(
         except CorruptError as error:
             raise (of_store if error.key == keys.META else corrupt)(error) from error
 
+    _add_zones(routes, zones)
+    return routes
+
+
+def _add_zones(routes: Blueprint, zones: Zones) -> None:
+    """What only the settings decide."""
+
     @routes.get("/getAllDomains")
     def domains() -> Response:
         return _result([_domain(zones, zone) for zone in zones.all])
@@ -187,8 +194,6 @@ def blueprint(
     @routes.get("/<path:_method>")
     def unsupported(_method: str) -> Response:
         return _result(False)
-
-    return routes
 
 
 def restrict(app: Flask, bind: str) -> None:

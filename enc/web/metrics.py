@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response
@@ -25,6 +25,23 @@ rolecall_store_ready {:.1f}
 """
 
 
+# By name: help, labels.
+_COUNTERS = {
+    "http_requests": ("Requests by route and status", ["route", "status"]),
+    "enc_lookups": ("Questions of Puppet by their outcome", ["outcome"]),
+    "csr_verdicts": ("Certificate requests by what was decided", ["reason"]),
+    "reports": ("Reports of Puppet's runs by their outcome", ["outcome"]),
+    "store_errors": (
+        "Requests that the store could not serve, by the problem's kind",
+        ["kind"],
+    ),
+    "discovery_left_out": (
+        "Nodes that were left out of an answer, each time: damaged, or not fit for the tool",
+        ["tool"],
+    ),
+}
+
+
 class Metrics:
     """``folder`` is where the workers leave their counts for each other; "" for one process.
 
@@ -35,47 +52,15 @@ class Metrics:
     def __init__(self, folder: str = "") -> None:
         self._folder = folder
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "rolecall_http_requests",
-            "Requests by route and status",
-            ["route", "status"],
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
+        counter = partial(Counter, registry=self._registry)
+        said = {name: counter(f"rolecall_{name}", *told) for name, told in _COUNTERS.items()}
+        self._verdicts, self._reports = said["csr_verdicts"], said["reports"]
+        self._store_errors, self._left_out = said["store_errors"], said["discovery_left_out"]
+        seconds = Histogram(
             "rolecall_http_request_seconds",
             "Time from the request's dispatch to its response",
             ["route"],
             buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._lookups = Counter(
-            "rolecall_enc_lookups",
-            "Questions of Puppet by their outcome",
-            ["outcome"],
-            registry=self._registry,
-        )
-        self._verdicts = Counter(
-            "rolecall_csr_verdicts",
-            "Certificate requests by what was decided",
-            ["reason"],
-            registry=self._registry,
-        )
-        self._reports = Counter(
-            "rolecall_reports",
-            "Reports of Puppet's runs by their outcome",
-            ["outcome"],
-            registry=self._registry,
-        )
-        self._store_errors = Counter(
-            "rolecall_store_errors",
-            "Requests that the store could not serve, by the problem's kind",
-            ["kind"],
-            registry=self._registry,
-        )
-        self._left_out = Counter(
-            "rolecall_discovery_left_out",
-            "Nodes that were left out of an answer, each time: damaged, or not fit for the tool",
-            ["tool"],
             registry=self._registry,
         )
         # An increase is only seen of what was there before.
@@ -83,9 +68,9 @@ class Metrics:
             self._verdicts.labels(reason.value)
 
         # labels() costs as much as the counting. The sets are small: routes, statuses, outcomes.
-        self._count_of = cache(self._requests.labels)
-        self._time_of = cache(self._seconds.labels)
-        self._outcome = cache(self._lookups.labels)
+        self._count_of = cache(said["http_requests"].labels)
+        self._time_of = cache(seconds.labels)
+        self._outcome = cache(said["enc_lookups"].labels)
 
     def answered(self, route: str, status: str, seconds: float) -> None:
         self._count_of(route, status).inc()

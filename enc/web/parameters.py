@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from werkzeug.datastructures import MultiDict
 
-from enc.domain.model import Kind, Market, State, whole_milliseconds
+from enc.domain.model import Kind, Market, State
+from enc.domain.times import whole_milliseconds
 from enc.inventory.events import EVENT_ID
 from enc.inventory.query import MAX_LIMIT, fold
 from enc.web.documents import BAD_PARAMETER

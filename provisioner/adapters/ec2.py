@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from provisioner.adapters.ec2_errors import (
     NO_TEMPLATE,
     report_guesses,
 )
+from provisioner.adapters.ec2_ground import looked_up
 from provisioner.ports.ec2 import (
     FleetAnswer,
     FleetRequest,
@@ -26,7 +26,6 @@ from provisioner.ports.ec2 import (
     GroundRequest,
     Instance,
     TemplateRequest,
-    TypeOffer,
 )
 from provisioner.ports.errors import CloudError, Trouble
 from provisioner.ports.host import Clock
@@ -36,7 +35,6 @@ from provisioner.ports.tags import SITE_TAG
 BATCH = 200
 PAGE = 1000  # of DescribeInstances, which takes 5 to 1,000
 TEMPLATE_PAGE = 200
-_SSM = "resolve:ssm:"
 _WORD = re.compile(r"[\w-]+")
 _Answer = TypeVar("_Answer")
 
@@ -61,23 +59,7 @@ class Ec2Cloud:
         return tuple(sorted(region["RegionName"] for region in said["Regions"]))
 
     def ground(self, request: GroundRequest) -> Ground:
-        region = request.region
-        image = self._image(region, request.image)
-        subnets = self._there(region, "subnets", "Subnets", "SubnetId", request.subnets)
-        groups = request.security_groups
-        self._there(region, "security_groups", "SecurityGroups", "GroupId", groups)
-        if request.key_name:
-            self._there(region, "key_name", "KeyPairs", "KeyName", (request.key_name,))
-        types, error = self._types(region, request.instance_types)
-        return Ground(
-            image=image["ImageId"],
-            subnets=tuple(values.subnet(entry) for entry in subnets),
-            root=image.get("RootDeviceName", ""),
-            disks=values.disks(image),
-            architecture=image.get("Architecture", ""),
-            types=types,
-            types_error=error,
-        )
+        return looked_up(self._calls, request)
 
     def create_template(self, request: TemplateRequest) -> None:
         parameters = template.template_parameters(request)
@@ -213,59 +195,6 @@ class Ec2Cloud:
             return other.code in NO_TEMPLATE
         return not found
 
-    # Looking up what a launch stands on.
-
-    def _image(self, region: str, image: str) -> Mapping[str, Any]:
-        if image.startswith(_SSM):
-            name = image.removeprefix(_SSM)
-            with _of_role("image", image):
-                said = self._calls.repeated(region, "GetParameter", service="ssm", Name=name)
-            image = str(said["Parameter"]["Value"])
-        found = self._there(region, "image", "Images", "ImageId", (image,))
-        state = found[0].get("State", "available")
-        if state != "available":
-            message = f"launch.image: {image} is {state}"
-            raise CloudError(Trouble.MALFORMED, "InvalidAMIID.Unavailable", message)
-        return found[0]
-
-    def _types(
-        self, region: str, wanted: Sequence[str]
-    ) -> tuple[Mapping[str, TypeOffer] | None, str]:
-        """What the region offers of the types, or None and why that cannot be read.
-
-        By filter: an unknown name in ``InstanceTypes`` fails the call.
-        """
-        if not wanted:
-            return {}, ""
-        named = [{"Name": "instance-type", "Values": list(wanted)}]
-        try:
-            kinds = list(self._calls.pages(region, "DescribeInstanceTypes", Filters=named))
-            places = self._calls.pages(
-                region,
-                "DescribeInstanceTypeOfferings",
-                LocationType="availability-zone",
-                Filters=named,
-            )
-            return values.type_offers(kinds, list(places)), ""
-        except CloudError as error:
-            return None, str(error)
-
-    def _there(
-        self, region: str, key: str, kind: str, field: str, wanted: Sequence[str]
-    ) -> list[Mapping[str, Any]]:
-        """What EC2 says of each one wanted, in that order; MALFORMED for one that is not there."""
-        if not wanted:
-            return []
-        with _of_role(key, ", ".join(wanted)):
-            asked: dict[str, Any] = {f"{field}s": list(wanted)}
-            said = self._calls.repeated(region, f"Describe{kind}", **asked)
-            found = {entry[field]: entry for entry in said.get(kind, ())}
-            missing = [thing for thing in wanted if thing not in found]
-            if missing:
-                message = f"{', '.join(missing)} does not exist in {region}"
-                raise CloudError(Trouble.MALFORMED, f"Invalid{field}.NotFound", message)
-        return [found[thing] for thing in wanted]
-
     def _is_ours(self, request: TemplateRequest) -> bool:
         found = self._templates_named(request.region, request.name)
         return bool(request.tags) and list(map(values.tags_of, found)) == [dict(request.tags)]
@@ -304,18 +233,3 @@ def ask_for_known(
         answers += found
         unknown |= more
     return answers, unknown
-
-
-@contextmanager
-def _of_role(key: str, value: str) -> Iterator[None]:
-    """A thing that EC2 does not have is the role's mistake: say where it stands."""
-    try:
-        yield
-    except CloudError as error:
-        if error.trouble is not Trouble.MALFORMED:
-            raise
-        message = f"launch.{key} ({value}): {error.message}"
-        advice = f"correct launch.{key} in roles.yaml and apply it again"
-        raise CloudError(
-            error.trouble, error.code, message, action=error.action, hint=advice
-        ) from error

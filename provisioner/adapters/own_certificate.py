@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from provisioner.adapters.tls import FileError, Tls
 from provisioner.ports.checks import Validity
-from provisioner.settings import SettingError
+from provisioner.settings import SettingError, Settings
 
 
 def certname_in(path: str) -> str:
@@ -67,3 +67,30 @@ def names_at(url: str, tls: Tls) -> tuple[str, ...]:
 
 
 _SECONDS = 5.0
+
+
+def spared(settings: Settings, tls: Tls) -> dict[str, str]:
+    """Certnames whose certificates we never revoke, each with its reason: the servers' and our own.
+
+    A server is known by the URL, and by the names in the certificate that it shows: the URL may
+    be an address or another name of it. Raises SettingError where our own cannot be read.
+    """
+    if not settings.puppet_ca_url:
+        return {}
+    found: dict[str, str] = {}
+    for variable, url in (
+        ("PUPPETDB_URL", settings.puppetdb_url),
+        ("PUPPET_CA_URL", settings.puppet_ca_url),
+    ):
+        found |= _server_names(variable, url, tls)
+    own = certname_in(settings.puppet_cert)
+    return {**found, own: "it is the name in our own certificate, PUPPET_CERT"}
+
+
+def _server_names(variable: str, url: str, tls: Tls) -> dict[str, str]:
+    if not url:
+        return {}
+    shown = names_at(url, tls) if url.startswith("https:") else ()
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    named = dict.fromkeys(shown, f"it is a name of the server at {variable}")
+    return {**named, host: f"it is the host of {variable}"}

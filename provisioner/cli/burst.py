@@ -19,7 +19,7 @@ from provisioner.cli.usage import examples
 if TYPE_CHECKING:
     from enc.domain.rolespec import RoleSpec
     from enc.inventory import Inventory
-    from provisioner.launching.launch import Order
+    from provisioner.launching.order import Order
 
 
 @click.command(
@@ -63,7 +63,7 @@ def _order(store: Inventory, name: str, *, count: int, ttl: timedelta | None) ->
     from enc.domain.durations import for_people
     from enc.domain.model import Kind
     from enc.domain.rolespec import RoleSpec
-    from provisioner.launching.launch import Order
+    from provisioner.launching.order import Order
 
     role = known_role(store, name)
     spec = RoleSpec.of(role)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from enc.inventory import Inventory
     from provisioner.cli.outcome import Told
     from provisioner.context import Context
-    from provisioner.launching.launch import Order
+    from provisioner.launching.order import Order
 
 _SHOWN = columns(
     *("certname", "state", "market", "instance_type", "zone"),
@@ -119,7 +119,7 @@ def _order(
     from enc.domain.durations import for_people
     from enc.domain.model import Kind, Market
     from enc.domain.rolespec import RoleSpec
-    from provisioner.launching.launch import Order
+    from provisioner.launching.order import Order
 
     role = known_role(store, name)
     spec = RoleSpec.of(role)

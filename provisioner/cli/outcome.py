@@ -12,7 +12,8 @@ from enc.domain.durations import format_duration
 from enc.domain.model import Kind, LaunchState, Node, State
 from provisioner.cli.errors import DONE, FAILED, INTERRUPTED, PARTLY, advised
 from provisioner.cli.texts import some
-from provisioner.launching.launch import Order, Outcome
+from provisioner.launching.launch import Outcome
+from provisioner.launching.order import Order
 
 _REACHED = {
     "accepted": {State.PENDING, State.RUNNING, State.READY},

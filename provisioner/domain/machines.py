@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from enc.domain.model import ALLOWED, Kind, Node, State, sane
+from enc.domain.model import ALLOWED, Kind, Node, State
+from enc.domain.times import sane
 from provisioner.ports.ec2 import Instance, InstanceState
 from provisioner.ports.tags import (
     ENVIRONMENT_TAG,

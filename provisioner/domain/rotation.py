@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from enc.domain.ages import allowed_age, replaced_from
 from enc.domain.durations import for_people
-from enc.domain.model import Node, sane
+from enc.domain.model import Node
+from enc.domain.times import sane
 from provisioner.domain.windows import is_open
 from provisioner.domain.world import KnownRole, World
 from provisioner.ports.tags import SPEC_TAG

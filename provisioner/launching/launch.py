@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from enc.domain.durations import for_people
 from enc.domain.limits import Bound, bounds
-from enc.domain.model import Kind, Launch, LaunchState, Market, Node, Role, State
-from enc.domain.rolespec import LaunchSpec, RoleSpec
+from enc.domain.model import Launch, LaunchState, Node
 from enc.inventory import LaunchGoneError, StoreError, StoreLostError
 from provisioner.bootstrap import render
 from provisioner.calls import Heart, check_account, patiently
 from provisioner.context import Context
 from provisioner.domain import ground
-from provisioner.domain.launching import Course, End
-from provisioner.domain.machines import tags_for
-from provisioner.domain.pools import Offer, one_subnet_per_zone
+from provisioner.domain.launching import End
 from provisioner.domain.volumes import planned
-from provisioner.launching.requests import Asking, Terms
+from provisioner.launching.order import Order, asked, terms
+from provisioner.launching.requests import Asking
 from provisioner.ports.ec2 import Ground, TemplateRequest
 from provisioner.ports.errors import CloudError
 from provisioner.ports.tags import LAUNCH_TAG, ROLE_TAG, SITE_TAG
@@ -32,25 +29,6 @@ from provisioner.rolesfile.userdata import bootstrap
 
 # A launch key outlives the launch by this much, besides the time a machine has to become ready.
 KEY_GRACE = timedelta(minutes=30)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What was asked for, checked against the role's limits."""
-
-    role: Role
-    spec: RoleSpec
-    count: int
-    kind: Kind
-    market: Market
-    deadline: timedelta
-    ttl: timedelta | None = None
-
-    @property
-    def launch_spec(self) -> LaunchSpec:
-        if self.spec.launch is None:
-            raise ValueError(f"role {self.spec.name} has no launch section")
-        return self.spec.launch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,17 +195,13 @@ def intended(context: Context, order: Order, owner: str = "") -> Launch:
     )
 
 
-def _expires(order: Order, opened: datetime) -> datetime | None:
-    return opened + order.ttl if order.ttl else None
-
-
 def prepare(context: Context, order: Order, intent: Launch, found: Ground) -> Prepared:
     """The same for the same launch and role, whoever asks.
 
     Raises UserDataTooLarge, and CloudError for volumes that the image cannot have.
     """
     spec = order.launch_spec
-    expires = _expires(order, intent.opened_at)
+    expires = order.expires(intent.opened_at)
     user_data = render(bootstrap(order.spec, spec, key=intent.key, expires_at=expires))
     ours = {
         "Name": intent.role,
@@ -251,44 +225,3 @@ def prepare(context: Context, order: Order, intent: Launch, found: Ground) -> Pr
         tags={**spec.tags, **ours},
     )
     return Prepared(request=request, ground=found)
-
-
-def terms(context: Context, order: Order, intent: Launch, found: Ground) -> Terms:
-    """What every request of the launch has in common."""
-    spec = order.launch_spec
-    pattern = Node(
-        certname="",
-        role=intent.role,
-        kind=intent.kind,
-        state=State.PENDING,
-        launched_at=intent.opened_at,
-        state_since=intent.opened_at,
-        launch=intent.id,
-        region=intent.region,
-        image=intent.image or found.image,
-        spec_hash=order.role.spec_hash,
-        expires_at=_expires(order, intent.opened_at),
-    )
-    applied = order.role.applied_at.isoformat(timespec="seconds") if order.role.applied_at else ""
-    ours = tags_for(pattern, site=context.site, spec=f"{applied}:{order.role.spec_hash}")
-    tags = {**spec.tags, "Name": intent.role, **ours}
-    course = Course(
-        want=intent.want,
-        market=order.market,
-        falls_back=spec.fallback == "on-demand",
-        deadline=intent.deadline,
-    )
-    offer = Offer(
-        instance_types=spec.instance_types,
-        subnets=one_subnet_per_zone(found.subnets),
-        missing=ground.not_offered(found, spec.instance_types),
-    )
-    price = str(spec.max_price) if spec.max_price is not None else None
-    return Terms(course=course, offer=offer, pattern=pattern, tags=tags, max_price=price)
-
-
-def asked(order: Order) -> str:
-    spot = order.market is Market.SPOT
-    then = ", then on-demand" if spot and order.launch_spec.fallback == "on-demand" else ""
-    span = f"up to {for_people(order.deadline)}"
-    return f"{order.count} x {order.spec.name} ({order.kind}), {order.market} for {span}{then}"

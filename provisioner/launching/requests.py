@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from enc.domain.model import Attempt, Launch, LaunchState, Market, Node
@@ -12,10 +12,11 @@ from enc.inventory import NotAllRecordedError, StoreError
 from provisioner.calls import patiently, stubbornly
 from provisioner.context import Context
 from provisioner.domain import launching
-from provisioner.domain.launching import Ask, Course, End, Progress, Turn, Wait
+from provisioner.domain.launching import Ask, End, Progress, Turn, Wait
 from provisioner.domain.pool_answers import Tried
-from provisioner.domain.pools import Offer, codes, left_out, told_by_pool
+from provisioner.domain.pools import codes, left_out, told_by_pool
 from provisioner.launching.lost_answers import looks, unrecorded
+from provisioner.launching.order import Terms
 from provisioner.launching.recording import came, record
 from provisioner.ports.ec2 import (
     FleetAnswer,
@@ -28,17 +29,6 @@ from provisioner.ports.errors import CloudError, Trouble
 
 # A repeat after a lost answer is worth this much time beyond the deadline: it only asks what was.
 _REPEAT_SPAN = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What every request of a launch has in common. ``pattern`` is a node without its machine."""
-
-    course: Course
-    offer: Offer
-    pattern: Node
-    tags: Mapping[str, str]
-    max_price: str | None = None
 
 
 class Asking:

@@ -6,27 +6,24 @@ What cannot be read is said to be so. Only the store must be there: without it n
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from enc.domain.limits import Limits
-from enc.domain.model import Launch, Market, Node
+from enc.domain.model import Launch, Market, Node, SpoiltLaunch
 from enc.domain.rolespec import RoleSpec, StoredRoleError
-from enc.inventory import CorruptError
+from enc.inventory import CorruptError, StoreError
+from enc.inventory.query import Everything
 from provisioner.calls import at_once
 from provisioner.context import Context
 from provisioner.domain.quotas import quotas
-from provisioner.domain.suspicions import TEMPLATE, region_of
+from provisioner.domain.suspicions import region_of
 from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
-from provisioner.ports.ec2 import Instance
+from provisioner.loop.listing import launches_named, regions_of, without_record
 from provisioner.ports.errors import CloudError, PuppetError, advised
 from provisioner.ports.notices import Notice, Notices, Warned
-from provisioner.ports.tags import LAUNCH_TAG
-from provisioner.signing.requests import Waiting, waiting
+from provisioner.signing.requests import waiting
 
-NAME_THEM = "name the regions in use: 'provisioner init --regions LIST'"
-# A launch lives a day at most; its template may be left for a little longer.
-_TEMPLATES_OF = timedelta(hours=25)
 # For those who watch: how launches go.
 _RECENTLY = timedelta(hours=1)
 
@@ -48,66 +45,112 @@ class Seen:
     everywhere: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    """What the store held at the beginning of the look."""
+
+    roles: Mapping[str, KnownRole]
+    bad_roles: Mapping[str, str]
+    every: Everything
+    miscounted: Collection[str]
+    launches: Mapping[str, Launch]
+    bad_launches: Mapping[str, SpoiltLaunch]
+    suspects: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Met:
+    """What the store says of what EC2 lists, and what it did not say at the beginning.
+
+    ``strangers`` have no record.
+    """
+
+    nodes: Mapping[str, Node]
+    spoilt: Mapping[str, StoreError]
+    strangers: Sequence[str]
+    launches: Mapping[str, Launch]
+    bad_launches: Mapping[str, SpoiltLaunch]
+
+
 def observe(context: Context, rules: Rules | None = None) -> Seen:
     """Raises StoreError's kinds."""
-    store, now, store_now = context.inventory, context.clock.now(), context.store_time()
-    roles, bad_roles = _roles(context)
-    every = store.queries.everything()
-    nodes, spoilt = every.nodes, every.spoilt
-    miscounted = store.counts.wrong(every.counts, {*roles, *bad_roles})
-    launches, bad_launches = store.launches.readable(store.launches.opened_ids())
-    suspects = store.suspects.all()
-    elsewhere = None if store.sweeps.done() else _every_region(context)
-    ours = _regions(roles.values(), nodes.values(), launches.values(), suspects)
-    # What a lost answer made may be listed after its launch is closed, and its role elsewhere.
-    ours |= store.launches.regions_since(now - _TEMPLATES_OF)
-    names = sorted({*ours, *(elsewhere or ())})
-    templates = _look_for_templates(context, suspects, swept=elsewhere is None)
-    regions = _listed(context, names, templates=templates, ours=ours)
-    strangers = _without_record(regions.values(), nodes, spoilt)
-    # Recorded while EC2 was being listed.
-    recorded, more_spoilt = store.nodes.readable(strangers)
-    nodes |= recorded
-    spoilt |= more_spoilt
-    strangers = [name for name in strangers if name not in nodes and name not in spoilt]
-    others = _of_launches(regions.values(), strangers, {*launches, *bad_launches})
-    more_launches, more_bad = store.launches.readable(others)
-    requests, ca_error = _requests(context)
+    now, store_now = context.clock.now(), context.store_time()
+    stored = _stored(context)
+    every = not context.inventory.sweeps.done()
+    listing = regions_of(context, _of_ours(stored), stored.suspects, every=every)
+    regions, met = listing.regions, _met(context, stored, listing.regions)
     taken = at_once(context, lambda queue: _taken(context, queue), context.notices)
-    limits, limits_error = _limits(context)
-    held = sorted({*roles, *bad_roles, *every.counts})
     world = World(
         now=now,
         store_now=store_now,
         site=context.site,
-        roles=roles,
-        unreadable_roles=bad_roles,
-        nodes=nodes,
-        unreadable={name: str(error) for name, error in spoilt.items()},
+        roles=stored.roles,
+        unreadable_roles=stored.bad_roles,
+        nodes={**stored.every.nodes, **met.nodes},
+        unreadable={n: str(e) for n, e in {**stored.every.spoilt, **met.spoilt}.items()},
         regions=regions,
-        launches=launches | more_launches,
-        spoilt_launches=bad_launches | more_bad,
-        miscounted=frozenset(miscounted),
-        damaged_counts=every.damaged,
-        recent=store.launches.outcomes_since(now - _RECENTLY),
-        archived=store.nodes.ended(strangers),
-        suspects=suspects,
-        holds=store.holds.all(held),
-        approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
-        backoffs=store.backoffs.all(held),
-        quotas=_quotas(context, roles.values()),
-        limits=limits,
-        limits_error=limits_error,
-        requests=requests.certnames if requests else None,
-        ca_error=ca_error,
-        ca_warning=requests.warning if requests else "",
+        launches={**stored.launches, **met.launches},
+        spoilt_launches={**stored.bad_launches, **met.bad_launches},
+        miscounted=frozenset(stored.miscounted),
+        damaged_counts=stored.every.damaged,
+        suspects=stored.suspects,
         warned=_warned(notice for each in taken for notice in each.notices),
-        unordered=store.orders.lacking(nodes.values()),
-        untimed=_untimed(context, store_now - now, names),
+        untimed=_untimed(context, store_now - now, sorted(regions)),
         spans=_spans(context),
         rules=rules or Rules(),
     )
-    return Seen(world=world, taken=taken, everywhere=bool(elsewhere))
+    world = _with_requests(context, _with_kept(context, world, stored, met.strangers))
+    return Seen(world=world, taken=taken, everywhere=listing.everywhere)
+
+
+def _stored(context: Context) -> _Stored:
+    store = context.inventory
+    roles, bad_roles = _roles(context)
+    every = store.queries.everything()
+    # At once: each change that comes in between would look like a wrong count.
+    miscounted = store.counts.wrong(every.counts, {*roles, *bad_roles})
+    launches, bad_launches = store.launches.readable(store.launches.opened_ids())
+    return _Stored(
+        roles=roles,
+        bad_roles=bad_roles,
+        every=every,
+        miscounted=miscounted,
+        launches=launches,
+        bad_launches=bad_launches,
+        suspects=store.suspects.all(),
+    )
+
+
+def _met(context: Context, stored: _Stored, regions: Mapping[str, Region]) -> _Met:
+    store, every = context.inventory, stored.every
+    unknown = without_record(regions.values(), every.nodes, every.spoilt)
+    # Recorded while EC2 was being listed.
+    nodes, spoilt = store.nodes.readable(unknown)
+    strangers = [name for name in unknown if name not in nodes and name not in spoilt]
+    known = {*stored.launches, *stored.bad_launches}
+    launches, bad = store.launches.readable(launches_named(regions.values(), strangers, known))
+    return _Met(
+        nodes=nodes, spoilt=spoilt, strangers=strangers, launches=launches, bad_launches=bad
+    )
+
+
+def _with_kept(context: Context, world: World, stored: _Stored, strangers: Sequence[str]) -> World:
+    """With what the store keeps of roles, limits and what is over."""
+    store = context.inventory
+    held = sorted({*stored.roles, *stored.bad_roles, *stored.every.counts})
+    limits, limits_error = _limits(context)
+    return replace(
+        world,
+        recent=store.launches.outcomes_since(world.now - _RECENTLY),
+        archived=store.nodes.ended(strangers),
+        holds=store.holds.all(held),
+        approved={n: frozenset(a.nodes) for n, a in store.holds.approvals(held).items()},
+        backoffs=store.backoffs.all(held),
+        quotas=_quotas(context, stored.roles.values()),
+        limits=limits,
+        limits_error=limits_error,
+        unordered=store.orders.lacking(world.nodes.values()),
+    )
 
 
 def _spans(context: Context) -> Spans:
@@ -169,99 +212,25 @@ def _untimed(context: Context, off: timedelta, regions: Iterable[str]) -> str:
     return ""
 
 
-# EC2 ------------------------------------------------------------------------------------------
-
-
-def _regions(
-    roles: Iterable[KnownRole],
-    nodes: Iterable[Node],
-    launches: Iterable[Launch],
-    suspects: Iterable[str],
-) -> set[str]:
+def _of_ours(stored: _Stored) -> set[str]:
     """Where something of ours is, or is suspected."""
-    found = {known.spec.launch.region for known in roles if known.spec.launch}
-    found |= {node.region for node in nodes if node.region}
-    found |= {launch.region for launch in launches if launch.region}
-    return found | {region_of(what) for what in suspects} - {""}
-
-
-def _every_region(context: Context) -> tuple[str, ...]:
-    """Those that the site uses, once in a while; () where there is none, or it is not told."""
-    meta = context.inventory.meta.require()
-    if not meta.account:
-        return ()
-    try:
-        return meta.regions or context.cloud.regions()
-    except CloudError as error:
-        said = f"not every region is looked at: {advised(error)}; or {NAME_THEM}"
-        context.reporter.say(f"warning: {said}")
-        return ()
-
-
-def _look_for_templates(context: Context, suspects: Iterable[str], *, swept: bool) -> bool:
-    """Not in each pass: those that are left are of launches of the last day, or of none we know."""
-    if not swept or any(what.startswith(TEMPLATE) for what in suspects):
-        return True
-    return context.inventory.launches.any_since(context.clock.now() - _TEMPLATES_OF)
-
-
-def _listed(
-    context: Context, names: Sequence[str], *, templates: bool, ours: Collection[str]
-) -> dict[str, Region]:
-    def one(name: str) -> Region:
-        advice = "" if name in ours else f"; if the site does not use it, {NAME_THEM}"
-        return _region(context, name, templates=templates, advice=advice)
-
-    return {region.name: region for region in at_once(context, one, names)}
-
-
-def _region(context: Context, name: str, *, templates: bool, advice: str) -> Region:
-    context.reporter.status(f"listing {name}")
-    try:
-        found = context.cloud.instances(name, context.site)
-        made = context.cloud.templates(name, context.site) if templates else None
-    except CloudError as error:
-        return Region(name=name, error=advised(error) + advice)
-    named = [(template, tags.get(LAUNCH_TAG, "")) for template, tags in made or ()]
-    return Region(
-        name=name,
-        instances={instance.id: instance for instance in found},
-        templates=None if made is None else tuple(named),
-    )
-
-
-def _without_record(
-    regions: Iterable[Region], nodes: Mapping[str, Node], spoilt: Collection[str]
-) -> list[str]:
-    every = (i for region in regions for i in region.instances.values() if i.alive)
-    return [i.id for i in every if i.id not in nodes and i.id not in spoilt]
-
-
-def _of_launches(
-    regions: Iterable[Region], strangers: Iterable[str], known: Collection[str]
-) -> list[str]:
-    """The launches that machines without a record, and templates, are said to be of."""
-    wanted, unrecorded = set[str](), set(strangers)
-    for region in regions:
-        wanted |= {i.tags.get(LAUNCH_TAG, "") for i in _those(region, unrecorded)}
-        wanted |= {launch for _, launch in region.templates or ()}
-    return sorted(wanted - set(known) - {""})
-
-
-def _those(region: Region, ids: Collection[str]) -> list[Instance]:
-    return [region.instances[i] for i in ids if i in region.instances]
+    found = {known.spec.launch.region for known in stored.roles.values() if known.spec.launch}
+    found |= {node.region for node in stored.every.nodes.values() if node.region}
+    found |= {launch.region for launch in stored.launches.values() if launch.region}
+    return found | {region_of(what) for what in stored.suspects} - {""}
 
 
 # The CA, and what EC2 announces ---------------------------------------------------------------
 
 
-def _requests(context: Context) -> tuple[Waiting | None, str]:
+def _with_requests(context: Context, world: World) -> World:
     if context.ca is None:
-        return None, ""
+        return world
     try:
-        return waiting(context, context.ca), ""
+        found = waiting(context, context.ca)
     except PuppetError as error:
-        return None, advised(error)
+        return replace(world, ca_error=advised(error))
+    return replace(world, requests=found.certnames, ca_warning=found.warning)
 
 
 def _taken(context: Context, queue: Notices) -> Taken:

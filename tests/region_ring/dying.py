@@ -22,7 +22,8 @@ from provisioner import wiring
 from provisioner.cli.reporters import PlainReporter
 from provisioner.context import Context
 from provisioner.ending.retire import retire
-from provisioner.launching.launch import Order, launch
+from provisioner.launching.launch import launch
+from provisioner.launching.order import Order
 from provisioner.loop.converge import Wish, converge
 from provisioner.settings import Settings
 from tests.service.crash import Fate, Sleeper, mortal

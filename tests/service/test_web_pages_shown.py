@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from enc.domain.model import Hold, Market, State, whole_milliseconds
+from enc.domain.model import Hold, Market, State
+from enc.domain.times import whole_milliseconds
 from enc.inventory import Inventory
 from enc.inventory.clock import redis_now
 from enc.web.pages.history import figures_of

@@ -100,14 +100,18 @@ def service(node: ast.Call) -> str:
 
 
 def described(made: Iterable[ast.Call]) -> set[str]:
-    """The kinds of things that Ec2Cloud._there looks up."""
-    return {
-        node.args[2].value
-        for node in made
-        if isinstance(node.func, ast.Attribute)
-        and node.func.attr == "_there"
-        and isinstance(node.args[2], ast.Constant)
-    }
+    """The kinds of things that ec2_ground._there looks up."""
+    return {kind for node in made for kind in _looked_up(node)}
+
+
+def _looked_up(node: ast.Call) -> list[str]:
+    match node:
+        case ast.Call(
+            func=ast.Name(id="_there"),
+            args=[_, _, _, ast.Tuple(elts=[ast.Constant(value=str(kind)), _]), *_],
+        ):
+            return [kind]
+    return []
 
 
 def statements(given: Needs) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from enc.domain.model import (
     Market,
     State,
     check_transition,
-    whole_milliseconds,
 )
+from enc.domain.times import whole_milliseconds
 from tests.builders import foreign, launch, node
 from tests.fakes.clock import START
 

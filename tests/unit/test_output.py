@@ -26,7 +26,8 @@ from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter
 from provisioner.cli.table import columns, lay_out
 from provisioner.cli.texts import cell, clean, quoted, readable, some
 from provisioner.cli.usage import usage
-from provisioner.launching.launch import Order, Outcome
+from provisioner.launching.launch import Outcome
+from provisioner.launching.order import Order
 from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import launch, node
 from tests.fakes.clock import FakeClock

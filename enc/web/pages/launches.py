@@ -57,27 +57,7 @@ def came(attempts: Sequence[Attempt]) -> Mapping[Market, int]:
 def install(routes: Blueprint, desk: Desk) -> None:
     @routes.get("/launches")
     def launches() -> Response:
-        asked = given()
-        found = values_of(asked, LAUNCHES.parameters)
-        role, state, cursor = found["role"], found["state"], found["cursor"]
-        now, inventory, damage = desk.begin(), desk.inventory, Damage()
-        try:
-            page = inventory.launches.page(
-                found["limit"], cursor, role=role, state=state, spoilt=damage
-            )
-        except BadCursorError as error:
-            raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
-        names = inventory.roles.names()
-        desk.check()
-        flat = {name: asked[name] for name in asked if name != "cursor"}
-        return desk.page(
-            "launches.html", now=now, damage=damage.told,
-            launches=[Told.of(one) for one in page.launches],
-            roles=names if role in (None, *names) else [role, *names], states=tuple(LaunchState),
-            looked=looked(page.launches, found["limit"], page.cursor, LOOKED_AT),
-            role=role, state=state, cursor=cursor, first=link(".launches", flat),
-            following=link(".launches", flat, cursor=page.cursor) if page.cursor else None,
-        )  # fmt: skip
+        return _list(desk)
 
     @routes.get("/launches/<path:name>")
     def launch(name: str) -> Response:
@@ -95,6 +75,30 @@ def install(routes: Blueprint, desk: Desk) -> None:
                 f"no launch is called {words.clean(name[:255])}; they are kept for 400 days",
             )
         return desk.page("launch.html", now=now, told=Told.of(found), **told)
+
+
+def _list(desk: Desk) -> Response:
+    asked = given()
+    found = values_of(asked, LAUNCHES.parameters)
+    role, state, cursor = found["role"], found["state"], found["cursor"]
+    now, inventory, damage = desk.begin(), desk.inventory, Damage()
+    try:
+        page = inventory.launches.page(
+            found["limit"], cursor, role=role, state=state, spoilt=damage
+        )
+    except BadCursorError as error:
+        raise ProblemError(BAD_PARAMETER, f"cursor: {error}") from error
+    names = inventory.roles.names()
+    desk.check()
+    flat = {name: asked[name] for name in asked if name != "cursor"}
+    return desk.page(
+        "launches.html", now=now, damage=damage.told,
+        launches=[Told.of(one) for one in page.launches],
+        roles=names if role in (None, *names) else [role, *names], states=tuple(LaunchState),
+        looked=looked(page.launches, found["limit"], page.cursor, LOOKED_AT),
+        role=role, state=state, cursor=cursor, first=link(".launches", flat),
+        following=link(".launches", flat, cursor=page.cursor) if page.cursor else None,
+    )  # fmt: skip
 
 
 def _told(inventory: Inventory, launch: Launch, now: datetime) -> dict[str, Any]:

@@ -138,6 +138,15 @@ def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
         yield Remark(line=line, what=what)
 
 
+def _tell_descent(body: Body, line: int | None, parent: str, lacking: str) -> None:
+    if lacking:
+        what = f"it inherits {lacking}, which is no node of this file that can be found"
+        body.problems.append(Remark(line=line, what=f"{what}; {_NONE_NOW}"))
+    elif parent:
+        what = f"it inherits {parent}, whose statements come first; {_NONE_NOW}"
+        body.notes.append(Remark(line=line, what=what))
+
+
 def _definitions(
     node: Mapping[str, Any],
     place: Place | None,
@@ -149,12 +158,7 @@ def _definitions(
     for match in node["matches"]:
         name, how = matched(match)
         body = Body(beside, trusted(name) if how is Match.NAME else {})
-        if lacking:
-            what = f"it inherits {lacking}, which is no node of this file that can be found"
-            body.problems.append(Remark(line=line, what=f"{what}; {_NONE_NOW}"))
-        elif parent:
-            what = f"it inherits {parent}, whose statements come first; {_NONE_NOW}"
-            body.notes.append(Remark(line=line, what=what))
+        _tell_descent(body, line, parent, lacking)
         for one, where in family:
             body.take(one.get("body", []), where)
         problems = body.problems

@@ -25,7 +25,8 @@ from provisioner.domain.ground import listed, request, unsuitable
 from provisioner.domain.launching import Progress
 from provisioner.domain.openlaunches import next_request
 from provisioner.domain.world import KnownRole, World
-from provisioner.launching.launch import Order, asked, bounds_of, intended, prepare, terms
+from provisioner.launching.launch import bounds_of, intended, prepare
+from provisioner.launching.order import Order, asked, terms
 from provisioner.launching.requests import Asking
 from provisioner.loop.acts.done import Done, failed, left
 from provisioner.loop.acts.others import stop
