@@ -28,13 +28,13 @@ REPEATABLE = frozenset(
 )
 
 
-def wait_before(repeat: int, luck: float) -> timedelta:
+def wait_before(repeat: int, jitter: float) -> timedelta:
     """Grows from half a second to eight, each spread by half."""
     grown = min(_FIRST_WAIT * 2 ** min(repeat, 10), _LONGEST_WAIT)
-    return timedelta(seconds=grown * (0.5 + luck))
+    return timedelta(seconds=grown * (0.5 + jitter))
 
 
-def patiently(
+def retry(
     context: Context,
     act: Callable[[], T],
     until: datetime,
@@ -54,7 +54,7 @@ def patiently(
         except (CloudError, PuppetError) as error:
             if isinstance(error, CloudError):
                 noticed(error)
-            span = wait_before(repeat, context.luck()).total_seconds()
+            span = wait_before(repeat, context.jitter()).total_seconds()
             if not _repeatable(error) or clock.monotonic() + span > end:
                 raise
             context.reporter.status(f"{error}; trying again in {span:.0f} s")
@@ -67,7 +67,7 @@ def _repeatable(error: CloudError | PuppetError) -> bool:
     return error.passing if isinstance(error, PuppetError) else error.trouble in REPEATABLE
 
 
-def stubbornly(context: Context, write: Callable[[], T]) -> T:
+def retry_write(context: Context, write: Callable[[], T]) -> T:
     """Run a write that must not be lost, again while Redis is away; raises when its span is over.
 
     The write must be safe to repeat: the first one may have been done and only its answer lost.
@@ -84,15 +84,15 @@ def stubbornly(context: Context, write: Callable[[], T]) -> T:
             clock.sleep(1.0)
 
 
-def at_once(context: Context, act: Callable[[A], B], over: Sequence[A]) -> list[B]:
+def in_parallel(context: Context, act: Callable[[A], B], over: Sequence[A]) -> list[B]:
     """``act`` on each; the answers in the order of ``over``. The first error is raised."""
-    if context.at_once <= 1 or len(over) <= 1:
+    if context.parallel_calls <= 1 or len(over) <= 1:
         return [act(one) for one in over]
-    with ThreadPoolExecutor(max_workers=context.at_once) as pool:
+    with ThreadPoolExecutor(max_workers=context.parallel_calls) as pool:
         return list(pool.map(act, over))
 
 
-class Heart:
+class Heartbeat:
     """Calls ``beat`` every ``seconds`` from a thread, as long as the ``with`` block lasts.
 
     A thread, because a single EC2 call may take longer than a dead launch is silent.

@@ -60,8 +60,8 @@ class Context:
     ``ca`` and ``puppetdb`` are None, and ``notices``, one for each queue, (), where they are not
     configured. ``spared()`` tells the certnames whose certificates are never revoked, each with its
     reason: without them nothing works.
-    ``at_once`` bounds how many calls a pass of converge has under way at a time; ``store_now``
-    is what Redis' clock says, where it is not Redis who is asked.
+    ``parallel_calls`` is how many calls a pass of converge has under way at a time, at most;
+    ``store_now`` is what Redis' clock says, where it is not Redis who is asked.
     """
 
     cloud: Cloud
@@ -70,7 +70,7 @@ class Context:
     reporter: Reporter
     site: str
     who: str
-    luck: Callable[[], float]
+    jitter: Callable[[], float]
     token: Callable[[int], str]  # n -> 2n random hex digits, for keys and ids
     spans: Spans = field(default_factory=Spans)
     shielded: Callable[[], AbstractContextManager[Any]] = nullcontext
@@ -78,7 +78,7 @@ class Context:
     puppetdb: PuppetDB | None = None
     spared: Callable[[], Mapping[str, str]] = dict
     notices: tuple[Notices, ...] = ()
-    at_once: int = 8
+    parallel_calls: int = 8
     store_now: Callable[[], datetime] | None = None
 
     def store_time(self) -> datetime:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from provisioner.adapters.tls import Tls
     from provisioner.doctor.diagnosis import Patient
     from provisioner.loop.daemon import Daemon
-    from provisioner.ports.exports import Commands, Place
+    from provisioner.ports.exports import Commands, ExportFile
     from provisioner.ports.host import Notifier, Stop
     from provisioner.ports.puppet import Puppet
 
@@ -160,7 +160,7 @@ def context(
         reporter=reporter,
         site=settings.site,
         who=settings.who,
-        luck=secrets.SystemRandom().random,
+        jitter=secrets.SystemRandom().random,
         token=secrets.token_hex,
         shielded=shielded,
         ca=open_ca(settings),
@@ -227,7 +227,7 @@ def daemon(context: Context, interval: timedelta, metrics: str | None) -> Daemon
     return Daemon(context, interval, notifier, meters, stop)
 
 
-def nagios_place(folder: Path, patience: timedelta) -> Place:
+def nagios_place(folder: Path, patience: timedelta) -> ExportFile:
     """Where Nagios reads what we write; another export there is waited for so long."""
     from provisioner.adapters.folder import Folder
 

@@ -48,17 +48,17 @@ def survivors(pems: Iterable[bytes]) -> list[bytes]:
 
 def mutated(count: int, *, seed: int, changes: int = 4) -> Iterator[bytes]:
     """A right request with up to so many of its bytes changed, moved, doubled or dropped."""
-    luck = Random(seed)
+    rng = Random(seed)
     good = [der_of(pem) for pem in (_right(), _right(key=ec_key(ec.SECP256R1)))]
     for _ in range(count):
-        der = luck.choice(good)
-        changed = _changed(der, luck, luck.randint(1, changes) if changes else 0)
+        der = rng.choice(good)
+        changed = _changed(der, rng, rng.randint(1, changes) if changes else 0)
         yield pem_of(changed) if changed != der or not changes else b""
 
 
 def forged(count: int, *, seed: int) -> Iterator[bytes]:
     """Well made and well signed by a stranger's key, of parts of which one at least is wrong."""
-    luck = Random(seed)
+    rng = Random(seed)
     passwords = [
         None,
         "",
@@ -91,17 +91,17 @@ def forged(count: int, *, seed: int) -> Iterator[bytes]:
         if subject != NODE or word != _RIGHT or extra in wrong_extras or names
     ]
     for _ in range(count):
-        subject, word, extra, names = luck.choice(every)
-        yield request(subject, word, key=_strangers(luck), extensions=extra, names=names)
+        subject, word, extra, names = rng.choice(every)
+        yield request(subject, word, key=_strangers(rng), extensions=extra, names=names)
 
 
 def odd(count: int, *, seed: int) -> Iterator[bytes]:
     """With the right password, well signed, and of a form that readers take in different ways."""
-    luck = Random(seed)
+    rng = Random(seed)
     right = named(NODE.encode()), [challenge(utf8(_RIGHT))]
     pairs = [pair for pair in product(_subjects(), _attributes()) if pair != right]
     for _ in range(count):
-        subject, attributes = luck.choice(pairs)
+        subject, attributes = rng.choice(pairs)
         yield assembled(subject, attributes, ec_key(name="stranger"))
 
 
@@ -148,31 +148,31 @@ def _right(**fields: Any) -> bytes:
     return request(NODE, _RIGHT, extensions={INSTANCE_ID: NODE}, **fields)
 
 
-def _strangers(luck: Random) -> Any:
+def _strangers(rng: Random) -> Any:
     # Mostly the curve's: RSA takes ten times as long to sign.
-    return rsa_key("stranger") if luck.random() < _RSA_SHARE else ec_key(name="stranger")
+    return rsa_key("stranger") if rng.random() < _RSA_SHARE else ec_key(name="stranger")
 
 
 _RSA_SHARE = 0.05
 
 
-def _changed(der: bytes, luck: Random, times: int) -> bytes:
+def _changed(der: bytes, rng: Random, times: int) -> bytes:
     data = bytearray(der)
     for _ in range(times):
-        at = luck.randrange(len(data))
-        match luck.randrange(6):
+        at = rng.randrange(len(data))
+        match rng.randrange(6):
             case 0:
-                data[at] ^= 1 << luck.randrange(8)
+                data[at] ^= 1 << rng.randrange(8)
             case 1:
-                data[at] = luck.choice(_NASTY)
+                data[at] = rng.choice(_NASTY)
             case 2:
-                del data[at : at + luck.randint(1, 8)]
+                del data[at : at + rng.randint(1, 8)]
             case 3:
-                data[at:at] = luck.randbytes(luck.randint(1, 8))
+                data[at:at] = rng.randbytes(rng.randint(1, 8))
             case 4:
-                data[at:at] = data[luck.randrange(len(data)) :][:32]
+                data[at:at] = data[rng.randrange(len(data)) :][:32]
             case _:
-                data[at] = luck.randrange(256)
+                data[at] = rng.randrange(256)
         if not data:
             return b""
     return bytes(data)

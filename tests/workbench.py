@@ -58,14 +58,14 @@ class Workbench:
             reporter=self.reporter,
             site=SITE,
             who="alice@ops",
-            luck=lambda: 0.5,
+            jitter=lambda: 0.5,
             token=lambda size: f"{next(self.tokens):0{2 * size}x}",
             spans=self.spans,
             ca=self.ca,
             puppetdb=self.puppetdb,
             spared=lambda: self.spared,
             notices=self.notices,
-            at_once=1,
+            parallel_calls=1,
             store_now=lambda: self.clock.now() + self.store_ahead,
         )
 

@@ -28,10 +28,10 @@ class Droughts:
         self._redis = redis
         self._script = Script(redis, "drought.lua", fence)
 
-    def note(self, pools: Iterable[str], now: datetime, luck: float = 0.5) -> None:
+    def note(self, pools: Iterable[str], now: datetime, jitter: float = 0.5) -> None:
         """These pools (``market:type:zone``) had nothing: dry for a span from now on.
 
-        ``market:*family:region`` is a quota, of a family of instance types. ``luck`` in [0, 1)
+        ``market:*family:region`` is a quota, of a family of instance types. ``jitter`` in [0, 1)
         spreads the ends of droughts that began together.
 
         The span doubles when a pool is still or again dry after the span before, up to
@@ -41,7 +41,10 @@ class Droughts:
         if not dry:
             return
         ladder = chain.from_iterable(
-            (iso(now + span * (_LEAST + _SPREAD * luck)), str(int(span.total_seconds()) * _MEMORY))
+            (
+                iso(now + span * (_LEAST + _SPREAD * jitter)),
+                str(int(span.total_seconds()) * _MEMORY),
+            )
             for span in _SPANS
         )
         match self._script.run(dry, iso(now), *ladder):

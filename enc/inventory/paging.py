@@ -38,14 +38,14 @@ _SCORE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,17})?")
 _MARK = re.compile(r"[a-z]*")
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a walk stands: the index's score and member."""
 
     score: str
     name: str
 
 
-BEGINNING = Place("", "")
+BEGINNING = Position("", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +126,10 @@ class Walks:
         return tuple(one for one in items if one is not None), onward
 
     def _look(
-        self, listing: Listing, place: Place, want: int
-    ) -> tuple[list[tuple[Place, Hash]], Place]:
+        self, listing: Listing, place: Position, want: int
+    ) -> tuple[list[tuple[Position, Hash]], Position]:
         """Up to ``want`` members behind the place, and the place of the last one looked at."""
-        found: list[tuple[Place, Hash]] = []
+        found: list[tuple[Position, Hash]] = []
         left = listing.most
         look = _LOOK if listing.passes_over else min(want, CHUNK)
         while left > 0:
@@ -142,7 +142,7 @@ class Walks:
             left, look = left - look, _LOOK
         return found, place
 
-    def hashes(self, listing: Listing) -> Iterator[tuple[Place, Hash]]:
+    def hashes(self, listing: Listing) -> Iterator[tuple[Position, Hash]]:
         """Every member with its hash, or why that cannot be read, a chunk at a time."""
         place = BEGINNING
         while True:
@@ -155,31 +155,33 @@ class Walks:
 
     def _step(
         self, listing: Listing, asked: Mapping[str, Any]
-    ) -> tuple[Place, list[tuple[Place, Hash]]]:
+    ) -> tuple[Position, list[tuple[Position, Hash]]]:
         """What ``page.lua`` finds, and where the walk goes on."""
         try:
             place, found = self._answer(asked)
         except CorruptError:
             # Text that is not UTF-8 spoils the whole answer; one by one we learn whose it is.
             place, found = self._answer({**asked, "bare": True})
-            places = [Place(score, name) for name, score, _ in found]
+            places = [Position(score, name) for name, score, _ in found]
             return place, self._one_by_one(listing, places)
         return place, [
-            (Place(score, name), hash_of(listing.of + name, flat)) for name, score, flat in found
+            (Position(score, name), hash_of(listing.of + name, flat)) for name, score, flat in found
         ]
 
-    def _answer(self, asked: Mapping[str, Any]) -> tuple[Place, Sequence[Any]]:
+    def _answer(self, asked: Mapping[str, Any]) -> tuple[Position, Sequence[Any]]:
         answer = self._script.run([], dumps(asked), about=asked["indexes"][0])
         match answer:
             case ["ok", str(score), str(name), str(found)]:
-                return Place(score, name), json.loads(found)
+                return Position(score, name), json.loads(found)
             case ["lost"]:
                 raise StoreLostError
             case ["wrong", key]:
                 raise CorruptError(key, "has a value of the wrong type")
         raise StoreError(f"page.lua answered {answer!r}; is another version there?")
 
-    def _one_by_one(self, listing: Listing, places: Sequence[Place]) -> list[tuple[Place, Hash]]:
+    def _one_by_one(
+        self, listing: Listing, places: Sequence[Position]
+    ) -> list[tuple[Position, Hash]]:
         keys = [listing.of + place.name for place in places]
         found = list(zip(places, readable(self._redis, "HGETALL", keys), strict=True))
         if not all(fields for _, fields in found):
@@ -210,7 +212,7 @@ def _read(
         return spoilt(name, error)
 
 
-def _asked(listing: Listing, place: Place, want: int, look: int) -> Mapping[str, Any]:
+def _asked(listing: Listing, place: Position, want: int, look: int) -> Mapping[str, Any]:
     return {
         "indexes": list(listing.indexes),
         "of": listing.of,
@@ -228,13 +230,13 @@ def _asked(listing: Listing, place: Place, want: int, look: int) -> Mapping[str,
     }
 
 
-def encode(mark: str, place: Place) -> str:
+def encode(mark: str, place: Position) -> str:
     """The cursor that asks for what follows the place in the list that ``mark`` names."""
     text = mark + ":".join(place)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(mark: str, cursor: str) -> Place:
+def decode(mark: str, cursor: str) -> Position:
     """Raises BadCursorError."""
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
@@ -248,7 +250,7 @@ def decode(mark: str, cursor: str) -> Place:
         raise _bad()
     if found != mark:
         raise BadCursorError("the cursor is of another list, or of this one in another order")
-    return Place(score, name)
+    return Position(score, name)
 
 
 def _bad() -> BadCursorError:

@@ -12,7 +12,7 @@ from enc.outputs import TOLD
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Snapshot:
     """``nodes`` by certname, in ``TOLD``'s states.
 
     ``spoilt`` are those that are damaged, and how: of any role, as nobody can say of which.
@@ -25,12 +25,12 @@ class Told:
     spoilt_roles: Mapping[str, StoreError]
 
 
-def told(inventory: Inventory, site: str, role: str | None = None) -> Told:
+def read_snapshot(inventory: Inventory, site: str, role: str | None = None) -> Snapshot:
     """Of all nodes, or those of one role. Raises StoreError's kinds."""
     with one_inventory(inventory.redis, site):
         nodes, spoilt = inventory.queries.among(TOLD)
         roles, spoilt_roles = inventory.roles.readable()
-    return Told(
+    return Snapshot(
         nodes=tuple(nodes[name] for name in sorted(nodes) if role in (None, nodes[name].role)),
         spoilt=spoilt,
         roles=roles,

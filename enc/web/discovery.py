@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from enc.inventory import CorruptError, Inventory, StoreError
-from enc.inventory.snapshot import Told, told
+from enc.inventory.snapshot import Snapshot, read_snapshot
 from enc.logs import Log
 from enc.outputs import SERVING, Refused, ansible, nagios, prometheus
 from enc.web import operations
@@ -42,7 +42,7 @@ class Tool:
 
     name: str
     operation: Operation
-    make: Callable[[Told, Values], Made]
+    make: Callable[[Snapshot, Values], Made]
 
 
 def blueprint(inventory: Inventory, site: str, counts: Metrics) -> Blueprint:
@@ -50,7 +50,7 @@ def blueprint(inventory: Inventory, site: str, counts: Metrics) -> Blueprint:
 
     def discovered(tool: Tool) -> Response:
         given = asked(request.args, tool.operation.parameters)
-        found = told(inventory, site, given["role"])
+        found = read_snapshot(inventory, site, given["role"])
         _check_known(found, given["role"])
         made = tool.make(found, given)
         _tell(tool.name, found, made, counts)
@@ -62,19 +62,19 @@ def blueprint(inventory: Inventory, site: str, counts: Metrics) -> Blueprint:
     return routes
 
 
-def _prometheus(found: Told, given: Values) -> Made:
+def _prometheus(found: Snapshot, given: Values) -> Made:
     if given["port"] is None:
         _check_checks(found)
     groups, refused = prometheus.groups(found.nodes, found.roles, given["port"])
     return Made(response=answer(groups), refused=refused)
 
 
-def _ansible(found: Told, _given: Values) -> Made:
+def _ansible(found: Snapshot, _given: Values) -> Made:
     made = ansible.inventory(found.nodes, {*found.roles, *found.spoilt_roles})
     return Made(response=answer(made.document), refused=made.refused, notes=made.notes)
 
 
-def _nagios(found: Told, given: Values) -> Made:
+def _nagios(found: Snapshot, given: Values) -> Made:
     _check_checks(found)
     # A lost machine stays in the file that 'export nagios' keeps. Here nobody knows whether it had
     # ever been a host.
@@ -84,7 +84,7 @@ def _nagios(found: Told, given: Values) -> Made:
     return Made(response=text_answer(made.text), refused=made.refused, notes=made.notes)
 
 
-def _check_checks(found: Told) -> None:
+def _check_checks(found: Snapshot) -> None:
     """Without its checks a role has no ports or services, and its nodes would seem to be gone."""
     for role in sorted({node.role for node in found.nodes} - found.roles.keys()):
         if role in found.spoilt_roles:
@@ -104,7 +104,7 @@ TOOLS: Sequence[Tool] = (
 )
 
 
-def _check_known(found: Told, role: str | None) -> None:
+def _check_known(found: Snapshot, role: str | None) -> None:
     """To a tool, no nodes would mean that they are all gone; a mistyped role must not say that."""
     nodes = found.nodes or found.spoilt
     if role is None or nodes or role in found.roles or role in found.spoilt_roles:
@@ -112,7 +112,7 @@ def _check_known(found: Told, role: str | None) -> None:
     raise ProblemError(UNKNOWN_ROLE, "no role has the name that was asked for; /v1/roles has all")
 
 
-def _tell(tool: str, found: Told, made: Made, counts: Metrics) -> None:
+def _tell(tool: str, found: Snapshot, made: Made, counts: Metrics) -> None:
     left_out = {name: _of_key(error) for name, error in found.spoilt.items()}
     left_out |= {one.certname: one.why for one in made.refused}
     counts.left_out(tool, len(left_out))

@@ -25,7 +25,7 @@ from enc.web.answers import Kept
 from enc.web.documents import CORRUPT
 from enc.web.problems import ProblemError, corrupt, of_store
 from enc.web.settings import place
-from enc.web.short_cache import Lately
+from enc.web.short_cache import ShortCache
 
 # Seconds that a role's answer, and who is foreign, are kept in a worker.
 KEPT_FOR = 1.0
@@ -43,8 +43,8 @@ class Names:
     ) -> None:
         self._names, self._site, self._zones = inventory.names, site, zones
         self._kept: Kept[tuple[Record, ...]] = Kept(_KEPT_NAMES)
-        self._roles: Lately[bytes] = Lately(timer, KEPT_FOR)
-        self._suffixes: Lately[frozenset[str]] = Lately(timer, KEPT_FOR)
+        self._roles: ShortCache[bytes] = ShortCache(timer, KEPT_FOR)
+        self._suffixes: ShortCache[frozenset[str]] = ShortCache(timer, KEPT_FOR)
         self._starts: dict[str, int] = {}
         self._told: dict[str, frozenset[Refused]] = {}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from enc.domain.model import Role
 from enc.inventory import BadCursorError, Inventory
-from enc.inventory.paging import Place, decode, encode
+from enc.inventory.paging import Position, decode, encode
 from enc.inventory.query import Query
 from enc.web import operations
 from enc.web.documents import BAD_PARAMETER
@@ -41,7 +41,7 @@ def _roles(inventory: Inventory, given: Values) -> Page:
     behind = [role for name, role in inventory.roles.all().items() if name > after]
     shown = behind[: given["limit"]]
     more = len(behind) > len(shown)
-    cursor = encode("roles", Place(_NO_SCORE, shown[-1].name)) if more else None
+    cursor = encode("roles", Position(_NO_SCORE, shown[-1].name)) if more else None
     return {"roles": role_shapes(inventory, shown), "cursor": cursor}
 
 

@@ -12,7 +12,7 @@ V = TypeVar("V")
 _MOST = 1_000
 
 
-class Lately(Generic[V]):
+class ShortCache(Generic[V]):
     """Values by name, each for so many seconds after it was kept, and not a moment longer."""
 
     def __init__(self, timer: Callable[[], float], seconds: float) -> None:

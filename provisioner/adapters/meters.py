@@ -113,7 +113,7 @@ class Meters:
         self._passes.labels("failures" if came.failures else "done").inc()
         self._seconds.observe(seconds)
         for one in came.done:
-            self._actions.labels(one.action.verb, one.came.value).inc()
+            self._actions.labels(one.action.verb, one.result.value).inc()
         self._world.show(came.world)
         self._last.set(self._clock.now().timestamp())
         self._ended = self._clock.monotonic()

@@ -132,7 +132,7 @@ def _rows(found: Plan) -> list[dict[str, Any]]:
 def _summary(came: Pass) -> str:
     if not came.done:
         return "nothing to do"
-    counts = Counter(one.came.value for one in came.done)
+    counts = Counter(one.result.value for one in came.done)
     said = f"{counts.pop('done', 0)} of {len(came.done)} actions done"
     words = {"left": "not needed any more", "failed": "failed"}
     return ", ".join([said, *(f"{count} {words[how]}" for how, count in counts.items())])

@@ -18,7 +18,7 @@ from provisioner.cli.texts import some
 from provisioner.cli.usage import Group, examples
 
 if TYPE_CHECKING:
-    from enc.inventory.snapshot import Told
+    from enc.inventory.snapshot import Snapshot
     from enc.outputs import Refused
 
 
@@ -100,14 +100,14 @@ def table(*, file: Path | None) -> None:
     tell_left_out(found, ())
 
 
-def read() -> Told:
+def read() -> Snapshot:
     """The whole inventory as tools are told of it. Raises StoreError's kinds."""
-    from enc.inventory.snapshot import told
+    from enc.inventory.snapshot import read_snapshot
 
-    return told(inventory(), settings().site)
+    return read_snapshot(inventory(), settings().site)
 
 
-def tell_left_out(found: Told, refused: Sequence[Refused]) -> None:
+def tell_left_out(found: Snapshot, refused: Sequence[Refused]) -> None:
     """Name each node that is there and was left out. Raises CommandError if there is one."""
     left_out = {name: str(error) for name, error in found.spoilt.items()}
     left_out |= {one.certname: one.why for one in refused}

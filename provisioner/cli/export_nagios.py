@@ -17,8 +17,8 @@ from provisioner.cli.usage import examples
 
 if TYPE_CHECKING:
     from enc.outputs.nagios import Style
-    from provisioner.exporting.export import Came, Export
-    from provisioner.ports.exports import Place
+    from provisioner.exporting.export import Export, ExportResult
+    from provisioner.ports.exports import ExportFile
 
 _INTERRUPTED = "the file is whole, and the same command makes up for a reload that is due"
 
@@ -163,7 +163,7 @@ def _export(wanted: _Wanted) -> Export:
     )
 
 
-def _once(export: Export) -> Came:
+def _once(export: Export) -> ExportResult:
     from enc.inventory import StoreError
 
     try:
@@ -193,14 +193,14 @@ def _watch(wanted: _Wanted, rest: timedelta, interval: timedelta) -> None:
     tell("stopped")
 
 
-def _told(folder: Path, came: Came) -> str:
+def _told(folder: Path, came: ExportResult) -> str:
     done = ["written"] if came.written else []
     done += ["Nagios reloaded"] if came.reloaded else []
     count = f"{came.hosts} host{'' if came.hosts == 1 else 's'}"
     return f"{folder / 'rolecall.cfg'}: {count}; {', '.join(done) or 'nothing to do'}"
 
 
-def _stood(place: Place) -> str:
+def _stood(place: ExportFile) -> str:
     """Since when it says what it says, and until when that was known to be right."""
     if (since := place.stood()) is None:
         return f"there is no {place.name} yet"

@@ -21,7 +21,7 @@ from provisioner.cli.usage import examples
 if TYPE_CHECKING:
     from enc.domain.model import Node
     from enc.inventory import Inventory
-    from provisioner.cli.outcome import Told
+    from provisioner.cli.outcome import LaunchReport
     from provisioner.context import Context
     from provisioner.launching.order import Order
 
@@ -155,9 +155,9 @@ def beside_the_fleet(order: Order) -> str:
     )
 
 
-def carried_out(context: Context, order: Order, wait_until: str) -> Told:
+def carried_out(context: Context, order: Order, wait_until: str) -> LaunchReport:
     from enc.inventory import StoreError
-    from provisioner.cli.outcome import Told
+    from provisioner.cli.outcome import LaunchReport
     from provisioner.launching.launch import LaunchCutShortError
     from provisioner.launching.launch import launch as launch_machines
     from provisioner.ports.errors import CloudError
@@ -166,7 +166,7 @@ def carried_out(context: Context, order: Order, wait_until: str) -> Told:
         outcome = launch_machines(context, order)
     except LaunchCutShortError as cut:
         raise KeyboardInterrupt(_how_it_was_left(context.inventory, cut.launch)) from cut
-    told = Told(order=order, outcome=outcome, nodes=outcome.nodes, wait_until=wait_until)
+    told = LaunchReport(order=order, outcome=outcome, nodes=outcome.nodes, wait_until=wait_until)
     try:
         nodes = tuple(_followed(context, told))
         return replace(told, nodes=nodes, deaths=_deaths(context.inventory, nodes))
@@ -176,7 +176,7 @@ def carried_out(context: Context, order: Order, wait_until: str) -> Told:
         return replace(told, trouble=advised(error))
 
 
-def _followed(context: Context, told: Told) -> Sequence[Node]:
+def _followed(context: Context, told: LaunchReport) -> Sequence[Node]:
     """The nodes as far as they were to be waited for."""
     from provisioner.launching.follow import follow_to_ready, follow_to_running
 
@@ -210,7 +210,7 @@ def _how_it_was_left(store: Inventory, launch_id: str) -> str:
         return how_it_was_left(store, launch_id)
 
 
-def print_told(form: str, told: Told) -> None:
+def print_told(form: str, told: LaunchReport) -> None:
     from provisioner.cli.records import NODE_FIELDS, node_record
 
     rows = [node_record(node) for node in told.nodes]

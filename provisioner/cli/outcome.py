@@ -23,7 +23,7 @@ _REACHED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class LaunchReport:
     """``nodes`` as they stood when we stopped looking.
 
     ``stopped``: by Ctrl-C, while waiting; ``trouble``: why they could not be followed.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from provisioner.calls import at_once
+from provisioner.calls import in_parallel
 from provisioner.context import Context
 from provisioner.ports.ec2 import Instance
 from provisioner.ports.errors import CloudError, Trouble
@@ -47,7 +47,7 @@ def look(context: Context, named: Sequence[str]) -> Looked:
     every = sorted({*used, *enabled})
     context.reporter.status(f"listing {len(every)} regions")
     listed = dict(
-        zip(every, at_once(context, lambda name: _living(context, name), every), strict=True)
+        zip(every, in_parallel(context, lambda name: _living(context, name), every), strict=True)
     )
     unread = {name: found for name, found in listed.items() if isinstance(found, CloudError)}
     read = {name: found for name, found in listed.items() if not isinstance(found, CloudError)}

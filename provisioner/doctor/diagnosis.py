@@ -21,7 +21,7 @@ from provisioner.doctor import (
     store,
 )
 from provisioner.doctor.finding import Finding, skipped
-from provisioner.doctor.permissions import Place
+from provisioner.doctor.permissions import LaunchPlace
 from provisioner.doctor.running import SECONDS, Check, examine
 from provisioner.domain.ground import requests
 from provisioner.ports.checks import (
@@ -173,7 +173,7 @@ def _without_queue(patient: Patient, roles: tuple[RoleSpec, ...]) -> list[Findin
     return notices.unheard(patient.queue_urls, roles)
 
 
-def _permitted(patient: Patient, place: Place) -> Check:
+def _permitted(patient: Patient, place: LaunchPlace) -> Check:
     return Check(
         what=place.what("permissions"),
         act=lambda: permissions.examine(patient.permissions, patient.cloud, place),
@@ -181,7 +181,7 @@ def _permitted(patient: Patient, place: Place) -> Check:
     )
 
 
-def _grounded(patient: Patient, place: Place) -> Check:
+def _grounded(patient: Patient, place: LaunchPlace) -> Check:
     wanted = requests(place.specs)
     return Check(
         what=place.what("images, subnets, groups"),
@@ -190,15 +190,15 @@ def _grounded(patient: Patient, place: Place) -> Check:
     )
 
 
-def places(site: str, roles: tuple[RoleSpec, ...]) -> list[Place]:
+def places(site: str, roles: tuple[RoleSpec, ...]) -> list[LaunchPlace]:
     """The regions that roles launch in; where there is none, the session's own. Pure."""
     regions = sorted({spec.launch.region for spec in roles if spec.launch})
     found = [
-        Place(
+        LaunchPlace(
             region=region,
             site=site,
             specs=[spec for spec in roles if spec.launch and spec.launch.region == region],
         )
         for region in regions
     ]
-    return found or [Place(region="", site=site)]
+    return found or [LaunchPlace(region="", site=site)]

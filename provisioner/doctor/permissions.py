@@ -24,7 +24,7 @@ _NOBODYS_SUBNET = "subnet-00000000000000000"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class LaunchPlace:
     """A region, "" for the session's own, and what launches there."""
 
     region: str
@@ -35,7 +35,7 @@ class Place:
         return f"EC2 {self.region}: {action}" if self.region else f"EC2: {action}"
 
 
-def examine(permissions: Permissions, cloud: Cloud, place: Place) -> Iterator[Finding]:
+def examine(permissions: Permissions, cloud: Cloud, place: LaunchPlace) -> Iterator[Finding]:
     machine = yield from _looked(place, "DescribeInstances", permissions.machine)
     template = yield from _looked(place, "DescribeLaunchTemplates", permissions.template)
     # Who does not know a dry run would do it: end a machine, that is.
@@ -50,7 +50,7 @@ def examine(permissions: Permissions, cloud: Cloud, place: Place) -> Iterator[Fi
 
 
 def _looked(
-    place: Place, action: str, ask: Callable[[str, str], str]
+    place: LaunchPlace, action: str, ask: Callable[[str, str], str]
 ) -> Generator[Finding, None, str]:
     """Reading is not tried but done. Returns what was found."""
     what = place.what(action)
@@ -63,14 +63,14 @@ def _looked(
     return found
 
 
-def _launching(permissions: Permissions, place: Place, template: str) -> Iterator[Finding]:
+def _launching(permissions: Permissions, place: LaunchPlace, template: str) -> Iterator[Finding]:
     made = template_request(place)
     yield tried(place.what("CreateLaunchTemplate"), lambda: permissions.create_template(made))
     fleet = fleet_request(place, template or NAME)
     yield tried(place.what("CreateFleet"), lambda: permissions.create_fleet(fleet))
 
 
-def _instances(permissions: Permissions, cloud: Cloud, place: Place) -> Iterator[Finding]:
+def _instances(permissions: Permissions, cloud: Cloud, place: LaunchPlace) -> Iterator[Finding]:
     specs = by_profile(place.specs)
     for spec in specs:
         launch = launch_of(spec)
@@ -96,7 +96,7 @@ def _running(
     return tried(what, lambda: permissions.run_instances(request, kind, subnet))
 
 
-def _on_machines(permissions: Permissions, place: Place, machine: str) -> Iterator[Finding]:
+def _on_machines(permissions: Permissions, place: LaunchPlace, machine: str) -> Iterator[Finding]:
     tags = {ROLE_TAG: NAME, ENVIRONMENT_TAG: ""}
     for action, call in {
         "TerminateInstances": lambda: permissions.terminate(place.region, machine),
@@ -106,7 +106,7 @@ def _on_machines(permissions: Permissions, place: Place, machine: str) -> Iterat
         yield tried(what, call) if machine else _unproven(what, "machine")
 
 
-def _deleting(permissions: Permissions, place: Place, template: str) -> Finding:
+def _deleting(permissions: Permissions, place: LaunchPlace, template: str) -> Finding:
     what = place.what("DeleteLaunchTemplate")
     if not template:
         return _unproven(what, "launch template")
@@ -156,7 +156,7 @@ def launch_of(spec: RoleSpec) -> LaunchSpec:
 
 
 def template_request(
-    place: Place, spec: RoleSpec | None = None, found: Ground | None = None
+    place: LaunchPlace, spec: RoleSpec | None = None, found: Ground | None = None
 ) -> TemplateRequest:
     """Without its user-data: that may hold secrets, and no right depends on it.
 
@@ -185,7 +185,7 @@ def _image(launch: LaunchSpec | None) -> str:
     return launch.image if launch else "ami-00000000000000000"
 
 
-def fleet_request(place: Place, template: str) -> FleetRequest:
+def fleet_request(place: LaunchPlace, template: str) -> FleetRequest:
     """EC2 asks about rights before it looks for what is named: nothing of it need be there."""
     launches = [spec.launch for spec in place.specs if spec.launch]
     pools = [(each.instance_types[0], each.subnets[0]) for each in launches[:1]]
@@ -200,5 +200,5 @@ def fleet_request(place: Place, template: str) -> FleetRequest:
     )
 
 
-def _tags(place: Place) -> dict[str, str]:
+def _tags(place: LaunchPlace) -> dict[str, str]:
     return {SITE_TAG: place.site, ROLE_TAG: NAME}

@@ -90,8 +90,8 @@ def turned(progress: Progress, turn: Turn) -> Progress:
     )
 
 
-def next_step(course: Course, progress: Progress, now: datetime, luck: float) -> Step:
-    """Decide. ``luck`` in [0, 1) spreads the waits of launches that were refused together."""
+def next_step(course: Course, progress: Progress, now: datetime, jitter: float) -> Step:
+    """Decide. ``jitter`` in [0, 1) spreads the waits of launches that were refused together."""
     missing = course.want - progress.got
     if missing <= 0:
         return End(state=LaunchState.COMPLETE)
@@ -103,7 +103,7 @@ def next_step(course: Course, progress: Progress, now: datetime, luck: float) ->
         return _turn_or_end(course, progress, now, over=over)
     if progress.untried:
         return Ask(market=progress.market, count=missing, reason=_why(course, progress))
-    return _wait(progress, until - now, luck)
+    return _wait(progress, until - now, jitter)
 
 
 def waited(progress: Progress) -> Progress:
@@ -128,9 +128,9 @@ def _end(course: Course, progress: Progress, why: str) -> End:
     return End(state=state, reason=f"got {progress.got} of {course.want}: {why}")
 
 
-def _wait(progress: Progress, left: timedelta, luck: float) -> Wait:
+def _wait(progress: Progress, left: timedelta, jitter: float) -> Wait:
     grown = min(FIRST_WAIT * 2 ** min(progress.tries - 1, 10), LONGEST_WAIT)
-    span = grown * (0.5 + luck)
+    span = grown * (0.5 + jitter)
     return Wait(span=min(span, left), reason=_with_word("every pool refused", progress))
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from enc.domain.model import Node
 from provisioner.domain.retirement import BEFORE_GONE, Finding, Step, found, step_of
 from provisioner.ending.ledger import Ledger, some
-from provisioner.ending.terminate import Told, terminate
+from provisioner.ending.terminate import Terminated, terminate
 from provisioner.ports.ec2 import Instance
 from provisioner.ports.errors import CloudError, advised
 
@@ -74,7 +74,7 @@ class Ending:
         self._take_in(region, told)
         self._drop_what_lives(region, told.away)
 
-    def _take_in(self, region: str, told: Told) -> None:
+    def _take_in(self, region: str, told: Terminated) -> None:
         self._told(region, told.taken)
         for instance_id, error in told.refused.items():
             self._drop(region, [instance_id], advised(error))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enc.domain.model import ArchivedNode, Node
 from enc.domain.trust import NOT_REVOKED, REVOKED
 from enc.inventory import ConflictError
-from provisioner.calls import check_account, patiently
+from provisioner.calls import check_account, retry
 from provisioner.context import Context
 from provisioner.domain.retirement import Step, has_machine, spared_because, step_of
 from provisioner.ending.ledger import Ledger
@@ -156,7 +156,7 @@ class _Door:
         clock, span = self._context.clock, self._context.spans.patience
         began = clock.monotonic()
         try:
-            patiently(self._context, act, clock.now() + max(span - self._spent, timedelta(0)))
+            retry(self._context, act, clock.now() + max(span - self._spent, timedelta(0)))
         except PuppetError as error:
             self._spent += timedelta(seconds=clock.monotonic() - began)
             if error.refusal in FOR_ALL or self._spent > 2 * span:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from provisioner.calls import patiently
+from provisioner.calls import retry
 from provisioner.context import Context
 from provisioner.ports.errors import CloudError, Trouble
 
@@ -15,7 +15,7 @@ _HOPELESS = 200
 
 
 @dataclass
-class Told:
+class Terminated:
     """``taken`` EC2 ends, ``unknown`` it does not know; the others say why not.
 
     What ``refused`` says will not pass by itself. What ``away`` says may, and of those machines
@@ -28,7 +28,7 @@ class Told:
     away: dict[str, CloudError] = field(default_factory=dict)
 
 
-def terminate(context: Context, region: str, ids: Sequence[str], patience: timedelta) -> Told:
+def terminate(context: Context, region: str, ids: Sequence[str], patience: timedelta) -> Terminated:
     """Tell EC2 to end them, all in one request where it takes that; no CloudError is raised.
 
     A single protected machine keeps alive all of its zone that stand beside it in the request:
@@ -36,7 +36,7 @@ def terminate(context: Context, region: str, ids: Sequence[str], patience: timed
     Then the halves are asked apart, until those are left that are refused on their own. Machines
     may have been ended by a request that was refused; they are taken when they are asked again.
     """
-    told, until = Told(), context.clock.now() + patience
+    told, until = Terminated(), context.clock.now() + patience
     waiting, refusals = [list(ids)], 0
     while waiting:
         part = waiting.pop(0)
@@ -63,7 +63,7 @@ def terminate(context: Context, region: str, ids: Sequence[str], patience: timed
 
 
 def _asked(context: Context, region: str, ids: Sequence[str], until: datetime) -> frozenset[str]:
-    return patiently(context, lambda: context.cloud.terminate(region, ids), until)
+    return retry(context, lambda: context.cloud.terminate(region, ids), until)
 
 
 def _for_all(error: CloudError) -> bool:

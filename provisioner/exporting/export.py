@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enc.inventory import Inventory
 from enc.outputs.nagios import HEADER, Last, Objects, Style, objects, read_last
 from provisioner.exporting.reading import Reading, read
-from provisioner.ports.exports import Commands, ExportError, Place, Ran
+from provisioner.ports.exports import Commands, ExportError, ExportFile, Ran
 
 # In --verify-command: a folder that holds what the real one would.
 CANDIDATE = "{}"
@@ -23,7 +23,7 @@ _LINES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Came:
+class ExportResult:
     """What an export did. ``warnings``: what is not in the file as it is now, and why."""
 
     hosts: int
@@ -36,12 +36,12 @@ class Came:
 class Export:
     inventory: Inventory
     site: str
-    place: Place
+    place: ExportFile
     commands: Commands
     style: Style
     forget: bool = False
 
-    def once(self) -> Came:
+    def once(self) -> ExportResult:
         """Raises StoreError's kinds and ExportError; then the file stands as it stood."""
         with self.place.locked():
             old = self.place.current()
@@ -54,7 +54,7 @@ class Export:
             if data != old:
                 self._replace(data)
             reloaded = self._reload(hashlib.sha256(data).hexdigest())
-        return Came(
+        return ExportResult(
             hosts=made.hosts,
             written=data != old,
             reloaded=reloaded,

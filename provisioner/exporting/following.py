@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from enc.inventory import StoreError
-from provisioner.exporting.export import Came
+from provisioner.exporting.export import ExportResult
 from provisioner.ports.exports import ExportError
 from provisioner.ports.host import Clock
 
@@ -38,9 +38,9 @@ class Pace:
 class Following:
     """``export`` makes one; ``newest`` is the id of the newest event; ``stood`` says since when."""
 
-    export: Callable[[], Came]
+    export: Callable[[], ExportResult]
     newest: Callable[[], str]
-    told: Callable[[Came], str]
+    told: Callable[[ExportResult], str]
     stood: Callable[[], str]
     say: Callable[[str], None]
     clock: Clock
@@ -91,7 +91,7 @@ class Following:
         self._seen, self._stirred = newest, None
         self._succeed(came)
 
-    def _succeed(self, came: Came) -> None:
+    def _succeed(self, came: ExportResult) -> None:
         now = self.clock.monotonic()
         self._not_before, self._due = now + self.pace.rest, now + self.pace.again
         if self._trouble or came.written or came.reloaded:

@@ -9,12 +9,12 @@ from typing import Any
 from enc.domain.certname import is_certname, is_instance_id
 from enc.domain.model import Kind, Node, Role
 from enc.inventory import AlreadyThereError, ArchivedError, Inventory
-from provisioner.calls import at_once
+from provisioner.calls import in_parallel
 from provisioner.commands.assign import make_foreign
 from provisioner.context import Context
 from provisioner.importing.look import Look, looked
 from provisioner.importing.nodespp.definition import Manifest, Match
-from provisioner.importing.plan import Entry, Ground, Plan, Verdict, plan
+from provisioner.importing.plan import Entry, Known, Plan, Verdict, plan
 from provisioner.importing.roles import Content, NewRole, StoredRole
 from provisioner.ports.ec2 import Instance
 from provisioner.ports.errors import CloudError, advised
@@ -38,7 +38,7 @@ def planned(context: Context, manifest: Manifest, *, ask_ec2: bool) -> Plan:
     context.reporter.status(f"looking for {len(names)} name(s)")
     usable = [name for name in names if is_certname(name)]
     store = context.inventory
-    ground = Ground(
+    ground = Known(
         roles=_roles(store),
         nodes={node.certname: node for node in store.nodes.many(usable)},
         namesakes=_namesakes(store, names),
@@ -61,7 +61,7 @@ def look(context: Context, names: Sequence[str]) -> Look:
         regions = context.cloud.regions()
     except CloudError as error:
         regions, troubles = context.inventory.meta.require().regions, [advised(error)]
-    listed = at_once(context, lambda region: _everyone(context, region), regions)
+    listed = in_parallel(context, lambda region: _everyone(context, region), regions)
     machines = [machine for region in listed if isinstance(region, tuple) for machine in region]
     troubles += [region for region in listed if isinstance(region, str)]
     return looked(machines, names, trouble=troubles[0] if troubles else "")

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Known:
     """What the plan stands on.
 
     ``nodes`` are those of the inventory whose certname stands in the file; ``namesakes`` the nodes
@@ -93,7 +93,7 @@ class Plan:
         return self.of(Verdict.CONFLICT, Verdict.NOT_IMPORTABLE)
 
 
-def plan(manifest: Manifest, ground: Ground) -> Plan:
+def plan(manifest: Manifest, ground: Known) -> Plan:
     naming, kept = Naming(ground.roles), Kept((*manifest.definitions, *manifest.beside))
     entries = [_entry(group, ground, naming, kept) for group in _groups(manifest.definitions)]
     named = any(one.match is Match.NAME for one in manifest.definitions)
@@ -124,7 +124,7 @@ def _groups(definitions: Iterable[Definition]) -> list[list[Definition]]:
     return list(found.values())
 
 
-def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Kept) -> Entry:
+def _entry(group: Sequence[Definition], ground: Known, naming: Naming, kept: Kept) -> Entry:
     one = group[0]
     verdict, reason = _from_file(group, ground, kept)
     lines = tuple(found.line for found in group if found.line)
@@ -149,7 +149,7 @@ def _entry(group: Sequence[Definition], ground: Ground, naming: Naming, kept: Ke
 # The file alone --------------------------------------------------------------------------------
 
 
-def _from_file(group: Sequence[Definition], ground: Ground, kept: Kept) -> tuple[Verdict, str]:
+def _from_file(group: Sequence[Definition], ground: Known, kept: Kept) -> tuple[Verdict, str]:
     """CREATE where nothing in the file speaks against it."""
     one = group[0]
     if not one.name:
@@ -164,7 +164,7 @@ def _from_file(group: Sequence[Definition], ground: Ground, kept: Kept) -> tuple
     return (Verdict.NOT_IMPORTABLE, unfit) if unfit else (Verdict.CREATE, "")
 
 
-def _unfit(one: Definition, ground: Ground) -> str:
+def _unfit(one: Definition, ground: Known) -> str:
     """Why no role can say what it says, or no node can be called so."""
     if one.problems:
         return "; ".join(map(str, one.problems))
@@ -177,7 +177,7 @@ def _unfit(one: Definition, ground: Ground) -> str:
     return ground.unfit(Content(classes=one.classes, parameters=one.parameters))
 
 
-def _of_a_pattern(entry: Entry, one: Definition, ground: Ground, naming: Naming) -> Entry:
+def _of_a_pattern(entry: Entry, one: Definition, ground: Known, naming: Naming) -> Entry:
     """Its nodes are for a person to name; the role that says the same is not."""
     content = Content(classes=one.classes, parameters=one.parameters)
     if one.problems or not one.classes or ground.unfit(content):
@@ -206,7 +206,7 @@ def _twice(group: Sequence[Definition]) -> str:
 # The world ------------------------------------------------------------------------------------
 
 
-def _known(entry: Entry, there: Node, ground: Ground) -> Entry:
+def _known(entry: Entry, there: Node, ground: Known) -> Entry:
     """For a certname that the inventory has."""
     assert entry.content  # noqa: S101 - for the type checker
     role = next((role for role in ground.roles if role.name == there.role), None)
@@ -234,7 +234,7 @@ def _known(entry: Entry, there: Node, ground: Ground) -> Entry:
     return replace(entry, verdict=Verdict.UNCHANGED, reason=reason, role=there.role)
 
 
-def _of_another(name: str, machines: Sequence[Instance], ground: Ground) -> str:
+def _of_another(name: str, machines: Sequence[Instance], ground: Known) -> str:
     """Why a name that the inventory has not should not become a foreign node."""
     if name in ground.ended and is_instance_id(name):
         return "this machine has ended, and never comes back: take it out"

@@ -15,7 +15,7 @@ from enc.domain.limits import Bound, bounds
 from enc.domain.model import Launch, LaunchState, Node
 from enc.inventory import LaunchGoneError, StoreError, StoreLostError
 from provisioner.bootstrap import render
-from provisioner.calls import Heart, check_account, patiently
+from provisioner.calls import Heartbeat, check_account, retry
 from provisioner.context import Context
 from provisioner.domain import ground
 from provisioner.domain.launching import End
@@ -95,7 +95,7 @@ def _run(context: Context, order: Order, intent: Launch, prepared: Prepared) -> 
     asking = Asking(context, intent, terms(context, order, intent, prepared.ground))
     end, error = End(state=LaunchState.FAILED, reason="it died"), None
     try:
-        with Heart(lambda: _beat(context, intent), context.spans.heartbeat.total_seconds()):
+        with Heartbeat(lambda: _beat(context, intent), context.spans.heartbeat.total_seconds()):
             end = _ask(context, asking, prepared.request)
         error = asking.error
     except CloudError as refused:
@@ -129,7 +129,7 @@ def _ask(context: Context, asking: Asking, request: TemplateRequest) -> End:
     with context.shielded():
         until = context.clock.now() + context.spans.patience
         asking.unanswered = f"launch template {request.name}"
-        patiently(context, lambda: context.cloud.create_template(request), until)
+        retry(context, lambda: context.cloud.create_template(request), until)
         asking.unanswered = ""
     return asking.run()
 
@@ -139,9 +139,7 @@ def _clean_up(context: Context, request: TemplateRequest, intent: Launch, end: E
     left = []
     try:
         until = context.clock.now() + context.spans.patience
-        patiently(
-            context, lambda: context.cloud.delete_template(request.region, request.name), until
-        )
+        retry(context, lambda: context.cloud.delete_template(request.region, request.name), until)
     except CloudError as error:
         left.append(f"launch template {request.name} in {request.region}: {error}")
     try:

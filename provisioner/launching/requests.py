@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from enc.domain.model import Attempt, Launch, LaunchState, Market, Node
 from enc.inventory import NotAllRecordedError, StoreError
-from provisioner.calls import patiently, stubbornly
+from provisioner.calls import retry, retry_write
 from provisioner.context import Context
 from provisioner.domain import launching
 from provisioner.domain.launching import Ask, End, Progress, Turn, Wait
@@ -62,7 +62,7 @@ class Asking:
         """Until there are enough, or it is over. Raises StoreError when nothing can be recorded."""
         while True:
             now = self._context.clock.now()
-            step = launching.next_step(self._course, self._progress, now, self._context.luck())
+            step = launching.next_step(self._course, self._progress, now, self._context.jitter())
             match step:
                 case End():
                     if not self._lost_an_answer:
@@ -94,7 +94,7 @@ class Asking:
 
     def _closed_by_others(self) -> End | None:
         """A command that was asleep for longer than a dead launch is silent must not go on."""
-        there = stubbornly(
+        there = retry_write(
             self._context, lambda: self._context.inventory.launches.get(self._launch.id)
         )
         if there is not None and there.state is LaunchState.OPEN:
@@ -131,7 +131,7 @@ class Asking:
     def _request(self, ask: Ask) -> tuple[FleetRequest, tuple[Pool, ...]]:
         names, now = self._tried.names(ask.market), self._context.clock.now()
         droughts = self._context.inventory.droughts
-        dry = stubbornly(self._context, lambda: droughts.dry(names, now))
+        dry = retry_write(self._context, lambda: droughts.dry(names, now))
         pools = self._tried.following(ask.market, dry)
         self._attempt += 1
         request = FleetRequest(
@@ -157,7 +157,7 @@ class Asking:
         until = self._until()
         create = self._context.cloud.create_fleet
         try:
-            answer = patiently(self._context, lambda: create(request), until, noticed=noticed)
+            answer = retry(self._context, lambda: create(request), until, noticed=noticed)
         except CloudError as error:
             answer = FleetAnswer(refusals=(PoolRefusal.of(error, request.market),))
         return self._with_what_was_made(request, answer) if lost else answer
@@ -191,7 +191,7 @@ class Asking:
         until = self._context.clock.now() + patience
         try:
             with self._context.shielded():
-                made = patiently(self._context, self._unrecorded, until)
+                made = retry(self._context, self._unrecorded, until)
                 self._unknown = frozenset()
                 self._record(self._without_surplus(made))
                 self.left += [
@@ -236,7 +236,7 @@ class Asking:
         if not instances:
             return []
         try:
-            got = stubbornly(
+            got = retry_write(
                 self._context,
                 lambda: record(self._context, self._terms.pattern, self._offer, instances),
             )
@@ -260,9 +260,9 @@ class Asking:
         before = set(self._tried.unfit)
         dry = self._tried.heard(pools, answer)
         unfit = tuple(pool for pool in self._tried.unfit if pool not in before)
-        now, luck = self._context.clock.now(), self._context.luck()
+        now, jitter = self._context.clock.now(), self._context.jitter()
         droughts = self._context.inventory.droughts
-        stubbornly(self._context, lambda: droughts.note(dry, now, luck))
+        retry_write(self._context, lambda: droughts.note(dry, now, jitter))
         self._progress = self._progressed(ask, answer)
         attempt = Attempt(
             number=self._attempt,
@@ -279,7 +279,7 @@ class Asking:
             self._context.reporter.say(left_out(unfit, attempt.answers))
         event = self._context.event("asked EC2", role=self._launch.role, why=ask.reason)
         launches = self._context.inventory.launches
-        stubbornly(self._context, lambda: launches.record_attempt(self._launch.id, attempt, event))
+        retry_write(self._context, lambda: launches.record_attempt(self._launch.id, attempt, event))
 
     def _progressed(self, ask: Ask, answer: FleetAnswer) -> Progress:
         untried, final = self._tried.untried(ask.market), self._tried.final(ask.market, answer)

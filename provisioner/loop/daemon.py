@@ -90,7 +90,7 @@ class Daemon:
 
     def _rest(self) -> bool:
         """Whether the waiting ended because it is time to stop."""
-        left = self.interval.total_seconds() * (1 + _SPREAD * (self.context.luck() - 0.5))
+        left = self.interval.total_seconds() * (1 + _SPREAD * (self.context.jitter() - 0.5))
         while left > 0:
             self.notifier.alive()
             part = min(left, 5.0)

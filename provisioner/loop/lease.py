@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from enc.inventory import Inventory, Lease, LeaseLostError, StoreError, StoreUnavailableError
-from provisioner.calls import Heart
+from provisioner.calls import Heartbeat
 from provisioner.context import Context
 from provisioner.ports.ec2 import (
     Cloud,
@@ -76,7 +76,7 @@ def leased(context: Context) -> Iterator[Context]:
     until = asked + span.total_seconds()
     holding = Holding(context.inventory, lease, context.clock, span, until)
     try:
-        with Heart(holding.renew, span.total_seconds() / _RENEWALS):
+        with Heartbeat(holding.renew, span.total_seconds() / _RENEWALS):
             yield _under(context, holding)
     finally:
         # One that is not ours any more is not ours to give back.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enc.domain.model import Node
-from provisioner.calls import at_once
+from provisioner.calls import in_parallel
 from provisioner.context import Context
 from provisioner.domain.suspicions import TEMPLATE
 from provisioner.domain.world import Region
@@ -71,7 +71,7 @@ def _listed(
         advice = "" if name in ours else f"; if the site does not use it, {NAME_THEM}"
         return _region(context, name, templates=templates, advice=advice)
 
-    return {region.name: region for region in at_once(context, one, names)}
+    return {region.name: region for region in in_parallel(context, one, names)}
 
 
 def _region(context: Context, name: str, *, templates: bool, advice: str) -> Region:

@@ -14,7 +14,7 @@ from enc.domain.model import Launch, Market, Node, SpoiltLaunch
 from enc.domain.rolespec import RoleSpec, StoredRoleError
 from enc.inventory import CorruptError, StoreError
 from enc.inventory.query import Everything
-from provisioner.calls import at_once
+from provisioner.calls import in_parallel
 from provisioner.context import Context
 from provisioner.domain.quotas import quotas
 from provisioner.domain.suspicions import region_of
@@ -79,7 +79,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
     every = not context.inventory.sweeps.done()
     listing = regions_of(context, _of_ours(stored), stored.suspects, every=every)
     regions, met = listing.regions, _met(context, stored, listing.regions)
-    taken = at_once(context, lambda queue: _taken(context, queue), context.notices)
+    taken = in_parallel(context, lambda queue: _taken(context, queue), context.notices)
     world = World(
         now=now,
         store_now=store_now,

@@ -13,7 +13,7 @@ class ExportError(Exception):
     """The file is not written, or who reads it was not told; the message says what to do."""
 
 
-class Place(Protocol):
+class ExportFile(Protocol):
     """A file in a folder of somebody else's program. All raise ExportError."""
 
     @property

@@ -79,7 +79,7 @@ class Notices(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class QueuePlace:
     """Where a queue is. ``region`` is "" for one on this machine: boto3's own counts there."""
 
     region: str
@@ -92,7 +92,7 @@ _LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])"
 _LOCAL = re.compile(rf"http://(?P<region>){_LOOPBACK}(?::[0-9]{{1,5}})?{_NAME}")
 
 
-def place_of(url: str) -> Place | None:
+def place_of(url: str) -> QueuePlace | None:
     """Of the queue with this URL; None if it is not the URL of a queue."""
     found = _AWS.fullmatch(url) or _LOCAL.fullmatch(url)
-    return found and Place(region=found["region"], account=found["account"])
+    return found and QueuePlace(region=found["region"], account=found["account"])

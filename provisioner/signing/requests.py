@@ -14,7 +14,7 @@ from enc.domain.certname import is_certname
 from enc.domain.model import State
 from enc.domain.trust import REFUSED, Reason
 from enc.inventory import Inventory
-from provisioner.calls import at_once
+from provisioner.calls import in_parallel
 from provisioner.context import Context
 from provisioner.ending.ledger import some
 from provisioner.ports.errors import PuppetError, Refusal, advised
@@ -99,7 +99,7 @@ def _by_name(context: Context, ca: CA) -> tuple[str, ...]:
     ca.request(_NOBODY)
     every = context.inventory.queries.everything().nodes.values()
     names = sorted(node.certname for node in every if node.state in _EXPECTED)
-    found = at_once(context, ca.request, names)
+    found = in_parallel(context, ca.request, names)
     return tuple(name for name, pem in zip(names, found, strict=True) if pem is not None)
 
 

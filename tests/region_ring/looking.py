@@ -10,7 +10,7 @@ from typing import Any
 from enc.domain.model import Kind, LaunchState, Node, State
 from tests.builders import event, foreign, launch, node
 from tests.region_ring.cli import Done, Operator
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 NOW = datetime.now(UTC)
 OLD, YOUNG, GONE = "i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2", "i-0aaaaaaaaaaaaaaa9"
@@ -60,5 +60,5 @@ def look(operators: Operators, words: Mapping[str, str]) -> Tried:
     operator = operators.new()
     fill(operator)
     before = operator.stored()
-    ended = at_once(lambda line: operator.run(*line.split()), words.values())
+    ended = in_parallel(lambda line: operator.run(*line.split()), words.values())
     return Tried(operator, before, dict(zip(words, ended, strict=True)))

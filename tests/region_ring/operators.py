@@ -78,7 +78,7 @@ class Operators:
         return operator.apply() if begun and roles else operator
 
 
-def at_once(act: Callable[[T], R], cases: Iterable[T]) -> list[R]:
+def in_parallel(act: Callable[[T], R], cases: Iterable[T]) -> list[R]:
     """Each case in a thread of its own, a few at a time; all are tried, then the errors raised."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(act, case) for case in cases]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 DENIED = "UnauthorizedOperation"
 
@@ -45,7 +45,7 @@ def passed(operators: Operators) -> dict[str, tuple[Operator, Done]]:
         operator.fault(**PASSES[name])
         return operator, operator.run("launch", "solid", "-n", "2", "--format", "json")
 
-    ended = at_once(tried, [(name, operators.new()) for name in PASSES])
+    ended = in_parallel(tried, [(name, operators.new()) for name in PASSES])
     return dict(zip(PASSES, ended, strict=True))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator, roles_yaml
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 from tests.servers import free_port
 
 DENIED = "UnauthorizedOperation"
@@ -107,7 +107,7 @@ def refused(operators: Operators) -> dict[str, tuple[Operator, Done]]:
             operator.fault(*case.fault, times=-1)
         return operator, operator.run(*case.words.split(), **case.env)
 
-    ended = at_once(tried, [(case, operators.new()) for case in REFUSED.values()])
+    ended = in_parallel(tried, [(case, operators.new()) for case in REFUSED.values()])
     return dict(zip(REFUSED, ended, strict=True))
 
 

@@ -12,7 +12,7 @@ from enc.domain.model import State
 from tests.builders import event, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 ALIVE, GONE = "i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa9"
 
@@ -151,7 +151,7 @@ def tried(region_server: Region, tmp_path_factory: pytest.TempPathFactory) -> It
             path_of[name] = path
         commands["diff"] = ["roles", "diff", path_of["tab"]]
         before = operator.stored()
-        ended = at_once(lambda words: operator.run(*words), commands.values())
+        ended = in_parallel(lambda words: operator.run(*words), commands.values())
         yield Tried(operator, before, operator.stored(), dict(zip(commands, ended, strict=True)))
 
 

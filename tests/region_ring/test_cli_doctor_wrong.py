@@ -10,7 +10,7 @@ import pytest
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator, roles_yaml
 from tests.region_ring.doctoring import look, wrong
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 DENIED = "UnauthorizedOperation"
 DRY = {"DryRun": "true"}
@@ -115,7 +115,7 @@ def ended(operators: Operators) -> dict[str, tuple[Operator, Done]]:
             operator.fault(*case.fault, times=-1, match=case.match, message=said)
         return operator, look(operator, **case.env)
 
-    found = at_once(tried, [(case, operators.new()) for case in CASES.values()])
+    found = in_parallel(tried, [(case, operators.new()) for case in CASES.values()])
     return dict(zip(CASES, found, strict=True))
 
 

@@ -17,7 +17,7 @@ from tests.builders import event, foreign, launch, node
 from tests.fakes.clock import START
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 # Takes over a terminal, a line, rich's markup, a spreadsheet, reading order.
 EVIL = "\x1b[31m\x1b]0;owned\x07\nnot a line\r[red]x[/red] :bomb: \x9b2J\u202eexe.gpj\x00"
@@ -78,7 +78,7 @@ def operator(operators: Operators) -> Operator:
 
 @pytest.fixture(scope="module")
 def done(operator: Operator) -> dict[str, Done]:
-    ended = at_once(lambda words: operator.run(*words.split()), WORDS.values())
+    ended = in_parallel(lambda words: operator.run(*words.split()), WORDS.values())
     return dict(zip(WORDS, ended, strict=True))
 
 

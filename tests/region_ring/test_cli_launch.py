@@ -11,7 +11,7 @@ import yaml
 
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator, roles_yaml
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def done(operators: Operators) -> dict[str, tuple[Operator, Done]]:
             prepare(operator)
         return name, (operator, operator.run(*words.split()))
 
-    return dict(at_once(carried_out, [(name, operators.new()) for name in CASES]))
+    return dict(in_parallel(carried_out, [(name, operators.new()) for name in CASES]))
 
 
 def test_a_machine_that_dies_at_launch_is_told_with_ec2s_own_reason(operators: Operators) -> None:

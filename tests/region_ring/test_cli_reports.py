@@ -14,7 +14,7 @@ from enc.domain.model import Node, State
 from tests.builders import event, node
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 from tests.summaries import report
 
 NOW = datetime.now(UTC)
@@ -62,7 +62,7 @@ def done(
     with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as operators:
         operator = operators.new()
         fill(operator)
-        ended = at_once(lambda words: operator.run(*words.split()), WORDS.values())
+        ended = in_parallel(lambda words: operator.run(*words.split()), WORDS.values())
         yield dict(zip(WORDS, ended, strict=True))
 
 

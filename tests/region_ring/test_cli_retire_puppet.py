@@ -11,7 +11,7 @@ from tests.builders import event, foreign
 from tests.fakes.ca_server import PuppetServer
 from tests.fakes.https_server import How
 from tests.region_ring.cli import Done, Operator
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 from tests.servers import wait_until
 
 FOREIGN = "db1.example.com"
@@ -69,7 +69,7 @@ def test_each_no_of_the_ca_has_one_message_and_is_gone_on_from(
             refused_and_gone_on_with(operator, puppet, how)
 
     made = {name: operators.new() for name in ANSWERS}
-    at_once(tried, ANSWERS.items())
+    in_parallel(tried, ANSWERS.items())
 
 
 def refused_and_gone_on_with(operator: Operator, puppet: PuppetServer, how: How) -> None:

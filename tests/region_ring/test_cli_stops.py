@@ -14,7 +14,7 @@ import pytest
 
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator, Running
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 from tests.servers import wait_until
 
 INT, TERM, HUP, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL
@@ -124,7 +124,7 @@ def stopped(
     cases = [*ONCE, *TWICE, *KILLED, *OTHERS]
     with Operators.open(region_server, tmp_path_factory.mktemp("cli")) as operators:
         pairs = [(operators.new(), case) for case in cases]
-        ended = at_once(lambda pair: stop(*pair), pairs)
+        ended = in_parallel(lambda pair: stop(*pair), pairs)
         yield dict(zip(cases, ended, strict=True))
 
 
@@ -222,7 +222,7 @@ def undone(stopped: dict[Case, Stopped]) -> dict[Case, tuple[list[Done], Done]]:
         shown = [operator.run("ls"), operator.run("show", launch)] if found.is_open else []
         return shown, operator.run("retire", launch, "--yes", "--drain", "0s")
 
-    return dict(zip(cases, at_once(undo, cases), strict=True))
+    return dict(zip(cases, in_parallel(undo, cases), strict=True))
 
 
 EVERY = [case for case in [*ONCE, *TWICE, *KILLED, *OTHERS] if case[0] != "looking"]

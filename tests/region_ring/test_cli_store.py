@@ -12,7 +12,7 @@ import yaml
 from tests.builders import event, node
 from tests.region.handle import Region
 from tests.region_ring.cli import ACCOUNT, Operator, roles_yaml
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_an_init_that_is_stopped_has_begun_nothing_and_goes_on(stranger: Operato
 
 
 def test_two_inits_at_once_begin_one_store(stranger: Operator) -> None:
-    done = at_once(lambda _: stranger.run("init", "--no-ec2"), range(2))
+    done = in_parallel(lambda _: stranger.run("init", "--no-ec2"), range(2))
 
     assert [one.code for one in done] == [0, 0]
     assert len(stranger.inventory.events.after()) == 1

@@ -13,7 +13,7 @@ from tests.builders import event, foreign, node
 from tests.conftest import begin
 from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator, roles_yaml
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 from tests.servers import RedisServer, free_port
 
 ALIVE = "i-0aaaaaaaaaaaaaaa1"
@@ -160,7 +160,7 @@ def tried(operators: Operators, servers: dict[str, str]) -> dict[str, Tried]:
         done = {words: operator.run(*words.split(), **env_of(case)) for words in case.words}
         return Tried(operator, operator.stored() != before, done)
 
-    ended = at_once(run, [(case, operators.new()) for case in CASES.values()])
+    ended = in_parallel(run, [(case, operators.new()) for case in CASES.values()])
     return dict(zip(CASES, ended, strict=True))
 
 

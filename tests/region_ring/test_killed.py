@@ -17,7 +17,7 @@ import pytest
 
 from tests.region.handle import Region
 from tests.region_ring.cli import PATIENCE_S, Done, Operator, roles_yaml
-from tests.region_ring.operators import Operators, at_once
+from tests.region_ring.operators import Operators, in_parallel
 from tests.warm import warm
 
 POINTS = 10
@@ -77,7 +77,7 @@ def test_a_kill_anywhere_is_put_right_by_two_passes(operators: Operators, comman
     points = {round(1 + n * (last - 1) / (POINTS - 1)) for n in range(POINTS)}
     assert len(points) == POINTS, calls
     made = [(operators.new(), number) for number in sorted(points)]
-    at_once(lambda one: killed(one[0], command, one[1]), made)
+    in_parallel(lambda one: killed(one[0], command, one[1]), made)
 
 
 def killed(operator: Operator, command: str, number: int) -> None:
@@ -106,7 +106,7 @@ def test_two_at_once_of_which_one_sleeps_past_its_lease_make_nothing_twice(
     work = [n for n in there if calls[n - 1] in ("ec2.create_fleet", "ec2.create_template")]
     assert len(work) >= 2, calls
     made = [(operators.new(), number) for number in sorted({*there[::4], *work})]
-    at_once(lambda one: slept(*one), made)
+    in_parallel(lambda one: slept(*one), made)
 
 
 def slept(operator: Operator, number: int) -> None:

@@ -195,9 +195,9 @@ def test_dying_at_any_call_leaves_what_the_next_one_finishes(
 
 @pytest.mark.parametrize("seed", range(20))
 def test_dying_again_and_again_ends_well(world: Callable[[], World], seed: int) -> None:
-    luck, tried = Random(seed), world()
+    rng, tried = Random(seed), world()
     for _ in range(100):
-        if not tried.run_to_the_death(Fate(luck.randint(2, 12), after=luck.random() < 0.5)):
+        if not tried.run_to_the_death(Fate(rng.randint(2, 12), after=rng.random() < 0.5)):
             break
     tried.run(Fate())
     tried.has_ended_well()

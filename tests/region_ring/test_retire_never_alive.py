@@ -37,11 +37,11 @@ TROUBLES = [Trouble.UNAVAILABLE, Trouble.THROTTLED, Trouble.UNKNOWN_OUTCOME]
 class MoodyCloud(FakeCloud):
     """Answers by its mood, which changes; remembers what it said last, and since when."""
 
-    def __init__(self, clock: FakeClock, luck: Random) -> None:
+    def __init__(self, clock: FakeClock, rng: Random) -> None:
         super().__init__(clock)
-        self.luck = luck
-        self.constancy = luck.choice([0.5, 0.9, 0.98])
-        self.trouble = luck.choice([0.0, 0.1, 0.5])
+        self.rng = rng
+        self.constancy = rng.choice([0.5, 0.9, 0.98])
+        self.trouble = rng.choice([0.0, 0.1, 0.5])
         self.said: dict[str, InstanceState | None] = {}
         self.absent_since: dict[str, datetime] = {}
         self.lived: set[str] = set()
@@ -52,15 +52,15 @@ class MoodyCloud(FakeCloud):
 
     def terminate(self, region: str, ids: Sequence[str]) -> frozenset[str]:
         self._maybe_fail()
-        return frozenset(i for i in ids if self.luck.random() < 0.3)
+        return frozenset(i for i in ids if self.rng.random() < 0.3)
 
     def _maybe_fail(self) -> None:
-        if self.luck.random() < self.trouble:
-            raise CloudError(self.luck.choice(TROUBLES), "Moody", "as the test has it")
+        if self.rng.random() < self.trouble:
+            raise CloudError(self.rng.choice(TROUBLES), "Moody", "as the test has it")
 
     def _answer(self, instance_id: str) -> Instance | None:
-        if instance_id not in self.said or self.luck.random() > self.constancy:
-            self.said[instance_id] = self.luck.choice(ANSWERS)
+        if instance_id not in self.said or self.rng.random() > self.constancy:
+            self.said[instance_id] = self.rng.choice(ANSWERS)
         state = self.said[instance_id]
         if state is not None:
             if state is not InstanceState.TERMINATED:
@@ -103,10 +103,10 @@ def test_never_one_that_may_live(inventory: Inventory) -> None:
     assert set(seen) == {"terminated", "absent", "gone before"}
 
 
-def tried(inventory: Inventory, luck: Random) -> Counter[str]:
+def tried(inventory: Inventory, rng: Random) -> Counter[str]:
     clock = FakeClock()
-    cloud = MoodyCloud(clock, luck)
-    nodes = [left_somewhere(inventory, luck) for _ in range(3)]
+    cloud = MoodyCloud(clock, rng)
+    nodes = [left_somewhere(inventory, rng) for _ in range(3)]
     ca = Witness(cloud, {one.certname: Step(one.retire_step) for one in nodes})
     bench = Workbench(inventory, clock, cloud, spans=SPANS, ca=ca)
     result = retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
@@ -114,9 +114,9 @@ def tried(inventory: Inventory, luck: Random) -> Counter[str]:
     return ca.seen
 
 
-def left_somewhere(inventory: Inventory, luck: Random) -> Node:
-    step = luck.choice(list(Step)[:3])
-    made = node(f"i-{luck.getrandbits(68):017x}", state=State.RETIRING, retire_step=step)
+def left_somewhere(inventory: Inventory, rng: Random) -> Node:
+    step = rng.choice(list(Step)[:3])
+    made = node(f"i-{rng.getrandbits(68):017x}", state=State.RETIRING, retire_step=step)
     return inventory.nodes.create(made, event())
 
 
@@ -153,10 +153,10 @@ def test_one_that_always_lives_is_never_forgotten(
 def test_never_one_that_another_account_does_not_know(inventory: Inventory, redis: Redis) -> None:
     """Its word is constant, and true: it has no such machine."""
     for seed in range(30):
-        luck, clock, ca = Random(seed), FakeClock(), FakeCA()
+        rng, clock, ca = Random(seed), FakeClock(), FakeCA()
         theirs = FakeCloud(clock)
-        redis.hset("meta", "account", luck.choice(["999999999999", "0", f"{ACCOUNT} "]))
-        nodes = [left_somewhere(inventory, luck) for _ in range(3)]
+        redis.hset("meta", "account", rng.choice(["999999999999", "0", f"{ACCOUNT} "]))
+        nodes = [left_somewhere(inventory, rng) for _ in range(3)]
         bench = Workbench(inventory, clock, theirs, spans=SPANS, ca=ca)
         with pytest.raises(WrongAccountError):
             retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
@@ -181,13 +181,13 @@ def test_never_one_whose_record_is_damaged(inventory: Inventory, redis: Redis) -
     """Whatever is lost of it: the machine lives until it is known to have ended, or is kept."""
     ended = 0
     for seed in range(60):
-        luck, clock = Random(seed), FakeClock()
+        rng, clock = Random(seed), FakeClock()
         cloud = FakeCloud(clock)
         ca = Guard(cloud)
         bench = Workbench(inventory, clock, cloud, spans=SPANS, ca=ca)
         names = [one.certname for one in launch(bench.context, bench.order(3)).nodes]
         for name in names[:2]:
-            damage(redis, name, luck)
+            damage(redis, name, rng)
         nodes = inventory.nodes.many(names)
         result = retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
         assert sorted([*result.archived, *cloud.alive]) == sorted(names)
@@ -198,13 +198,13 @@ def test_never_one_whose_record_is_damaged(inventory: Inventory, redis: Redis) -
     assert 60 < ended < 180
 
 
-def damage(redis: Redis, certname: str, luck: Random) -> None:
+def damage(redis: Redis, certname: str, rng: Random) -> None:
     """What no rolecall writes: a hand in redis-cli, a restore that lost a part."""
     key = f"node:{certname}"
-    harmless = luck.choice(["launch", "zone", "market", "image", "vpc"])
-    redis.hdel(key, luck.choice([harmless, "region", "instance_id"]))
-    if luck.random() < 0.3:
-        redis.hset(key, "instance_id", luck.choice([certname[:-1], "i-0", "i-0ccccccccccccccc3"]))
-    if luck.random() < 0.5:
-        state = {"state": "retiring", "retire_step": luck.choice([*Step, "", "nonsense"])}
+    harmless = rng.choice(["launch", "zone", "market", "image", "vpc"])
+    redis.hdel(key, rng.choice([harmless, "region", "instance_id"]))
+    if rng.random() < 0.3:
+        redis.hset(key, "instance_id", rng.choice([certname[:-1], "i-0", "i-0ccccccccccccccc3"]))
+    if rng.random() < 0.5:
+        state = {"state": "retiring", "retire_step": rng.choice([*Step, "", "nonsense"])}
         redis.hset(key, mapping=state)

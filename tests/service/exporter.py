@@ -13,7 +13,7 @@ from enc.outputs.nagios import Style, read_last
 from provisioner.adapters.clock import SystemClock
 from provisioner.adapters.folder import Folder
 from provisioner.adapters.shell import Shell, quoted
-from provisioner.exporting.export import Came, Export
+from provisioner.exporting.export import Export, ExportResult
 from provisioner.ports.exports import Commands
 from tests.builders import event, node
 
@@ -52,7 +52,7 @@ class Exporter:
             forget=self.forget,
         )
 
-    def once(self) -> Came:
+    def once(self) -> ExportResult:
         return self.export().once()
 
     def reloads(self) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enc.domain.model import Kind, LaunchState, Node, State
 from enc.domain.rolespec import FleetSpec, RoleSpec
 from provisioner.domain import actions as do
-from provisioner.loop.acts.done import Came
+from provisioner.loop.acts.done import Result
 from provisioner.loop.converge import Pass
 from tests.service.farm import Farm
 
@@ -129,7 +129,7 @@ class Invariants:
             one.action.role
             for one in came.done
             if isinstance(one.action, do.Drain)
-            and one.came is Came.DONE
+            and one.result is Result.DONE
             and one.action.floor is not None
         )
         for role, count in ours.items():

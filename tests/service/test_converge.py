@@ -9,7 +9,7 @@ from redis import Redis
 
 from enc.domain.model import Hold, Kind, LaunchState, Market, State
 from enc.inventory import Inventory, LeaseHeldError
-from provisioner.loop.acts.done import Came
+from provisioner.loop.acts.done import Result
 from provisioner.ports.errors import CloudError, Refusal, Trouble
 from tests.builders import event, foreign
 from tests.csrs import spoiling
@@ -122,7 +122,7 @@ def test_denied_closes_the_launch_at_once(farm: Farm) -> None:
     farm.cloud.fail("create_fleet", Trouble.DENIED)
     farm.apply()
     last = farm.converge()
-    assert [one.came for one in last.done] == [Came.FAILED]
+    assert [one.result for one in last.done] == [Result.FAILED]
     assert farm.open_launches() == []
     assert farm.cloud.template_names == []
 

@@ -37,12 +37,12 @@ class Chaos:
     """Random changes, of nodes as they are or as this one remembers them."""
 
     inventory: Inventory
-    luck: random.Random
+    rng: random.Random
     known: dict[str, Node] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
 
     def act(self) -> None:
-        doing: Callable[[], Any] = self.luck.choice(
+        doing: Callable[[], Any] = self.rng.choice(
             [
                 *(self.create, self.create_again, self.create_many, self.end),
                 *(*4 * [self.change], *2 * [self.report]),
@@ -69,18 +69,18 @@ class Chaos:
 
     def change(self) -> None:
         each = self.some_known()
-        state = self.luck.choice([each.state, *ALLOWED[each.state] - {State.ARCHIVED}])
-        changes = {"state": state, "held": self.luck.choice(["", "x"]), **self.some_names()}
-        if self.luck.random() < 0.2:
+        state = self.rng.choice([each.state, *ALLOWED[each.state] - {State.ARCHIVED}])
+        changes = {"state": state, "held": self.rng.choice(["", "x"]), **self.some_names()}
+        if self.rng.random() < 0.2:
             changes |= {"role": self.role(), "launched_at": self.time()}
         many = self.inventory.nodes.change_many([(each, event(), changes)] * 2)
         self.keep(many)
 
     def report(self) -> None:
         """Of any machine, known or not, with a clock that jumps."""
-        certname = self.luck.choice([*CERTNAMES, *FOREIGN])
-        status = self.luck.choice(["changed", "unchanged", "failed"])
-        sent = report(certname, time=self.time(), status=status, noop=self.luck.random() < 0.2)
+        certname = self.rng.choice([*CERTNAMES, *FOREIGN])
+        status = self.rng.choice(["changed", "unchanged", "failed"])
+        sent = report(certname, time=self.time(), status=status, noop=self.rng.random() < 0.2)
         self.done[self.inventory.reports.take(sent, site="default", who="chaos")] += 1
 
     def end(self) -> None:
@@ -92,38 +92,38 @@ class Chaos:
 
     def keep(self, nodes: list[Node]) -> None:
         """Sometimes not: then the next change of it is made from what was."""
-        self.known |= {n.certname: n for n in nodes if self.luck.random() < 0.9}
+        self.known |= {n.certname: n for n in nodes if self.rng.random() < 0.9}
 
     def some_known(self) -> Node:
-        return self.luck.choice(list(self.known.values()) or [node(CERTNAMES[0], rev=3)])
+        return self.rng.choice(list(self.known.values()) or [node(CERTNAMES[0], rev=3)])
 
     def some_node(self) -> Node:
-        if self.luck.random() < 0.1:
-            return foreign(self.luck.choice(FOREIGN), role=self.role(), **self.some_names())
+        if self.rng.random() < 0.1:
+            return foreign(self.rng.choice(FOREIGN), role=self.role(), **self.some_names())
         return node(
-            self.luck.choice(CERTNAMES),
+            self.rng.choice(CERTNAMES),
             role=self.role(),
-            kind=self.luck.choice([Kind.FLEET, Kind.EXTRA]),
-            state=self.luck.choice([State.PENDING, State.RUNNING, State.READY]),
-            market=self.luck.choice(list(Market)),
-            launch=self.luck.choice([*LAUNCHES, "l-unknown", ""]),
+            kind=self.rng.choice([Kind.FLEET, Kind.EXTRA]),
+            state=self.rng.choice([State.PENDING, State.RUNNING, State.READY]),
+            market=self.rng.choice(list(Market)),
+            launch=self.rng.choice([*LAUNCHES, "l-unknown", ""]),
             launched_at=self.time(),
             **self.some_names(),
         )
 
     def some_names(self) -> dict[str, str]:
-        number = self.luck.randrange(6)
+        number = self.rng.randrange(6)
         return {
-            "private_ip": self.luck.choice(["", f"10.0.0.{number}"]),
-            "private_dns": self.luck.choice(["", f"ip-10-0-0-{number}.ec2.internal"]),
-            "public_dns": self.luck.choice(["", f"ip-10-0-0-{number}.ec2.internal", "a.example"]),
+            "private_ip": self.rng.choice(["", f"10.0.0.{number}"]),
+            "private_dns": self.rng.choice(["", f"ip-10-0-0-{number}.ec2.internal"]),
+            "public_dns": self.rng.choice(["", f"ip-10-0-0-{number}.ec2.internal", "a.example"]),
         }
 
     def role(self) -> str:
-        return self.luck.choice(["web", "db"])
+        return self.rng.choice(["web", "db"])
 
     def time(self) -> Any:
-        return START + timedelta(milliseconds=self.luck.randrange(20))
+        return START + timedelta(milliseconds=self.rng.randrange(20))
 
 
 @pytest.fixture

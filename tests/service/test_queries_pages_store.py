@@ -94,7 +94,7 @@ ASKED = [
 def test_what_stays_is_neither_lost_nor_repeated_while_others_come_and_go(
     inventory: Inventory, query: Query
 ) -> None:
-    luck = random.Random(7)
+    rng = random.Random(7)
     born = inventory.nodes.create_many((node(name), event()) for name in NAMES[:400:2])
     staying = {each.certname for each in born[::3]}
     going = [each for each in born if each.certname not in staying]
@@ -104,11 +104,11 @@ def test_what_stays_is_neither_lost_nor_repeated_while_others_come_and_go(
         seen += [each.certname for each in page.nodes]
         for _ in range(6):
             if going:
-                gone = going.pop(luck.randrange(len(going)))
+                gone = going.pop(rng.randrange(len(going)))
                 retiring = inventory.nodes.change(gone, event(), state=State.RETIRING)
                 inventory.nodes.archive(retiring, event())
         for _ in range(5):
-            inventory.nodes.create(coming.pop(luck.randrange(len(coming))), event())
+            inventory.nodes.create(coming.pop(rng.randrange(len(coming))), event())
     assert [name for name in seen if name in staying] == sorted(staying, reverse=query.newest)
     assert len(seen) == len(set(seen))
 

@@ -13,7 +13,7 @@ from provisioner.adapters.aws import Calls
 from provisioner.adapters.dry_runs import AwsFacts, DryRuns
 from provisioner.doctor import permissions, service_roles
 from provisioner.doctor.finding import Verdict
-from provisioner.doctor.permissions import Place
+from provisioner.doctor.permissions import LaunchPlace
 from provisioner.doctor.profiles import Profiles
 from provisioner.ports.checks import QueueState
 from provisioner.ports.ec2 import Ground, Volume
@@ -22,7 +22,7 @@ from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
 from tests.unit.test_doctor_findings import spec
 
-PLACE = Place(region="us-east-1", site="prod", specs=[spec(instance_profile="node")])
+PLACE = LaunchPlace(region="us-east-1", site="prod", specs=[spec(instance_profile="node")])
 GROUND = Ground(image="ami-1", subnets=(), root="/dev/sda1", disks=(Volume(device="/dev/sda1"),))
 TEMPLATE = permissions.template_request(PLACE, PLACE.specs[0], GROUND)
 FLEET = permissions.fleet_request(PLACE, "l-1")
@@ -97,7 +97,7 @@ def test_run_instances_carries_profile_subnet_and_tags_as_a_fleet_would() -> Non
 
 def test_with_an_address_of_its_own_the_subnet_is_the_interfaces() -> None:
     public = permissions.template_request(
-        Place(region="us-east-1", site="prod", specs=[spec(public_ip=True)])
+        LaunchPlace(region="us-east-1", site="prod", specs=[spec(public_ip=True)])
     )
 
     sent = template.run_parameters(public, "c5.large", "subnet-a")

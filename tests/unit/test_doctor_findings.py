@@ -24,7 +24,7 @@ from provisioner.doctor import (
 )
 from provisioner.doctor.diagnosis import places
 from provisioner.doctor.finding import Finding, Verdict, refused
-from provisioner.doctor.permissions import Place
+from provisioner.doctor.permissions import LaunchPlace
 from provisioner.domain.ground import requests
 from provisioner.ports.checks import QueueState, Validity
 from provisioner.ports.ec2 import Ground, Subnet, TypeOffer
@@ -283,7 +283,7 @@ def test_one_role_stands_for_each_instance_profile() -> None:
 
 
 def test_the_calls_that_are_tried_carry_the_sites_tag_and_no_user_data() -> None:
-    place = Place(region="us-east-1", site="prod", specs=[spec(instance_profile="node")])
+    place = LaunchPlace(region="us-east-1", site="prod", specs=[spec(instance_profile="node")])
 
     template = permissions.template_request(place)
     fleet = permissions.fleet_request(place, "l-1")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from enc.inventory import StoreUnavailableError
-from provisioner.exporting.export import Came
+from provisioner.exporting.export import ExportResult
 from provisioner.exporting.following import Following, Pace
 from provisioner.ports.exports import ExportError
 from tests.fakes.clock import FakeClock
 
 PACE = Pace(look=1.0, gather=2.0, rest=10.0, longest=60.0, again=300.0)
-NOTHING = Came(hosts=1, written=False, reloaded=False)
-CHANGED = Came(hosts=1, written=True, reloaded=True)
+NOTHING = ExportResult(hosts=1, written=False, reloaded=False)
+CHANGED = ExportResult(hosts=1, written=True, reloaded=True)
 
 
 @dataclass
@@ -39,7 +39,7 @@ class World:
 
     until: float
     events: Iterable[float] = ()
-    answers: Callable[[float], Came] = lambda _: CHANGED
+    answers: Callable[[float], ExportResult] = lambda _: CHANGED
     away: Callable[[float], bool] = lambda _: False
     clock: FakeClock = field(default_factory=FakeClock)
     exports: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class World:
             raise StoreUnavailableError("it is away")
         return str(sum(at <= now for at in self.events))
 
-    def export(self) -> Came:
+    def export(self) -> ExportResult:
         self.exports.append(self.clock.monotonic())
         return self.answers(self.clock.monotonic())
 
@@ -78,7 +78,7 @@ class World:
         return self
 
 
-def failing(now: float) -> Came:
+def failing(now: float) -> ExportResult:
     raise ExportError("no reload")
 
 
@@ -116,7 +116,7 @@ def test_a_store_that_is_away_is_asked_and_not_exported_from_and_said_once() -> 
 
 
 def test_a_fault_of_ours_is_outlived_and_told() -> None:
-    def odd(now: float) -> Came:
+    def odd(now: float) -> ExportResult:
         if now < 5:
             raise KeyError("odd")
         return CHANGED
@@ -127,9 +127,9 @@ def test_a_fault_of_ours_is_outlived_and_told() -> None:
 
 
 def test_a_warning_is_said_once_and_again_when_it_had_gone() -> None:
-    def warned(now: float) -> Came:
+    def warned(now: float) -> ExportResult:
         warnings = ("i-0a: odd",) if now < 300 or now >= 600 else ()
-        return Came(hosts=1, written=False, reloaded=False, warnings=warnings)
+        return ExportResult(hosts=1, written=False, reloaded=False, warnings=warnings)
 
     world = World(until=640, events=(20,), answers=warned).lived()
     assert world.said == ["warning: i-0a: odd"] * 2

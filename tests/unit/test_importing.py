@@ -11,7 +11,7 @@ import pytest
 from enc.domain.model import Kind, Market, State
 from provisioner.importing.look import Look, is_ec2_name, looked
 from provisioner.importing.nodespp.definition import Definition, Manifest, Match, Remark
-from provisioner.importing.plan import Entry, Ground, Verdict, plan
+from provisioner.importing.plan import Entry, Known, Verdict, plan
 from provisioner.importing.roles import Content, StoredRole
 from provisioner.ports.ec2 import Instance, InstanceState
 from tests.builders import foreign, node
@@ -27,7 +27,7 @@ def defined(name: str = "db1.example.com", **fields: Any) -> Definition:
     return Definition(name=name, **{**given, **fields})
 
 
-def ground(**fields: Any) -> Ground:
+def ground(**fields: Any) -> Known:
     given: dict[str, Any] = {
         "roles": [WEB],
         "nodes": {},
@@ -37,7 +37,7 @@ def ground(**fields: Any) -> Ground:
         "site_tag": ("rolecall:site", "default"),
         "unfit": lambda content: "",
     }
-    return Ground(**{**given, **fields})
+    return Known(**{**given, **fields})
 
 
 def entry(*definitions: Definition, **fields: Any) -> Entry:

@@ -32,8 +32,8 @@ ON_DEMAND = replace(SPOT, market=Market.ON_DEMAND)
 REFUSED = Progress(market=Market.SPOT, tries=1, untried=False, refused="UnfulfillableCapacity")
 
 
-def step(course: Course, progress: Progress, now: datetime = SOON, luck: float = 0.5) -> Any:
-    return next_step(course, progress, now, luck)
+def step(course: Course, progress: Progress, now: datetime = SOON, jitter: float = 0.5) -> Any:
+    return next_step(course, progress, now, jitter)
 
 
 def test_asks_spot_first_for_all_that_is_wanted() -> None:
@@ -67,7 +67,7 @@ def test_waits_grow_up_to_a_limit() -> None:
 
 
 def test_waits_are_spread_by_luck() -> None:
-    assert step(SPOT, REFUSED, luck=0.0).span < step(SPOT, REFUSED, luck=0.9).span
+    assert step(SPOT, REFUSED, jitter=0.0).span < step(SPOT, REFUSED, jitter=0.9).span
 
 
 def test_never_waits_past_the_deadline() -> None:

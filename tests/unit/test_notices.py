@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from provisioner.domain.notices import NoNotice, counted, merged, parse
-from provisioner.ports.notices import Notice, Place, Warned, place_of
+from provisioner.ports.notices import Notice, QueuePlace, Warned, place_of
 from tests.fakes.clock import START
 from tests.fakes.cloud import ACCOUNT, REGION
 from tests.fakes.events import (
@@ -207,26 +207,26 @@ ODD: list[Any] = [
 ]
 
 
-def bent(luck: Random) -> str:
+def bent(rng: Random) -> str:
     """A good event with values swapped for odd ones, keys lost, and then its text cut or broken."""
-    said = event(luck.choice(list(Warned)), detail={"state": "running"})
+    said = event(rng.choice(list(Warned)), detail={"state": "running"})
     for holder in (said, said["detail"]):
-        for key in [key for key in holder if luck.random() < 0.15]:
-            holder[key] = luck.choice(ODD)
-            if luck.random() < 0.3:
+        for key in [key for key in holder if rng.random() < 0.15]:
+            holder[key] = rng.choice(ODD)
+            if rng.random() < 0.3:
                 del holder[key]
-    text = json.dumps(said, ensure_ascii=luck.random() < 0.5)
-    for _ in range(luck.choice([0, 0, 0, 1, 3])):
-        at = luck.randrange(len(text))
-        text = text[:at] + chr(luck.choice([0, 34, 44, 92, 123, 0xD800])) + text[at + 1 :]
-    text = wrapped(text) if luck.random() < 0.2 else text
-    return text[: luck.randrange(len(text))] if luck.random() < 0.05 else text
+    text = json.dumps(said, ensure_ascii=rng.random() < 0.5)
+    for _ in range(rng.choice([0, 0, 0, 1, 3])):
+        at = rng.randrange(len(text))
+        text = text[:at] + chr(rng.choice([0, 34, 44, 92, 123, 0xD800])) + text[at + 1 :]
+    text = wrapped(text) if rng.random() < 0.2 else text
+    return text[: rng.randrange(len(text))] if rng.random() < 0.05 else text
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_the_message_it_is_a_notice_or_a_reason(seed: int) -> None:
-    luck = Random(seed)
-    found = [read(bent(luck)) for _ in range(5_000)]
+    rng = Random(seed)
+    found = [read(bent(rng)) for _ in range(5_000)]
     notices = [one for one in found if isinstance(one, Notice)]
     reasons = {one.reason for one in found if isinstance(one, NoNotice)}
 
@@ -303,7 +303,7 @@ def test_the_oldest_come_first() -> None:
     ],
 )
 def test_a_queues_url_says_where_and_whose_it_is(url: str, region: str) -> None:
-    assert place_of(url) == Place(region=region, account="123456789012")
+    assert place_of(url) == QueuePlace(region=region, account="123456789012")
 
 
 @pytest.mark.parametrize(

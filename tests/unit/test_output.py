@@ -20,7 +20,7 @@ from provisioner.cli import errors
 from provisioner.cli.durations import DurationType
 from provisioner.cli.launches import standing
 from provisioner.cli.main import cli
-from provisioner.cli.outcome import Told
+from provisioner.cli.outcome import LaunchReport
 from provisioner.cli.records import NODE_FIELDS, age, launch_record, node_record
 from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter
 from provisioner.cli.table import columns, lay_out
@@ -278,12 +278,12 @@ def test_a_listener_that_is_gone_stops_nothing() -> None:
 # The last words of a launch.
 
 
-def told(*states: State, count: int = 2, **more: Any) -> Told:
+def told(*states: State, count: int = 2, **more: Any) -> LaunchReport:
     nodes = tuple(node(f"i-{n:017x}", state=state) for n, state in enumerate(states))
     closed = launch(state=more.pop("state", LaunchState.PARTIAL), why=more.pop("why", "it is dry"))
     outcome = Outcome(launch=closed, nodes=nodes, error=more.pop("error", None))
     outcome = replace(outcome, left=more.pop("left", ()))
-    return Told(
+    return LaunchReport(
         order=order(count, **more.pop("order", {})),
         outcome=outcome,
         nodes=nodes,
@@ -319,9 +319,13 @@ R, P, LOST = State.RUNNING, State.PENDING, State.LOST
         (told(R, R, stopped=True), 130),
         (told(state=LaunchState.INTERRUPTED), 130),
     ],
-    ids=lambda given: given.verdict.splitlines()[0] if isinstance(given, Told) else str(given),
+    ids=lambda given: (
+        given.verdict.splitlines()[0] if isinstance(given, LaunchReport) else str(given)
+    ),
 )
-def test_the_exit_code_tells_all_some_none_and_interrupted_apart(given: Told, code: int) -> None:
+def test_the_exit_code_tells_all_some_none_and_interrupted_apart(
+    given: LaunchReport, code: int
+) -> None:
     assert given.code == code
 
 

@@ -23,14 +23,14 @@ from enc.web.problems import ProblemError, corrupt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class LaunchRow:
     """A launch without its key, which is nobody's to see."""
 
     launch: Launch
     markets: Mapping[Market, int]
 
     @classmethod
-    def of(cls, launch: Launch) -> Told:
+    def of(cls, launch: Launch) -> LaunchRow:
         return cls(launch=launch, markets=came(launch.attempts))
 
     @property
@@ -74,7 +74,7 @@ def install(routes: Blueprint, desk: Desk) -> None:
                 UNKNOWN_LAUNCH,
                 f"no launch is called {words.clean(name[:255])}; they are kept for 400 days",
             )
-        return desk.page("launch.html", now=now, told=Told.of(found), **told)
+        return desk.page("launch.html", now=now, told=LaunchRow.of(found), **told)
 
 
 def _list(desk: Desk) -> Response:
@@ -93,7 +93,7 @@ def _list(desk: Desk) -> Response:
     flat = {name: asked[name] for name in asked if name != "cursor"}
     return desk.page(
         "launches.html", now=now, damage=damage.told,
-        launches=[Told.of(one) for one in page.launches],
+        launches=[LaunchRow.of(one) for one in page.launches],
         roles=names if role in (None, *names) else [role, *names], states=tuple(LaunchState),
         looked=looked(page.launches, found["limit"], page.cursor, LOOKED_AT),
         role=role, state=state, cursor=cursor, first=link(".launches", flat),

@@ -17,7 +17,7 @@ from enc.web.documents import UNKNOWN_ROLE
 from enc.web.pages import words
 from enc.web.pages.age_plot import ages_plot
 from enc.web.pages.fleet import rows_of
-from enc.web.pages.launches import Told
+from enc.web.pages.launches import LaunchRow
 from enc.web.pages.nodes import rows
 from enc.web.pages.rendering import Damage, Desk, looked
 from enc.web.pages.role_row import market_bar
@@ -59,7 +59,7 @@ def _told(inventory: Inventory, role: Role, now: datetime) -> dict[str, Any]:
         "pause": holds.get(""),
         "nodes": rows(page.nodes),
         "more": page.cursor is not None,
-        "launches": [Told.of(one) for one in launches.launches],
+        "launches": [LaunchRow.of(one) for one in launches.launches],
         "damage": damage.told,
         "launches_looked": looked(launches.launches, _LAUNCHES, launches.cursor, LOOKED_AT),
         "plot": ages_plot(row.ages, row.max_age, width=_WIDE, height=_HIGH, large=True),

@@ -9,7 +9,7 @@ from enc.domain.classify import class_name
 from enc.domain.core_facts import FACTS
 from provisioner.importing.nodespp.around import Around
 from provisioner.importing.nodespp.definition import Remark
-from provisioner.importing.nodespp.lines import Finder, Place
+from provisioner.importing.nodespp.lines import Finder, Statement
 from provisioner.importing.nodespp.values import (
     NotConstantError,
     constant,
@@ -36,7 +36,7 @@ class Body:
         self._around, self._known = around, {**around.constants, **(known or {})}
         self._separate = False
 
-    def take(self, statements: Sequence[Any], place: Place | None) -> None:
+    def take(self, statements: Sequence[Any], place: Statement | None) -> None:
         lines = Finder(place.inside if place else (), depth=1)
         for statement in statements:
             operator, operands = operation(statement)

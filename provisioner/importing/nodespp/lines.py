@@ -40,7 +40,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Place:
+class Statement:
     """A statement: its line, and what stands in its braces."""
 
     line: int
@@ -91,9 +91,9 @@ class Finder:
         return None
 
 
-def places(source: str) -> tuple[list[Place], list[Token]]:
+def places(source: str) -> tuple[list[Statement], list[Token]]:
     """The node statements in their order, and all that stands outside of them."""
-    found: list[Place] = []
+    found: list[Statement] = []
     others: list[Token] = []
     tokens = list(_tokens(source))
     at = 0
@@ -101,7 +101,7 @@ def places(source: str) -> tuple[list[Place], list[Token]]:
         if _is_node(tokens, at):
             end = _end(tokens, at)
             inside = tuple(token for token in tokens[at:end] if token.depth)
-            found.append(Place(tokens[at].line, inside))
+            found.append(Statement(tokens[at].line, inside))
             at = end
         else:
             others.append(tokens[at])

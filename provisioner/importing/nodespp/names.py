@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provisioner.importing.nodespp.definition import Match
-from provisioner.importing.nodespp.lines import Place
+from provisioner.importing.nodespp.lines import Statement
 from provisioner.importing.nodespp.values import NotConstantError, constant, operation
 
-Placed = tuple[Mapping[str, Any], Place | None]
+Placed = tuple[Mapping[str, Any], Statement | None]
 
 
 def matched(expression: Any) -> tuple[str, Match | None]:
@@ -39,7 +39,7 @@ class Descent:
             for match in node["matches"]:
                 self._by_name.setdefault(matched(match)[0], []).append((node, place))
 
-    def of(self, node: Mapping[str, Any], place: Place | None) -> tuple[list[Placed], str]:
+    def of(self, node: Mapping[str, Any], place: Statement | None) -> tuple[list[Placed], str]:
         """It and those that it inherits from, the eldest first; and who of them is not there.
 
         Who stands twice is not there, nor who inherits from itself.

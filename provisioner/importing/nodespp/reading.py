@@ -18,7 +18,7 @@ from provisioner.importing.nodespp.definition import (
     UnreadableDumpError,
 )
 from provisioner.importing.nodespp.elsewhere import elsewhere
-from provisioner.importing.nodespp.lines import Finder, Place, Token, places
+from provisioner.importing.nodespp.lines import Finder, Statement, Token, places
 from provisioner.importing.nodespp.names import Descent, matched, parent_of
 from provisioner.importing.nodespp.values import named, operation, trusted
 from provisioner.importing.nodespp.words import label, spelt
@@ -73,7 +73,7 @@ def _whole(whole: Any) -> list[Any]:
     return operands if operator == "block" else [whole]
 
 
-def _places(source: str, count: int) -> tuple[Sequence[Place | None], Sequence[Token]]:
+def _places(source: str, count: int) -> tuple[Sequence[Statement | None], Sequence[Token]]:
     """Better no line than a wrong one: those found count only where they are as many."""
     try:
         found, others = places(source)
@@ -149,7 +149,7 @@ def _tell_descent(body: Body, line: int | None, parent: str, lacking: str) -> No
 
 def _definitions(
     node: Mapping[str, Any],
-    place: Place | None,
+    place: Statement | None,
     beside: Around,
     descent: Descent,
 ) -> Iterator[Definition]:

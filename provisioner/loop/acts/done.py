@@ -9,7 +9,7 @@ from enum import StrEnum
 from provisioner.domain.actions import Action
 
 
-class Came(StrEnum):
+class Result(StrEnum):
     """``LEFT``: a second look found that it need not, or may not, be done any more."""
 
     DONE = "done"
@@ -22,25 +22,27 @@ class Done:
     """``said``: what a person is told besides the action's own reason."""
 
     action: Action
-    came: Came = Came.DONE
+    result: Result = Result.DONE
     said: str = ""
 
     @property
     def line(self) -> str:
         act, told = self.action, f" ({self.said})" if self.said else ""
-        if self.came is Came.DONE:
+        if self.result is Result.DONE:
             return f"{act.verb} {act.target}: {act.reason}{told}"
-        word = "not done" if self.came is Came.LEFT else "failed"
+        word = "not done" if self.result is Result.LEFT else "failed"
         return f"{word}: {act.verb} {act.target}: {self.said or act.reason}"
 
 
 def left(action: Action, why: str) -> Done:
-    return Done(action=action, came=Came.LEFT, said=why)
+    return Done(action=action, result=Result.LEFT, said=why)
 
 
 def failed(action: Action, error: BaseException | str) -> Done:
     hint = getattr(error, "hint", "")
-    return Done(action=action, came=Came.FAILED, said=f"{error}; {hint}" if hint else str(error))
+    return Done(
+        action=action, result=Result.FAILED, said=f"{error}; {hint}" if hint else str(error)
+    )
 
 
 def all_failed(actions: Iterable[Action], error: BaseException | str) -> list[Done]:

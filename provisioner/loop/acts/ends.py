@@ -30,7 +30,7 @@ from provisioner.domain.world import World, stopped_by_a_person
 from provisioner.ending.ledger import Ledger
 from provisioner.ending.puppet import Forgetting
 from provisioner.ending.terminate import terminate
-from provisioner.loop.acts.done import Came, Done, all_failed, failed, left
+from provisioner.loop.acts.done import Done, Result, all_failed, failed, left
 from provisioner.ports.ec2 import Instance, InstanceState
 from provisioner.ports.errors import CloudError, advised
 from provisioner.ports.tags import LAUNCH_TAG, ROLE_TAG, SITE_TAG
@@ -259,7 +259,7 @@ def _end_orphans_in(context: Context, region: str, actions: Sequence[EndOrphan])
     done += [left(ending[i], "EC2 does not know it any more") for i in told.unknown]
     for instance_id in told.taken:
         _note_orphan(context, ending[instance_id])
-        done.append(Done(action=ending[instance_id], came=Came.DONE))
+        done.append(Done(action=ending[instance_id], result=Result.DONE))
     return done
 
 

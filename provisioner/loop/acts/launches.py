@@ -17,7 +17,7 @@ from enc.inventory import (
     StoreUnavailableError,
 )
 from provisioner.bootstrap import BootstrapError
-from provisioner.calls import at_once, patiently
+from provisioner.calls import in_parallel, retry
 from provisioner.context import Context
 from provisioner.domain.actions import Action, Advance, Close, Open, Sweep
 from provisioner.domain.failures import counted, failed_hold
@@ -34,7 +34,7 @@ from provisioner.ports.ec2 import Ground
 from provisioner.ports.errors import CloudError
 
 
-class _LeftError(Exception):
+class _SkippedError(Exception):
     """A second look found that it need not, or may not, be done."""
 
 
@@ -43,14 +43,16 @@ class _RefusedError(Exception):
 
 
 def open_launches(context: Context, actions: Sequence[Open], world: World) -> list[Done]:
-    return at_once(context, lambda one: _guarded(one, lambda: _open(context, one, world)), actions)
+    return in_parallel(
+        context, lambda one: _guarded(one, lambda: _open(context, one, world)), actions
+    )
 
 
 def advance(context: Context, actions: Sequence[Advance], world: World) -> list[Done]:
     def one(action: Advance) -> Done:
         return _guarded(action, lambda: _advance(context, action, world))
 
-    return at_once(context, one, actions)
+    return in_parallel(context, one, actions)
 
 
 def close(context: Context, actions: Sequence[Close], _: World) -> list[Done]:
@@ -65,7 +67,7 @@ def _guarded(action: Action, act: Callable[[], str]) -> Done:
     """One that fails does not stop the others, unless the store or the lease is gone."""
     try:
         return Done(action=action, said=act())
-    except _LeftError as why:
+    except _SkippedError as why:
         return left(action, str(why))
     except (StoreUnavailableError, StoreLostError, LeaseLostError):
         raise
@@ -95,13 +97,13 @@ def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
     """Nobody has changed or stopped the role, or launched for it, since it was looked at."""
     role = context.inventory.roles.get(action.name)
     if role is None or role.spec_hash != action.spec_hash:
-        raise _LeftError("its role was changed meanwhile")
+        raise _SkippedError("its role was changed meanwhile")
     held = context.inventory.holds.all([action.name])
     if any(hold.cause is not HoldCause.BREAKER for hold in held.values()):
-        raise _LeftError("its role was stopped meanwhile")
+        raise _SkippedError("its role was stopped meanwhile")
     wanted = _wanted(context, action.name, world) - action.dead if world.rules.look_again else 0
     if wanted + action.count > action.most:
-        raise _LeftError(f"{wanted} are wanted by now, and at most {action.most} should be")
+        raise _SkippedError(f"{wanted} are wanted by now, and at most {action.most} should be")
     return KnownRole(role=role, spec=RoleSpec.of(role))
 
 
@@ -112,7 +114,7 @@ def _wanted(context: Context, role: str, world: World) -> int:
     store = context.inventory.launches
     opened, spoilt = store.readable(store.opened_ids())
     if any(one.role in ("", role) for one in spoilt.values()):
-        raise _LeftError("a launch cannot be read, and what it wants is not known")
+        raise _SkippedError("a launch cannot be read, and what it wants is not known")
     fleet = [one for one in opened.values() if one.role == role and one.kind is Kind.FLEET]
     return there + sum(max(one.want - one.got, 0) for one in fleet)
 
@@ -141,15 +143,15 @@ def _order(known: KnownRole, count: int) -> Order:
 def _advance(context: Context, action: Advance, world: World) -> str:
     launch = context.inventory.launches.get(action.launch.id)
     if launch is None or launch.state is not LaunchState.OPEN:
-        raise _LeftError("it was closed meanwhile")
+        raise _SkippedError("it was closed meanwhile")
     if launch.asked != action.launch.asked:
-        raise _LeftError("somebody else has asked meanwhile")
+        raise _SkippedError("somebody else has asked meanwhile")
     role = context.inventory.roles.get(launch.role)
     if role is None:
-        raise _LeftError("its role is gone")
+        raise _SkippedError("its role is gone")
     known = KnownRole(role=role, spec=RoleSpec.of(role))
     if known.spec.launch is None or role.spec_hash != launch.spec_hash:
-        raise _LeftError("the role's launch section has changed")
+        raise _SkippedError("the role's launch section has changed")
     order = replace(_order(known, launch.want), market=launch.market or Market.ON_DEMAND)
     ground = _ground(context, launch, order, world)
     return _ask(context, launch, order, world, ground)
@@ -161,10 +163,10 @@ def _ask(context: Context, launch: Launch, order: Order, world: World, ground: G
         _make_template(context, launch, order, world, ground)
     step = next_request(world, launch)
     if step is None or step.market is None:
-        raise _LeftError("nothing is to be asked of it now")
+        raise _SkippedError("nothing is to be asked of it now")
     number, now = launch.asked + 1, context.clock.now()
     if not context.inventory.launches.asking(launch, number, now):
-        raise _LeftError("it was closed, or asked for, meanwhile")
+        raise _SkippedError("it was closed, or asked for, meanwhile")
     asking = Asking(
         context, launch, terms(context, order, launch, ground), context.spans.pass_patience
     )
@@ -179,7 +181,7 @@ def _make_template(
     until = context.clock.now() + context.spans.pass_patience
     with _counting(context, launch, world):
         prepared = prepare(context, order, launch, ground)
-        patiently(context, lambda: context.cloud.create_template(prepared.request), until)
+        retry(context, lambda: context.cloud.create_template(prepared.request), until)
 
 
 def _ground(context: Context, launch: Launch, order: Order, world: World) -> Ground:
@@ -276,7 +278,7 @@ def _sweep(context: Context, action: Sweep, world: World) -> str:
     if launch is not None:
         fresh = context.inventory.launches.get(launch.id)
         if fresh is not None and fresh.state is LaunchState.OPEN:
-            raise _LeftError(f"launch {launch.id} is open")
+            raise _SkippedError(f"launch {launch.id} is open")
     context.cloud.delete_template(action.region, action.template)
     return ""
 

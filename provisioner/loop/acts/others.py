@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from provisioner.context import Context
 from provisioner.domain.actions import BackOff, Forgive, Recount, Resume, Sign, Stop, Suspect, Trust
 from provisioner.domain.world import World
-from provisioner.loop.acts.done import Came, Done, failed, left
+from provisioner.loop.acts.done import Done, Result, failed, left
 from provisioner.ports.errors import PuppetError, advised
 from provisioner.signing.sign import UNFINISHED, sign_those
 
@@ -70,10 +70,10 @@ def sign(context: Context, actions: Sequence[Sign], _: World) -> list[Done]:
     done = []
     try:
         for judged in sign_those(context, context.ca, list(by_name)):
-            came = Came.FAILED if judged.done in UNFINISHED else Came.DONE
+            came = Result.FAILED if judged.done in UNFINISHED else Result.DONE
             said = judged.why.removeprefix(f"{judged.certname}: ")
             one = by_name.pop(judged.certname)
-            done.append(Done(action=one, came=came, said=f"{judged.done}: {said}"))
+            done.append(Done(action=one, result=came, said=f"{judged.done}: {said}"))
     except PuppetError as error:
         return [*done, *(failed(one, advised(error)) for one in by_name.values())]
     return [*done, *(left(one, "its request is gone") for one in by_name.values())]
