@@ -4,9 +4,10 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-# As a command, or as pyenv lays them.
+# As a command, or as pyenv lays them. Its command is there and runs nothing until a version is chosen.
 found() {
-    command -v "python$1" || ls -d "$HOME/.pyenv/versions/$1".*/bin/python 2>/dev/null | tail -n 1
+    "python$1" -c '' 2>/dev/null && command -v "python$1" ||
+        ls -d "$HOME/.pyenv/versions/$1".*/bin/python 2>/dev/null | tail -n 1
 }
 
 for version in $(sed -n '/^\[\[python]]/{n;s/version = "\(.*\)"/\1/p}' tests/platforms/matrix.toml); do

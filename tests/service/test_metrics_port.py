@@ -70,8 +70,8 @@ def test_two_thousand_slow_clients_take_no_descriptor_of_the_loop_and_no_answer(
         assert asked(number) == TEXT
         port.show(b"newer\n")
         assert asked(number) == b"newer\n"
-        # Those of the clients are in this process, too.
-        assert held() == before + CROWD
+        # Those of the clients are in this process, too; what an earlier test left may go meanwhile.
+        assert held() <= before + CROWD
 
 
 def test_where_its_process_has_died_the_next_pass_starts_another(
