@@ -214,6 +214,9 @@ nightly-rings: $(STAMP)
 nightly-pythons: lowest
 	@sh tests/platforms/pythons.sh
 
+house: $(STAMP)  ## rooms, floors, long files and functions: how easy the code is to live in
+	@$(BIN)/python -m tests.house
+
 bench: $(STAMP)  ## the figures that we promise, as ratios
 	@$(BIN)/python -m tests.bench
 

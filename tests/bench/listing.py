@@ -16,7 +16,7 @@ import boto3
 
 from provisioner.adapters.aws import client_factory
 from provisioner.adapters.ec2 import Ec2Cloud
-from provisioner.loop.garbage import looked_for_later
+from provisioner.loop.converge import without_cycle_collection
 from provisioner.ports.ec2 import Instance
 from tests.bench.fleets import machine
 from tests.bench.table import Row
@@ -64,7 +64,7 @@ def _spent(cloud: Ec2Cloud) -> float:
 
 
 def _one(cloud: Ec2Cloud) -> float:
-    with looked_for_later():
+    with without_cycle_collection():
         began = time.process_time()
         found = cloud.instances(REGION, SITE)
         spent = time.process_time() - began
