@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
-from provisioner.context import Context, Spans
+from provisioner.context import Context
+from provisioner.domain.spans import Spans
 from provisioner.ports.ec2 import Cloud
 from provisioner.ports.host import Clock, Reporter
 from provisioner.ports.notices import Notices

@@ -10,7 +10,8 @@ from typing import Any
 from enc.domain.model import Kind, Market, Role
 from enc.domain.rolespec import RoleSpec
 from enc.inventory import Inventory
-from provisioner.context import Context, Spans
+from provisioner.context import Context
+from provisioner.domain.spans import Spans
 from provisioner.launching.order import Order
 from provisioner.ports.notices import Notices
 from provisioner.ports.puppet import CA, PuppetDB

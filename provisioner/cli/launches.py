@@ -55,7 +55,7 @@ def cut_short(store: Inventory, now: datetime, dead: timedelta) -> list[str]:
 def how_it_was_left(store: Inventory, launch_id: str) -> str:
     """What a launch came to whose command was stopped a second time."""
     from enc.inventory import StoreError
-    from provisioner.context import Spans
+    from provisioner.domain.spans import Spans
 
     try:
         launch = store.launches.get(launch_id)

@@ -65,7 +65,7 @@ def ls(
     from enc.inventory.query import fold
     from provisioner.cli.launches import cut_short
     from provisioner.cli.records import NODE_FIELDS, listed_record, node_record
-    from provisioner.context import Spans
+    from provisioner.domain.spans import Spans
 
     store, today = inventory(), now()
     if role is not None:
@@ -156,7 +156,7 @@ def _show_with_past(
 def _show_launch(store: Inventory, launch: Launch, form: str) -> None:
     from provisioner.cli.launches import standing
     from provisioner.cli.records import attempt_record, launch_record, node_record
-    from provisioner.context import Spans
+    from provisioner.domain.spans import Spans
 
     nodes = store.nodes.of_launch(launch.id, launch.role)
     attempts = [attempt_record(attempt) for attempt in launch.attempts]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from enc.domain.durations import Duration
 from enc.domain.model import Node
+from enc.domain.rolespec import GONE
 from enc.inventory import AlreadyThereError, ArchivedError
 from provisioner.commands import regions
 from provisioner.context import Context
@@ -15,7 +15,7 @@ from provisioner.domain.machines import NotOursError, adopted
 from provisioner.ports.ec2 import Instance
 
 # Roles live in the store that is being begun, so their own ready_timeout is not known.
-READY_TIMEOUT = Duration("15m")
+READY_TIMEOUT = GONE.ready_timeout
 
 
 @dataclass(frozen=True, kw_only=True)

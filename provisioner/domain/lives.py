@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from heapq import nlargest
 
 from enc.domain.damage import damaged
 from enc.domain.durations import for_people
+from enc.domain.lifetimes import Change, life_of, young_since
 from enc.domain.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.machines import followed
@@ -18,13 +19,9 @@ from provisioner.ports.ec2 import Instance, InstanceState
 from provisioner.ports.notices import Warned
 
 _STOPPED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
-_YOUNG = frozenset({State.PENDING, State.RUNNING})
 _SERVING = frozenset({State.RUNNING, State.READY})
 # Where there is nobody to compare with, a node has so many times its time to become ready.
 _ALONE = 4
-# A machine with a life leaves DNS before it ends, but not for more than this part of the life.
-_DRAIN_PART = 4
-
 
 # Who was silent for so long says nothing of whether Puppet works now.
 _LONG_SILENT = timedelta(days=1)
@@ -97,8 +94,8 @@ def _dead(node: Node, instance: Instance) -> Action | None:
 
 def _stopped(world: World, node: Node, instance: Instance) -> Action | None:
     """Kept and shown, and replaced; only its end of life, or a person, terminates it."""
-    if _is_over(world, node):
-        return _expired(world, node)
+    if Change.EXPIRES in (due := _due(world, node)):
+        return _expired(world, node, due)
     if node.state in (State.LOST, State.FAILED):
         return None
     why = f"EC2 lists it {instance.state}; it is kept until 'provisioner retire', or started again"
@@ -124,16 +121,12 @@ def _by_time(
 ) -> Action | None:
     if instance is None or node.state is State.LOST or instance.state in _STOPPED:
         return None
-    sure = _warned(world, node) or _expired(world, node) or _followed(world, node, instance)
+    due = _due(world, node)
+    sure = _warned(world, node) or _expired(world, node, due) or _followed(world, node, instance)
     if sure or node.role in world.unreadable_roles:
         # How long it may drain, or take to get ready, stands in a role that cannot be read.
         return sure
-    return (
-        _drained(world, node)
-        or _given_up(world, node)
-        or _failed(world, reports, node)
-        or _before_its_end(world, node)
-    )
+    return _in_time(world, reports, node, due)
 
 
 def _warned(world: World, node: Node) -> Action | None:
@@ -152,91 +145,62 @@ def _warned(world: World, node: Node) -> Action | None:
 
 def _heeds_advice(world: World, node: Node) -> bool:
     """Whether its role asks for a replacement where EC2 recommends one."""
-    known = world.roles.get(node.role)
-    wants = known is not None and known.spec.fleet.rebalance == "replace"
-    return wants and node.kind is Kind.FLEET
+    return world.fleet(node.role).rebalance == "replace" and node.kind is Kind.FLEET
 
 
-def _is_over(world: World, node: Node) -> bool:
-    return not world.untimed and node.expires_at is not None and node.expires_at <= world.now
+def _due(world: World, node: Node) -> frozenset[Change]:
+    """What the time has brought; nothing where nobody knows what time it is."""
+    if world.untimed:
+        return frozenset()
+    every = life_of(node, world.fleet(node.role))
+    return frozenset(one.change for one in every if one.at <= world.now)
 
 
-def _expired(world: World, node: Node) -> Action | None:
-    if not _is_over(world, node) or _kept(world, node):
+def _expired(world: World, node: Node, due: Collection[Change]) -> Action | None:
+    if Change.EXPIRES not in due or _kept(world, node):
         return None
     return End(node=node, reason=f"its life ended at {node.expires_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _before_its_end(world: World, node: Node) -> Action | None:
-    """Nobody is sent to a machine that is about to power itself off."""
-    if world.untimed or node.expires_at is None or node.state not in _SERVING:
-        return None
-    known = world.roles.get(node.role)
-    drain = known.spec.fleet.drain if known else timedelta(0)
-    drain = min(drain, (node.expires_at - node.launched_at) / _DRAIN_PART)
-    if world.now < node.expires_at - drain or _kept(world, node):
-        return None
-    why = f"its life ends at {node.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-    return Drain(node=node, floor=None, reason=why)
+def _in_time(world: World, reports: Reports, node: Node, due: Collection[Change]) -> Action | None:
+    """What takes longer than its role lets it."""
+    kept = _kept(world, node)
+    since = world.now - node.state_since
+    if Change.DRAINED in due and not kept and node.certname not in world.unordered:
+        return End(node=node, reason=f"it has drained for {for_people(since)}")
+    if Change.GIVEN_UP in due and not kept:
+        why = f"it failed {for_people(since)} ago and has not become ready since"
+        return End(node=node, reason=why)
+    if Change.FAILS in due and (why := _unready(world, reports, node)):
+        return Write(node=node, what="failed", fields={"state": State.FAILED}, reason=why)
+    if Change.DRAINS in due and not kept:
+        # Nobody is sent to a machine that is about to power itself off.
+        why = f"its life ends at {node.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        return Drain(node=node, floor=None, reason=why)
+    return None
 
 
-def _drained(world: World, node: Node) -> Action | None:
-    if node.state is not State.DRAINING or node.certname in world.unordered:
-        return None
-    if world.untimed or _kept(world, node):
-        return None
-    known = world.roles.get(node.role)
-    drain = known.spec.fleet.drain if known else timedelta(0)
-    if world.now < node.state_since + drain:
-        return None
-    return End(node=node, reason=f"it has drained for {for_people(world.now - node.state_since)}")
-
-
-def _given_up(world: World, node: Node) -> Action | None:
-    """A failed node has as long again: some become ready late, and a person may want to look."""
-    if node.state is not State.FAILED or node.kind is Kind.EXTRA:
-        return None
-    if world.untimed or _kept(world, node):
-        return None
-    if world.now < node.state_since + world.ready_timeout(node.role):
-        return None
-    since = for_people(world.now - node.state_since)
-    return End(node=node, reason=f"it failed {since} ago and has not become ready since")
-
-
-def _failed(world: World, reports: Reports, node: Node) -> Action | None:
-    """Not ready in time. A puppetserver that answers nobody is not a dead machine."""
-    if node.state not in _YOUNG or world.untimed:
-        return None
-    timeout = world.ready_timeout(node.role)
-    # One that was stopped, and started again, has its time anew.
-    since = max(node.launched_at, node.state_since)
-    age = world.now - since
-    if age < timeout:
-        return None
-    heard = reports.of_others(node)
+def _unready(world: World, reports: Reports, node: Node) -> str:
+    """Why it failed; "" while it may not: a puppetserver that answers nobody is no dead machine."""
+    timeout, since = world.fleet(node.role).ready_timeout, young_since(node)
+    age, heard = world.now - since, reports.of_others(node)
     if heard is not None and heard < since - _LONG_SILENT:
         heard = None
     meanwhile = heard is not None and heard > since + timeout / 2
     alone = heard is None and age >= timeout * _ALONE
     if not (meanwhile or alone or _needs_no_puppet(world, node)):
-        return None
+        return ""
     others = "others reported meanwhile" if meanwhile else "nobody else reported either"
-    why = f"not ready after {for_people(age)} ({others})"
-    return Write(node=node, what="failed", fields={"state": State.FAILED}, reason=why)
+    return f"not ready after {for_people(age)} ({others})"
 
 
 def waiting(world: World, node: Node) -> bool:
     """Whether it is not ready in time, and only not failed because Puppet answers nobody."""
-    if node.state not in _YOUNG or world.untimed:
-        return False
-    since = max(node.launched_at, node.state_since)
-    return world.now - since >= world.ready_timeout(node.role)
+    return Change.FAILS in _due(world, node)
 
 
 def _needs_no_puppet(world: World, node: Node) -> bool:
-    known = world.roles.get(node.role)
-    return known is not None and known.spec.fleet.ready_when == "running"
+    return world.fleet(node.role).ready_when == "running"
 
 
 def _followed(world: World, node: Node, instance: Instance) -> Action | None:

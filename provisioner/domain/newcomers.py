@@ -112,7 +112,7 @@ def _ending(world: World, instance: Instance, why: str) -> Iterator[Action]:
 
 def _chance(world: World, instance: Instance) -> timedelta:
     """How long it may have run without being taken for ready; for ever by a clock that is wrong."""
-    return timedelta.max if world.untimed else world.ready_timeout(instance.tags[ROLE_TAG])
+    return timedelta.max if world.untimed else world.fleet(instance.tags[ROLE_TAG]).ready_timeout
 
 
 def _adopt(world: World, instance: Instance, found: Newcomers) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from enc.domain.ages import allowed_age, replaced_from
 from enc.domain.durations import for_people
+from enc.domain.lifetimes import IN_WINDOWS, Change, replacements
 from enc.domain.model import Node
 from enc.domain.times import sane
-from provisioner.domain.windows import is_open
+from enc.domain.windows import is_open
 from provisioner.domain.world import KnownRole, World
 from provisioner.ports.tags import SPEC_TAG
 
@@ -25,10 +25,15 @@ class Due:
 def due_of(world: World, known: KnownRole, node: Node) -> Due | None:
     if node.held:
         return None
-    why = node.replace_because or _soon_over(world, known, node)
-    if not why and is_open(known.spec.fleet.windows, world.now) and not world.untimed:
-        why = _other_spec(world, known, node) or _too_old(world, known, node)
-    return Due(node=node, why=why) if why else None
+    fleet = known.spec.fleet
+    open_ = is_open(fleet.windows, world.now) and not world.untimed
+    for one in replacements(node, fleet, known.role.spec_hash):
+        if one.change in IN_WINDOWS and not open_:
+            continue
+        timely = one.change is Change.ASKED or (one.at <= world.now and not world.untimed)
+        if timely and (why := _why(world, known, node, one.change)):
+            return Due(node=node, why=why)
+    return None
 
 
 def urgency(due: Due) -> tuple[bool, datetime, str]:
@@ -36,25 +41,24 @@ def urgency(due: Due) -> tuple[bool, datetime, str]:
     return not due.node.replace_because, due.node.launched_at, due.node.certname
 
 
-def _soon_over(world: World, known: KnownRole, node: Node) -> str:
-    if world.untimed or node.expires_at is None:
-        return ""
-    fleet = known.spec.fleet
-    soon = replaced_from(node.expires_at, fleet.ready_timeout, fleet.drain)
-    return f"its life ends at {node.expires_at:%H:%M} UTC" if world.now >= soon else ""
+def _why(world: World, known: KnownRole, node: Node, change: Change) -> str:
+    """In words; "" where EC2's tag says that the role is older than the machine."""
+    match change:
+        case Change.ASKED:
+            return node.replace_because
+        case Change.OVER_SOON:
+            return f"its life ends at {node.expires_at:%H:%M} UTC"
+        case Change.OTHER_SPEC:
+            return "" if _is_older(world, known, node) else "the role's launch section has changed"
+    most, age = known.spec.fleet.max_age or timedelta(0), world.now - node.launched_at
+    return f"it is {for_people(age)} old (max_age {for_people(timedelta(0) + most)})"
 
 
-def _other_spec(world: World, known: KnownRole, node: Node) -> str:
-    """Not for a role that is older than the machine: then the store was restored, not the role."""
-    wanted = known.role.spec_hash
-    if not wanted or not node.spec_hash or node.spec_hash == wanted:
-        return ""
-    instance = world.instance(node)
+def _is_older(world: World, known: KnownRole, node: Node) -> bool:
+    """Whether the role is: then the store was restored, and the role did not change."""
+    instance, applied = world.instance(node), known.role.applied_at
     made_from = applied_at(instance.tags.get(SPEC_TAG, "")) if instance else None
-    applied = known.role.applied_at
-    if made_from and applied and applied.replace(microsecond=0) < made_from:
-        return ""
-    return "the role's launch section has changed"
+    return bool(made_from and applied and applied.replace(microsecond=0) < made_from)
 
 
 def applied_at(tag: str) -> datetime | None:
@@ -63,10 +67,3 @@ def applied_at(tag: str) -> datetime | None:
         return sane(datetime.fromisoformat(tag.rpartition(":")[0]))
     except ValueError:
         return None
-
-
-def _too_old(world: World, known: KnownRole, node: Node) -> str:
-    most, age = known.spec.fleet.max_age, world.now - node.launched_at
-    if most is None or age < allowed_age(node.certname, most):
-        return ""
-    return f"it is {for_people(age)} old (max_age {for_people(timedelta(0) + most)})"

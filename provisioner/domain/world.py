@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from enc.domain.limits import Limits
 from enc.domain.model import (
@@ -18,7 +18,8 @@ from enc.domain.model import (
     SpoiltLaunch,
     State,
 )
-from enc.domain.rolespec import RoleSpec
+from enc.domain.rolespec import GONE, FleetSpec, RoleSpec
+from provisioner.domain.spans import Spans
 from provisioner.ports.ec2 import Instance
 from provisioner.ports.notices import Warned
 
@@ -42,20 +43,6 @@ class Region:
     instances: Mapping[str, Instance] = field(default_factory=dict)
     templates: tuple[tuple[str, str], ...] | None = None
     error: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spans:
-    """The spans that decisions are made with."""
-
-    suspect: timedelta = timedelta(seconds=60)
-    dead: timedelta = timedelta(seconds=30)
-    # EC2's listings may miss a new machine for minutes.
-    young: timedelta = timedelta(minutes=5)
-    first_backoff: timedelta = timedelta(minutes=1)
-    longest_backoff: timedelta = timedelta(minutes=30)
-    # A launch that has asked for nothing for so long beyond its deadline belongs to the past.
-    stale: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +120,10 @@ class World:
         found = self.regions.get(region)
         return found is not None and not found.error
 
-    def ready_timeout(self, role: str) -> timedelta:
-        """Also of a role that is gone: its nodes had the default's time."""
+    def fleet(self, role: str) -> FleetSpec:
+        """What the role says of its fleet; of a role that is gone, too."""
         known = self.roles.get(role)
-        return known.spec.fleet.ready_timeout if known else timedelta(minutes=15)
+        return known.spec.fleet if known else GONE
 
     def seen_twice(self, what: str) -> bool:
         """Whether an earlier pass, long enough ago, has seen this suspicion too."""

@@ -18,7 +18,7 @@ from provisioner.calls import in_parallel
 from provisioner.context import Context
 from provisioner.domain.quotas import quotas
 from provisioner.domain.suspicions import region_of
-from provisioner.domain.world import KnownRole, Region, Rules, Spans, World
+from provisioner.domain.world import KnownRole, Region, Rules, World
 from provisioner.loop.listing import launches_named, regions_of, without_record
 from provisioner.ports.errors import CloudError, PuppetError, advised
 from provisioner.ports.notices import Notice, Notices, Warned
@@ -96,7 +96,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         suspects=stored.suspects,
         warned=_warned(notice for each in taken for notice in each.notices),
         untimed=_untimed(context, store_now - now, sorted(regions)),
-        spans=_spans(context),
+        spans=context.spans,
         rules=rules or Rules(),
     )
     world = _with_requests(context, _with_kept(context, world, stored, met.strangers))
@@ -150,18 +150,6 @@ def _with_kept(context: Context, world: World, stored: _Stored, strangers: Seque
         limits=limits,
         limits_error=limits_error,
         unordered=store.orders.lacking(world.nodes.values()),
-    )
-
-
-def _spans(context: Context) -> Spans:
-    ours = context.spans
-    return Spans(
-        suspect=ours.suspect,
-        dead=ours.dead,
-        young=ours.young,
-        first_backoff=ours.first_backoff,
-        longest_backoff=ours.longest_backoff,
-        stale=ours.stale,
     )
 
 

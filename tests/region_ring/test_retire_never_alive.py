@@ -13,8 +13,8 @@ from redis import Redis
 from enc.domain.model import Market, Node, State
 from enc.inventory import Inventory
 from provisioner.calls import WrongAccountError
-from provisioner.context import Spans
 from provisioner.domain.retirement import Step
+from provisioner.domain.spans import Spans
 from provisioner.ending.retire import retire
 from provisioner.launching.launch import launch
 from provisioner.ports.ec2 import Instance, InstanceState

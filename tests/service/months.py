@@ -19,7 +19,7 @@ from redis import Redis
 
 from enc.domain.model import Hold, Kind, Node, State
 from enc.inventory import Inventory, StoreUnavailableError
-from provisioner.context import Spans
+from provisioner.domain.spans import Spans
 from provisioner.domain.world import Rules
 from provisioner.loop.converge import Pass, Wish, converge
 from provisioner.ports.errors import CloudError, Trouble

@@ -9,7 +9,7 @@ import pytest
 
 from enc.domain.model import Node, State
 from enc.inventory import Inventory
-from provisioner.context import Spans
+from provisioner.domain.spans import Spans
 from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enc.domain.ages import spread
+from enc.domain.lifetimes import spread
 from enc.domain.model import (
     Hold,
     HoldCause,

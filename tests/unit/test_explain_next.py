@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from enc.domain.ages import allowed_age
 from enc.domain.damage import Unreadable
 from enc.domain.explain import explain, explanation_shape
+from enc.domain.lifetimes import allowed_age
 from enc.domain.model import ArchivedNode, Hold, HoldCause, Kind, Market, State
 from provisioner.domain.rotation import due_of
 from tests.builders import foreign, launch, node, role

@@ -48,32 +48,9 @@ class TestATextOfOthers:
 
 
 class TestSpans:
-    @pytest.mark.parametrize(
-        ("text", "span"), [("24h", timedelta(days=1)), ("90s", timedelta(seconds=90))]
-    )
-    def test_are_read_from_a_definition(self, text: str, span: timedelta) -> None:
-        assert words.duration(text) == span
-
-    @pytest.mark.parametrize("value", [None, "", "soon", 24, ["24h"], {"h": 24}, "-1h", "9999999d"])
-    def test_that_are_none_are_not(self, value: Any) -> None:
-        assert words.duration(value) is None
-
     def test_ahead_of_the_clock_are_no_age(self) -> None:
         assert words.age(START + timedelta(hours=1), START) == "0s"
         assert words.age(START - timedelta(hours=25), START) == "1d 1h"
-
-
-class TestAPathInADefinition:
-    def test_leads_to_what_stands_there(self) -> None:
-        assert words.within({"fleet": {"size": 10}}, "fleet", "size") == 10
-
-    @pytest.mark.parametrize("definition", [{}, {"fleet": None}, {"fleet": [1]}, {"fleet": "x"}])
-    def test_leads_nowhere_where_there_is_no_map(self, definition: dict[str, Any]) -> None:
-        assert words.within(definition, "fleet", "size") is None
-
-    @pytest.mark.parametrize("value", [True, "10", 1.5, None])
-    def test_leads_to_no_number_but_a_whole_one(self, value: Any) -> None:
-        assert words.number(value) is None
 
 
 @pytest.mark.parametrize(

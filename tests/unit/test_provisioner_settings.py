@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provisioner import wiring
-from provisioner.context import Spans
+from provisioner.domain.spans import Spans
 from provisioner.settings import SPANS, SettingError, Settings
 
 FILES = {"PUPPET_CERT": "/c.pem", "PUPPET_KEY": "/k.pem", "PUPPET_CA": "/ca.pem"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioner.domain.windows import is_open
+from enc.domain.windows import is_open
 
 # The fifth of January 2026 is a Monday.
 _DAYS = {"Mon": 5, "Tue": 6, "Wed": 7, "Thu": 8, "Fri": 9, "Sat": 10, "Sun": 11}

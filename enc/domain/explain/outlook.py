@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from enc.domain.ages import allowed_age, replaced_from
 from enc.domain.damage import Unreadable, damaged
 from enc.domain.durations import for_people
-from enc.domain.explain.policy import Policy, policy_of
-from enc.domain.explain.words import ago, at, later, moment, stop
+from enc.domain.explain.words import ago, at, moment, stop
+from enc.domain.lifetimes import Ahead, Change, life_of, replacements
 from enc.domain.model import Hold, HoldCause, Kind, Node, Role, State
+from enc.domain.rolespec import GONE, FleetSpec, fleet_of
 
-# As in converge: a machine with a life drains for no more than this part of it.
-_DRAIN_PART = 4
 _STEPS: Mapping[str, str] = {
     "terminate": "EC2 is told to terminate it",
     "confirm": "EC2 is to list it terminated, or no more",
@@ -21,6 +19,8 @@ _STEPS: Mapping[str, str] = {
     "deactivate": "PuppetDB is told to deactivate it",
     "archive": "it goes into the archive",
 }
+_BUDGET = "the replacement comes first, and so many at a time as fleet.surge says"
+_NONE = timedelta(0)
 _CAUSES: Mapping[HoldCause, str] = {
     HoldCause.ASKED: "paused",
     HoldCause.BREAKER: "stopped by the breaker",
@@ -50,12 +50,13 @@ def outlook(
     if damaged(node):
         return ("Converge leaves it alone: its record does not say which machine it is.",)
     read = None if isinstance(role, Unreadable) else role
-    policy, kept = policy_of(read), bool(node.held) or hold is not None
+    fleet = fleet_of(read.definition) if read else GONE
+    kept = bool(node.held) or hold is not None
     stopped = (*_held(node), *_stopped(node, hold))
-    life = _life(node, policy, now, kept=kept)
+    life = _life(node, fleet, now, kept=kept)
     if isinstance(role, Unreadable) and node.state is not State.LOST:
         return (*stopped, *life, *_unread(node))
-    ahead = (*life, *_by_state(node, read, policy, now, kept=kept))
+    ahead = (*life, *_by_state(node, read, fleet, now, kept=kept))
     nothing = ("Nothing: it stays as it is until somebody changes it.",)
     return (*stopped, *ahead) or nothing
 
@@ -90,7 +91,7 @@ def _stopped(node: Node, hold: Hold | None) -> tuple[str, ...]:
     return (f"{whose} is {_CAUSES[hold.cause]} {since} ({hold.why}); {lifted}.{named}",)
 
 
-def _life(node: Node, policy: Policy, now: datetime, *, kept: bool) -> tuple[str, ...]:
+def _life(node: Node, fleet: FleetSpec, now: datetime, *, kept: bool) -> tuple[str, ...]:
     """A machine with a life ends by its own timer, whatever stops converge."""
     ends = node.expires_at
     if ends is None or node.state is State.LOST:
@@ -100,9 +101,9 @@ def _life(node: Node, policy: Policy, now: datetime, *, kept: bool) -> tuple[str
         return (f"Its own life ends at {when}: it powers itself off, held or not.",)
     if ends <= now:
         return (f"Its life ended at {when}: the next pass of converge ends it.",)
-    drain = min(policy.drain, max(ends - node.launched_at, timedelta(0)) / _DRAIN_PART)
-    drains = f", and drains from {at(ends - drain)}" if drain else ""
-    return (f"Its life ends at {when}{drains}.",)
+    drains = next((one.at for one in life_of(node, fleet) if one.change is Change.DRAINS), ends)
+    told = f", and drains from {at(drains)}" if drains < ends else ""
+    return (f"Its life ends at {when}{told}.",)
 
 
 def _unread(node: Node) -> tuple[str, ...]:
@@ -112,95 +113,63 @@ def _unread(node: Node) -> tuple[str, ...]:
 
 
 def _by_state(
-    node: Node, role: Role | None, policy: Policy, now: datetime, *, kept: bool
+    node: Node, role: Role | None, fleet: FleetSpec, now: datetime, *, kept: bool
 ) -> tuple[str, ...]:
-    match node.state:
-        case State.PENDING | State.RUNNING:
-            return _becoming_ready(node, policy, now)
-        case State.READY:
-            return _replaced(node, role, policy, now)
-        case State.DRAINING:
-            return _drained(node, policy, now, kept=kept)
-        case State.FAILED:
-            return _given_up(node, policy, now, kept=kept)
-        case State.LOST:
-            again = "'provisioner retire' ends it if it is stopped"
-            return (f"It ends when EC2 lists it terminated; started again, it runs on; {again}.",)
-    return ()
+    if node.state is State.READY:
+        return _replaced(node, role, fleet, now)
+    if node.state is State.LOST:
+        again = "'provisioner retire' ends it if it is stopped"
+        return (f"It ends when EC2 lists it terminated; started again, it runs on; {again}.",)
+    ahead = {one.change: moment(one.at, now) for one in life_of(node, fleet)}
+    if node.state is State.DRAINING:
+        since = f"It drains since {at(node.state_since)}, {ago(node.state_since, now)}"
+        ends = f"; it ends from {ahead[Change.DRAINED]} on"
+        return (f"{since}{', and does not end while it is held' if kept else ends}.",)
+    if node.state is State.FAILED:
+        return (_failed(node, now, None if kept else ahead.get(Change.GIVEN_UP)),)
+    return (_becoming_ready(node, fleet, ahead[Change.FAILS]),)
 
 
-def _becoming_ready(node: Node, policy: Policy, now: datetime) -> tuple[str, ...]:
-    until = later(max(node.launched_at, node.state_since), policy.ready_timeout)
-    failed = f"without it by {moment(until, now)} it fails"
-    if policy.ready_when_running:
-        return (f"It waits for EC2 to run it, as its role is ready when it runs; {failed}.",)
+def _failed(node: Node, now: datetime, ends: str | None) -> str:
+    since = f"It failed {ago(node.state_since, now)}; a good report makes it ready all the same"
+    end = f"it ends from {ends} on" if ends else "it stays until 'provisioner retire'"
+    return f"{since}; else {end}."
+
+
+def _becoming_ready(node: Node, fleet: FleetSpec, until: str) -> str:
+    failed = f"without it by {until} it fails"
+    if fleet.ready_when == "running":
+        return f"It waits for EC2 to run it, as its role is ready when it runs; {failed}."
     awaited = "EC2 to run it" if node.state is State.PENDING else "a good Puppet report"
-    return (f"It waits for {awaited}; {failed}, if others report meanwhile.",)
+    return f"It waits for {awaited}; {failed}, if others report meanwhile."
 
 
-def _replaced(node: Node, role: Role | None, policy: Policy, now: datetime) -> tuple[str, ...]:
+def _replaced(node: Node, role: Role | None, fleet: FleetSpec, now: datetime) -> tuple[str, ...]:
     if node.kind is not Kind.FLEET:
         return () if node.expires_at else ("Nothing: it stays until 'provisioner retire'.",)
-    if role is None or policy.size is None:
+    if role is None or fleet.size is None:
         return ("Nothing replaces it: its role keeps no fleet.",)
     if node.held:
         return ()
-    if node.replace_because:
-        return (stop(f"It is to be replaced: {node.replace_because}; {_budget()}"),)
-    sentences = (
-        *_soon_over(node, policy, now),
-        *_other_spec(node, role, policy),
-        *_too_old(node, policy, now),
-    )
+    every = tuple(replacements(node, fleet, role.spec_hash))
+    if every and every[0].change is Change.ASKED:
+        return (stop(f"It is to be replaced: {node.replace_because}; {_BUDGET}"),)
+    sentences = tuple(_replacement(one, node, fleet, now) for one in every)
     return sentences or ("Nothing: its role gives its machines no greatest age.",)
 
 
-def _soon_over(node: Node, policy: Policy, now: datetime) -> tuple[str, ...]:
-    if node.expires_at is None:
-        return ()
-    due = replaced_from(node.expires_at, policy.ready_timeout, policy.drain)
-    if due <= now:
-        return (f"It is to be replaced: its life ends at {at(node.expires_at)}; {_budget()}.",)
-    return (f"It is replaced from {moment(due, now)} on, as its life ends soon after.",)
-
-
-def _other_spec(node: Node, role: Role, policy: Policy) -> tuple[str, ...]:
-    if not (node.spec_hash and role.spec_hash) or node.spec_hash == role.spec_hash:
-        return ()
-    changed = "It is to be replaced: the role's launch section is not the one that it is made from"
-    return (f"{changed}{_windows(policy)}; {_budget()}.",)
-
-
-def _too_old(node: Node, policy: Policy, now: datetime) -> tuple[str, ...]:
-    if policy.max_age is None:
-        return ()
-    due = later(node.launched_at, allowed_age(node.certname, policy.max_age))
-    most = f"max_age {for_people(policy.max_age)}, for each node up to a tenth less"
-    if due <= now:
-        old = f"It is to be replaced: too old since {at(due)}"
-        return (f"{old} ({most}){_windows(policy)}; {_budget()}.",)
-    return (f"It is replaced for its age from {moment(due, now)} on ({most}){_windows(policy)}.",)
-
-
-def _windows(policy: Policy) -> str:
-    return f", within {', '.join(policy.windows)} UTC" if policy.windows else ""
-
-
-def _budget() -> str:
-    return "the replacement comes first, and so many at a time as fleet.surge says"
-
-
-def _drained(node: Node, policy: Policy, now: datetime, *, kept: bool) -> tuple[str, ...]:
-    since = f"It drains since {at(node.state_since)}, {ago(node.state_since, now)}"
-    if kept:
-        return (f"{since}, and does not end while it is held.",)
-    ends = moment(later(node.state_since, policy.drain), now)
-    return (f"{since}; it ends from {ends} on.",)
-
-
-def _given_up(node: Node, policy: Policy, now: datetime, *, kept: bool) -> tuple[str, ...]:
-    since = f"It failed {ago(node.state_since, now)}; a good report makes it ready all the same"
-    if node.kind is Kind.EXTRA or kept:
-        return (f"{since}; else it stays until 'provisioner retire'.",)
-    ends = moment(later(node.state_since, policy.ready_timeout), now)
-    return (f"{since}; else it ends from {ends} on.",)
+def _replacement(one: Ahead, node: Node, fleet: FleetSpec, now: datetime) -> str:
+    within = f", within {', '.join(fleet.windows)} UTC" if fleet.windows else ""
+    match one.change, one.at <= now:
+        case Change.OVER_SOON, True:
+            ends = at(node.expires_at or one.at)
+            return f"It is to be replaced: its life ends at {ends}; {_BUDGET}."
+        case Change.OVER_SOON, False:
+            return f"It is replaced from {moment(one.at, now)} on, as its life ends soon after."
+        case Change.OTHER_SPEC, _:
+            changed = "the role's launch section is not the one that it is made from"
+            return f"It is to be replaced: {changed}{within}; {_BUDGET}."
+    most = f"max_age {for_people(fleet.max_age or _NONE)}, for each node up to a tenth less"
+    if one.at <= now:
+        return f"It is to be replaced: too old since {at(one.at)} ({most}){within}; {_BUDGET}."
+    return f"It is replaced for its age from {moment(one.at, now)} on ({most}){within}."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from enc.domain.damage import Unreadable, damaged
-from enc.domain.explain.policy import policy_of
 from enc.domain.explain.words import at, moment, stop
 from enc.domain.model import Kind, Launch, Node, Role, State
+from enc.domain.rolespec import fleet_of
 from enc.domain.silence import silent_since
 
 # Then its launch has been forgotten in good order.
@@ -75,7 +75,7 @@ def _last_run(node: Node) -> tuple[str, ...]:
 
 
 def _silence(node: Node, role: Role | Unreadable | None, now: datetime) -> tuple[str, ...]:
-    reports = isinstance(role, Role) and not policy_of(role).ready_when_running
+    reports = isinstance(role, Role) and fleet_of(role.definition).ready_when == "report"
     since = silent_since(node, now, reports=reports)
     if since is None:
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from enc.domain.durations import for_people
 
@@ -28,14 +28,6 @@ def some(names: Sequence[str], shown: int) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
-
-
-def later(time: datetime, span: timedelta) -> datetime:
-    """``span`` after ``time``; no later than there are times."""
-    try:
-        return time + span
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
 
 
 def stop(text: str) -> str:

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from enc.domain.durations import for_people
 from enc.domain.model import Hold, Kind, Market, Role, State
-from enc.web.pages import plots, words
+from enc.domain.rolespec import fleet_of
+from enc.web.pages import plots
 from enc.web.pages.age_plot import ages_plot
 
 COMING = (State.PENDING, State.RUNNING)
@@ -121,11 +122,11 @@ def row(name: str, role: Role | None, counts: Mapping[str, int]) -> Row:
         markets[market] += count
         of_fleet[state] += count if kind is Kind.FLEET else 0
     definition = role.definition if role else {}
-    description = words.within(definition, "description")
+    description = definition.get("description")
     return Row(
         name=name,
         description=description if isinstance(description, str) else "",
-        wanted=words.number(words.within(definition, "fleet", "size")),
+        wanted=fleet_of(definition).size,
         max_age=max_age_of(role),
         fleet_ready=of_fleet[State.READY],
         fleet_coming=sum(of_fleet[state] for state in COMING),
@@ -136,7 +137,7 @@ def row(name: str, role: Role | None, counts: Mapping[str, int]) -> Row:
 
 
 def max_age_of(role: Role | None) -> timedelta | None:
-    return words.duration(words.within(role.definition, "fleet", "max_age")) if role else None
+    return fleet_of(role.definition).max_age if role else None
 
 
 def _parts(text: str) -> tuple[Kind, State, str] | None:

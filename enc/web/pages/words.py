@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
 
-from enc.domain.durations import for_people, parse
+from enc.domain.durations import for_people
 
 # A text that is longer is folded up: it would push everything else off the page.
 FOLDED = 240
@@ -37,33 +36,6 @@ def moment(time: datetime) -> str:
 def age(since: datetime, now: datetime) -> str:
     """``3h 5m``; a time ahead of the clock is no age."""
     return for_people(max(now - since, timedelta(0)))
-
-
-_LONGEST = timedelta(days=3650)
-
-
-def duration(text: Any) -> timedelta | None:
-    """What a definition says, as far as it says it: roles are stored by other programs."""
-    try:
-        found = parse(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    # Beyond that, times of launch would leave the calendar.
-    return found if found is None or found <= _LONGEST else None
-
-
-def number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def within(definition: Mapping[str, Any], *path: str) -> Any:
-    """What stands at a path, or None: also where something on the way is no map."""
-    found: Any = definition
-    for name in path:
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(name)
-    return found
 
 
 def percent(part: int, whole: int) -> str:
