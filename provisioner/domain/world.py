@@ -50,7 +50,6 @@ class Rules:
     """What the invariants hang on; tests put in wrong ones, and must see them caught."""
 
     counted: frozenset[State] = frozenset({State.PENDING, State.RUNNING, State.READY})
-    look_again: bool = True  # at each target, just before the act
     force: bool = False  # no breaker
     prune: bool = False  # nodes whose role is gone end
 

@@ -101,7 +101,7 @@ def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
     held = context.inventory.holds.all([action.name])
     if any(hold.cause is not HoldCause.BREAKER for hold in held.values()):
         raise _SkippedError("its role was stopped meanwhile")
-    wanted = _wanted(context, action.name, world) - action.dead if world.rules.look_again else 0
+    wanted = _wanted(context, action.name, world) - action.dead
     if wanted + action.count > action.most:
         raise _SkippedError(f"{wanted} are wanted by now, and at most {action.most} should be")
     return KnownRole(role=role, spec=RoleSpec.of(role))

@@ -106,12 +106,9 @@ def _by_region(actions: Iterable[Write]) -> Mapping[str, list[Write]]:
     return found
 
 
-def drain(context: Context, actions: Sequence[Drain], world: World) -> list[Done]:
+def drain(context: Context, actions: Sequence[Drain], _: World) -> list[Done]:
     """Not below what is to stay ready, and not what was held or stopped meanwhile."""
-    if world.rules.look_again:
-        going, done = _still_to_drain(context, actions)
-    else:
-        going, done = [(one, one.node) for one in actions], []
+    going, done = _still_to_drain(context, actions)
     changes = [
         (fresh, _event(context, fresh, "draining", one.reason), {"state": State.DRAINING})
         for one, fresh in going
