@@ -66,8 +66,11 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
+    """``why`` is ``reason`` without how many came."""
+
     state: LaunchState
-    reason: str = field(default="")
+    reason: str = ""
+    why: str = field(default="", compare=False)
 
 
 Step = Ask | Wait | Turn | End
@@ -125,7 +128,7 @@ def _turn_or_end(course: Course, progress: Progress, now: datetime, *, over: boo
 
 def _end(course: Course, progress: Progress, why: str) -> End:
     state = LaunchState.PARTIAL if progress.got else LaunchState.FAILED
-    return End(state=state, reason=f"got {progress.got} of {course.want}: {why}")
+    return End(state=state, reason=f"got {progress.got} of {course.want}: {why}", why=why)
 
 
 def _wait(progress: Progress, left: timedelta, jitter: float) -> Wait:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from enc.domain.durations import for_people
 from enc.domain.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.domain.actions import Action, Advance, Close
-from provisioner.domain.launching import FALLBACK_SPAN
+from provisioner.domain.launching import (
+    FALLBACK_SPAN,
+    Course,
+    End,
+    Progress,
+    Turn,
+    next_step,
+    turned,
+)
 from provisioner.domain.newcomers import is_dead
 from provisioner.domain.quotas import used_up
 from provisioner.domain.world import KnownRole, World
@@ -58,44 +66,63 @@ def _onward(
 
 
 def next_request(world: World, launch: Launch) -> Next | None:
-    """Spot until the deadline, then on-demand; None: wait for what a lost answer may have made."""
+    """As ``launching.next_step`` has it; None: wait for what a lost answer may have made.
+
+    A pass is the wait between two requests, and what lies long in the past buys nothing more.
+    """
     last = launch.attempts[-1] if launch.attempts else None
     if world.untimed or _unanswered(world, launch, last):
         return None
-    if last and last.barred:
-        return Next(market=None, why=last.barred, failed=True)
-    on_demand = [one for one in launch.attempts if one.market is Market.ON_DEMAND]
-    if launch.market is Market.SPOT and not on_demand:
-        return _spot(world, launch, last)
-    return _on_demand(world, launch, last, began=bool(on_demand))
+    course, progress = _course(world, launch), so_far(launch)
+    if spent := progress.market is Market.SPOT and _used_up(world, launch, Market.SPOT):
+        progress = replace(progress, hopeless=True, refused=f"its quota is used up: {spent}")
+    step = next_step(course, progress, world.now, 0.0)
+    if isinstance(step, Turn):
+        progress = turned(progress, step)
+        step = next_step(course, progress, world.now, 0.0)
+    if isinstance(step, End):
+        return Next(market=None, why=step.why, failed=True)
+    if progress.market is Market.ON_DEMAND:
+        return _on_demand(world, launch, progress)
+    return Next(market=Market.SPOT, why="spot")
 
 
-def _spot(world: World, launch: Launch, last: Attempt | None) -> Next | None:
-    over = world.now >= launch.deadline
-    family = _used_up(world, launch, Market.SPOT)
-    if not over and not family and not (last and last.hopeless):
-        return Next(market=Market.SPOT, why="spot")
-    why = "every spot pool refused for good"
-    if over or family:
-        why = "spot's deadline has passed" if over else f"spot's quota is used up ({family})"
+def so_far(launch: Launch) -> Progress:
+    """What the launch's attempts tell of it."""
+    market = launch.market or Market.SPOT
+    bought = [one for one in launch.attempts if one.market is Market.ON_DEMAND]
+    falling = bool(bought) and market is Market.SPOT
+    last = launch.attempts[-1] if launch.attempts else None
+    return Progress(
+        market=Market.ON_DEMAND if falling else market,
+        got=launch.got,
+        tries=len(launch.attempts),
+        untried=not launch.attempts,
+        hopeless=bool(last and last.hopeless),
+        barred=last.barred if last else "",
+        refused=", ".join(sorted({code for _, code, _ in last.answers})) if last else "",
+        fallback_until=bought[0].at + FALLBACK_SPAN if falling else None,
+    )
+
+
+def _course(world: World, launch: Launch) -> Course:
     known = world.roles.get(launch.role)
-    if known is None or not falls_back_on_demand(known):
-        return Next(market=None, why=f"{why}; {_said(last)}", failed=True)
-    return _on_demand(world, launch, last, began=False, why=f"{why}, so on-demand")
+    return Course(
+        want=launch.want,
+        market=launch.market or Market.SPOT,
+        falls_back=known is not None and falls_back_on_demand(known),
+        deadline=launch.deadline,
+    )
 
 
-def _on_demand(
-    world: World, launch: Launch, last: Attempt | None, *, began: bool, why: str = "on-demand"
-) -> Next | None:
-    """At least once, and again until its time is over; but nothing of long ago."""
-    late = world.now >= launch.deadline + FALLBACK_SPAN
-    if began and (late or (last and last.hopeless)):
-        return Next(market=None, why=_said(last), failed=True)
+def _on_demand(world: World, launch: Launch, progress: Progress) -> Next | None:
     if _stale(world, launch):
         return Next(market=None, why="its deadline lies in the past")
     if family := _used_up(world, launch, Market.ON_DEMAND):
+        late = world.now >= (progress.fallback_until or launch.deadline + FALLBACK_SPAN)
         said = f"the on-demand quota is used up ({family})"
         return Next(market=None, why=said, failed=True) if late else None
+    why = f"{progress.fallback_why}, so on-demand" if progress.fallback_why else "on-demand"
     return Next(market=Market.ON_DEMAND, why=why)
 
 
@@ -155,13 +182,6 @@ def _closed(launch: Launch, adopting: Counter[str], why: str, *, failed: bool) -
     state = LaunchState.PARTIAL if got else LaunchState.FAILED
     reason = f"got {got} of {launch.want}: {why}"
     return Close(launch=launch, state=state, reason=reason, failed=failed and not got)
-
-
-def _said(last: Attempt | None) -> str:
-    """EC2's own words, each code once."""
-    codes = sorted({code for _, code, _ in last.answers}) if last else []
-    said = f" ({', '.join(codes)})" if codes else ""
-    return f"nothing was to be had{said}"
 
 
 def backoff_span(failures: int, world: World) -> timedelta:

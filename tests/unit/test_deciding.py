@@ -10,6 +10,7 @@ import pytest
 
 from enc.domain.lifetimes import spread
 from enc.domain.model import (
+    Attempt,
     Hold,
     HoldCause,
     Kind,
@@ -409,6 +410,19 @@ def test_an_open_launch_asks_spot_then_on_demand_and_then_ends() -> None:
     assert onward.reason == "2 of 2 missing: spot"
     over = world(launches={LAUNCH: launch}, now=launch.deadline)
     assert "spot's deadline has passed" in found(over, do.Advance)[0].reason
+
+
+@pytest.mark.parametrize(("seconds", "goes_on"), [(0, True), (29, True), (30, False)])
+def test_on_demand_has_the_same_time_from_its_first_request_as_in_a_command(
+    seconds: int, goes_on: bool
+) -> None:
+    """Also where spot was given up long before its deadline."""
+    asked = Attempt(number=1, at=NOW, market=Market.ON_DEMAND, wanted=2)
+    launch = opened(want=2, asked=1, attempts=(asked,), deadline=NOW + 5 * MINUTE)
+    then = world(launches={LAUNCH: launch}, now=NOW + timedelta(seconds=seconds))
+
+    assert bool(found(then, do.Advance)) is goes_on
+    assert bool(found(then, do.Close)) is not goes_on
 
 
 def test_a_launch_of_long_ago_asks_for_nothing() -> None:
