@@ -60,7 +60,7 @@ class Archive:
         ``spoilt`` is told of the damaged, which are passed over; without it they are an error.
         """
         for place, fields in self._walks.hashes(_listing(since, role)):
-            # One that was forgotten meanwhile, its 400 days over, is no damage.
+            # One that was forgotten meanwhile, its time over, is no damage.
             if isinstance(fields, GoneError):
                 continue
             try:

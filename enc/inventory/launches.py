@@ -12,6 +12,7 @@ from redis import Redis
 
 from enc.domain.limits import Bound
 from enc.domain.model import Attempt, Launch, LaunchState, SpoiltLaunch
+from enc.domain.retention import KEPT
 from enc.inventory import keys
 from enc.inventory.batch import CHUNK, answers, check_begun, good, hashes, readable
 from enc.inventory.codec import attempt_to_text, iso, launch_from_hash, launch_to_hash, score
@@ -20,8 +21,6 @@ from enc.inventory.events import Event
 from enc.inventory.paging import Listing, Walks
 from enc.inventory.writes import Command, Room, Writes, hset
 
-# As long as the machines that it made may be looked up in the archive.
-_KEPT = timedelta(days=400)
 _HOUR = timedelta(hours=1)
 
 
@@ -200,8 +199,8 @@ class Launches:
         commands = [
             hset(key, {"state": state.value, "why": event.why}),
             ["SREM", keys.LAUNCHES_OPEN, launch_id],
-            ["EXPIRE", key, str(int(_KEPT.total_seconds()))],
-            ["ZREMRANGEBYSCORE", keys.LAUNCHES, "-inf", f"({score(event.at - _KEPT)}"],
+            ["EXPIRE", key, str(int(KEPT.total_seconds()))],
+            ["ZREMRANGEBYSCORE", keys.LAUNCHES, "-inf", f"({score(event.at - KEPT)}"],
         ]
         is_open = (["HGET", key, "state"], LaunchState.OPEN.value)
         return self._change(launch_id, commands, [replace(event, launch=launch_id)], is_open)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from enc.domain.model import Node, State
+from enc.domain.retention import KEPT
 from enc.inventory import keys
 from enc.inventory.codec import iso, node_to_hash, score
 from enc.inventory.errors import (
@@ -28,7 +29,7 @@ class Limits:
     events: int = MAX_LENGTH
     life: int = LIFE_LENGTH
     runs: int = 10
-    archive: timedelta = timedelta(days=400)
+    archive: timedelta = KEPT
     # Who had a name before is told when EC2 gives it again: mostly within days.
     formerly: timedelta = timedelta(days=30)
 

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 from enc.domain.certname import is_certname
 from enc.domain.explain import explanation_shape
 from enc.domain.model import ArchivedNode, Node
+from enc.domain.retention import KEPT
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
 from enc.inventory.codec import iso
@@ -96,7 +97,8 @@ def _role(inventory: Inventory, name: str) -> Shape | ProblemError:
 def _launch(inventory: Inventory, name: str) -> Shape | ProblemError:
     found = inventory.launches.get(name)
     if found is None:
-        return ProblemError(UNKNOWN_LAUNCH, f"no launch has this id: {name!a}; it is kept 400 days")
+        said = f"no launch has this id: {name!a}; launches are kept for {KEPT.days} days"
+        return ProblemError(UNKNOWN_LAUNCH, said)
     return launch_shape(found)
 
 

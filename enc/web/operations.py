@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from enc.domain.model import LaunchState
+from enc.domain.retention import KEPT
 from enc.web.documents import CORRUPT, ENDED_NODE, UNKNOWN_LAUNCH, UNKNOWN_NODE, UNKNOWN_ROLE, Kind
 from enc.web.parameters import (
     CURSOR,
@@ -113,7 +114,7 @@ EVENTS = Operation(
 )
 ARCHIVE = Operation(
     path="/v1/archive",
-    summary=f"Nodes whose life is over, the last end first; kept for 400 days. {_SHORT}",
+    summary=f"Nodes whose life is over, the last end first; kept for {KEPT.days} days. {_SHORT}",
     answer=page("nodes", "ArchivedNode"),
     parameters=(ROLE, moment("since", "that ended then or later"), *_PAGED),
 )

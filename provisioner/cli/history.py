@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from enc.domain.retention import KEPT
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
 from provisioner.cli.errors import left_out, mistyped
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from enc.inventory import Inventory, StoreError
 
 # As long as the archive keeps what has ended.
-_LONGEST = "400d"
+_LONGEST = f"{KEPT.days}d"
 _SHOWN = 50
 _PAGE = 500
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from enc.domain.damage import Unreadable, damaged
 from enc.domain.explain.words import at, moment, stop
 from enc.domain.model import Kind, Launch, Node, Role, State
+from enc.domain.retention import KEPT
 from enc.domain.rolespec import fleet_of
 from enc.domain.silence import silent_since
 
-# Then its launch has been forgotten in good order.
-_KEPT = timedelta(days=400)
 _RUNS = {
     "failed": "failed: its errors stand with its runs ('provisioner show')",
     "cached": "used a cached catalogue: it proves nothing",
@@ -89,7 +88,8 @@ def _launch(node: Node, launch: Launch | Unreadable | None, now: datetime) -> tu
         return (f"The record of launch {node.launch} cannot be read: {launch.why}.",)
     if node.kind is Kind.FOREIGN or not node.launch or launch is not None:
         return ()
-    if now - node.launched_at > _KEPT:
+    if now - node.launched_at > KEPT:
+        # It has been forgotten in good order.
         return ()
-    kept = "launches are kept for 400 days, and a store that was lost forgets them all"
+    kept = f"launches are kept for {KEPT.days} days, and a store that was lost forgets them all"
     return (f"The record of launch {node.launch} is gone: {kept}.",)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 
 from enc.domain.durations import Duration, for_people
 from enc.domain.model import ArchivedNode, Launch
+from enc.domain.retention import KEPT
 from enc.domain.summary import Figures, summarize
 from enc.inventory import BadCursorError, Inventory
 from enc.inventory.paging import LOOKED_AT
@@ -23,8 +24,8 @@ from enc.web.parameters import CURSOR, LIMIT, ROLE, Parameter
 from enc.web.parameters import asked as values_of
 from enc.web.problems import ProblemError
 
-SINCE = ("1d", "7d", "30d", "90d", "400d")
-_DEFAULT, _LONGEST = Duration("30d"), timedelta(days=400)
+SINCE = ("1d", "7d", "30d", "90d", f"{KEPT.days}d")
+_DEFAULT = Duration("30d")
 # To read an ended machine costs a tenth of a millisecond, in a worker that has Puppet to answer.
 COUNTED, LAUNCHES = 5_000, 1_000
 
@@ -33,9 +34,9 @@ def _span(text: str) -> Duration:
     try:
         span = Duration(text)
     except ValueError:
-        raise ValueError("is no duration: write one as in 12h, 7d or 400d") from None
-    if span > _LONGEST:
-        raise ValueError("is more than the 400 days that are kept")
+        raise ValueError("is no duration: write one as in 12h or 7d") from None
+    if span > KEPT:
+        raise ValueError(f"is more than the {KEPT.days} days that are kept")
     return span
 
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from markupsafe import Markup
 
 from enc.domain.model import Attempt, Launch, LaunchState, Market
+from enc.domain.retention import KEPT
 from enc.inventory import BadCursorError, CorruptError, Inventory
 from enc.inventory.paging import LOOKED_AT
 from enc.web.documents import BAD_PARAMETER, UNKNOWN_LAUNCH
@@ -70,9 +71,9 @@ def install(routes: Blueprint, desk: Desk) -> None:
             raise corrupt(error) from error
         desk.check()
         if not found:
+            kept = f"launches are kept for {KEPT.days} days"
             raise ProblemError(
-                UNKNOWN_LAUNCH,
-                f"no launch is called {words.clean(name[:255])}; they are kept for 400 days",
+                UNKNOWN_LAUNCH, f"no launch is called {words.clean(name[:255])}; {kept}"
             )
         return desk.page("launch.html", now=now, told=LaunchRow.of(found), **told)
 

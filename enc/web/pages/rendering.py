@@ -12,6 +12,7 @@ from flask import Response, request, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from werkzeug.datastructures import MultiDict
 
+from enc.domain.retention import KEPT
 from enc.inventory import CorruptError, Inventory
 from enc.inventory.clock import redis_now
 from enc.inventory.health import check_ready
@@ -46,7 +47,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"moment": words.moment, "age": words.age, "written": words.written}
-    made.globals |= {"url_for": url_for, "to": to, "FOLDED": words.FOLDED, "counted": words.counted}
+    made.globals |= {
+        "url_for": url_for,
+        "to": to,
+        "FOLDED": words.FOLDED,
+        "KEPT": KEPT,
+        "counted": words.counted,
+    }
     return made
 
 
