@@ -17,7 +17,6 @@ PAUSE = "pause"
 SUSPECTS = "suspects"
 SWEPT = "swept"
 LEASE = "lease:converge"
-EPOCH = "epoch:converge"
 ORDERS = "orders"
 # Nothing is ever there: whoever may write of requests tries on it whether Redis takes a write.
 NEVER = "verdict:never"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -76,10 +75,6 @@ class Nodes:
         if not found:
             check_begun(self._redis)
         return archived_from_hash(certname, found) if found else None
-
-    def lately_archived(self, count: int, role: str | None = None) -> list[ArchivedNode]:
-        """The last ones to end, latest first."""
-        return list(islice(self._archive.every(role=role), count))
 
     def archive_page(
         self,

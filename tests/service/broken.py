@@ -52,7 +52,6 @@ def reads(store: Inventory) -> list[Callable[[], object]]:
         lambda: store.nodes.named("a.example"),
         lambda: store.nodes.of_role("web"),
         lambda: store.nodes.archived(NODE.certname),
-        lambda: store.nodes.lately_archived(5),
         lambda: store.nodes.archive_page(5, role="web"),
         lambda: list(store.nodes.archived_since(START)),
         lambda: store.lookups.look_up(NODE.certname),

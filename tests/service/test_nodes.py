@@ -237,7 +237,7 @@ def test_a_store_that_was_lost_takes_no_change_and_denies_nothing(
         lambda: inventory.nodes.many([born.certname]),
         lambda: inventory.nodes.named("a.example"),
         lambda: inventory.nodes.archived(born.certname),
-        lambda: inventory.nodes.lately_archived(1),
+        lambda: inventory.nodes.archive_page(1),
         lambda: inventory.nodes.of_role("web"),
         lambda: inventory.nodes.of_launch("l-1", "web"),
         inventory.events.after,

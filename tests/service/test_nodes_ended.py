@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -125,12 +124,11 @@ def test_the_last_to_end_are_shown_latest_first(inventory: Inventory) -> None:
     for n, name in enumerate(names):
         born = inventory.nodes.create(node(name, role="even" if n % 2 == 0 else "odd"), event())
         retired(inventory, born, at=START + n * MINUTE)
-    shown = inventory.nodes.lately_archived
 
-    def certnames(found: list[Any]) -> list[str]:
-        return [one.node.certname for one in found]
+    def shown(count: int, role: str | None = None) -> list[str]:
+        page = inventory.nodes.archive_page(count, role=role)
+        return [one.node.certname for one in page.nodes]
 
-    assert certnames(shown(2)) == [names[5], names[4]]
-    assert certnames(shown(2, role="even")) == [names[4], names[2]]
-    assert certnames(shown(10, role="odd")) == [names[5], names[3], names[1]]
-    assert shown(0) == []
+    assert shown(2) == [names[5], names[4]]
+    assert shown(2, "even") == [names[4], names[2]]
+    assert shown(10, "odd") == [names[5], names[3], names[1]]
