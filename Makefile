@@ -101,7 +101,7 @@ STORES := $(filter-out $(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS),$(wildcard 
 	doctor*.py prometheus*.py)))
 
 quick: $(STAMP)
-	$(BIN)/pytest -q tests/unit tests/service \
+	$(BIN)/pytest -q tests/unit tests/house tests/service \
 		$(addprefix --ignore=,$(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS) $(STORES))
 
 stores: $(STAMP)

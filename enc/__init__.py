@@ -1,0 +1,1 @@
+"""What Puppet and people ask: who a node is, and whether a certificate request is ours."""

@@ -1,0 +1,1 @@
+"""What acts: machines are launched, followed, replaced and ended."""

@@ -1,0 +1,1 @@
+"""Decisions of converge and of a launch. Pure."""

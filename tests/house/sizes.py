@@ -20,6 +20,11 @@ def long_files() -> Iterator[tuple[str, int]]:
             yield str(file.relative_to(ROOT)), lines
 
 
+def inits() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted((ROOT / package).rglob("__init__.py"))
+
+
 def functions() -> Iterator[tuple[str, int]]:
     """(path:name, lines of code): without decorators, docstring and empty lines."""
     for package in PACKAGES:
