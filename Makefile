@@ -87,39 +87,28 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-# What is named in none of these is in `quick`: no file is in none of them.
-SCRIPTS := $(wildcard tests/service/test_*_script*.py)
-SHIPPERS := $(wildcard tests/service/test_ship_reports*.py)
-# What starts programs, builds, or is random or fuzzed: more than all else takes together.
-THOROUGH := $(wildcard tests/unit/test_*_fuzz.py $(addprefix tests/service/test_, \
-	canary.py check_start.py cli_*.py export_nagios_program.py nodes_random.py openapi.py \
-	preflight.py queries_pages_store.py web_*service.py wheel.py))
-SERVERS := $(filter-out $(THOROUGH),$(wildcard $(addprefix tests/service/test_, \
-	inventory_faults.py inventory_wire.py web_*.py)))
-STORES := $(filter-out $(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS),$(wildcard $(addprefix tests/service/test_, \
-	*_store.py nodes*.py inventory*.py redis*.py retire*.py converge*.py launch*.py export*.py \
-	doctor*.py prometheus*.py)))
+# Each folder of the service ring is a share of its own; what lies beside them is in `quick`.
+SERVICE := $(addprefix tests/service/,store scripts shipper programs web_service)
 
 quick: $(STAMP)
-	$(BIN)/pytest -q tests/unit tests/house tests/service \
-		$(addprefix --ignore=,$(SCRIPTS) $(SHIPPERS) $(THOROUGH) $(SERVERS) $(STORES))
+	$(BIN)/pytest -q tests/unit tests/house tests/service $(addprefix --ignore=,$(SERVICE))
 
 stores: $(STAMP)
-	$(BIN)/pytest -q $(STORES)
+	$(BIN)/pytest -q tests/service/store
 
 scripts: $(STAMP)
-	$(BIN)/pytest -q $(SCRIPTS)
+	$(BIN)/pytest -q tests/service/scripts
 
 shippers: $(STAMP)
-	$(BIN)/pytest -q $(SHIPPERS)
+	$(BIN)/pytest -q tests/service/shipper
 
 thorough: $(STAMP)
-	$(BIN)/pytest -q $(THOROUGH)
+	$(BIN)/pytest -q tests/service/programs
 
 servers: $(STAMP)
-	$(BIN)/pytest -q $(SERVERS)
+	$(BIN)/pytest -q tests/service/web_service
 
-try: $(STAMP)  ## the tests that TESTS names, as in: make try TESTS=tests/real/test_ca.py ROOT=trixie
+try: $(STAMP)  ## the tests that TESTS names, as in: make try TESTS=tests/real/one_ca/test_ca.py ROOT=trixie
 	$(BIN)/pytest -q $(TESTS)
 
 unit: $(STAMP)  ## pure decisions and rendering
@@ -141,28 +130,18 @@ real: real-ready  ## a real puppetserver, agent and cloud-init
 
 real-ready: $(STAMP) real-debs wheel module
 
-RING := $(wildcard $(addprefix tests/real/test_, \
-	ca*.py end_of_life.py hosts_boot.py puppetserver.py ready.py reports_arrive.py \
-	spine*.py strangers.py ansible.py dns.py nagios.py prometheus*.py))
-
-MODULES := $(wildcard $(addprefix tests/real/test_, module*.py front*.py watch_crl.py conf_*.py))
-
 ring: $(STAMP)
-	$(BIN)/pytest -q $(RING)
+	$(BIN)/pytest -q tests/real/one_ca
 
 modules: $(STAMP)
-	$(BIN)/pytest -q $(MODULES)
+	$(BIN)/pytest -q tests/real/module
 
 alone: $(STAMP)
-	$(BIN)/pytest -q tests/real $(addprefix --ignore=,$(RING) $(MODULES))
-
-# What another release changes: Puppet, JRuby, Redis, systemd, cloud-init, Python.
-DIFFERS := $(addprefix tests/real/test_, spine.py ca.py ca_contract.py reports_arrive.py end_of_life.py \
-	module.py terminus.py terminus_tls.py report_processor.py bootstrap_tools.py \
-	bootstrap_install.py import_same.py jruby.py) $(STORES) $(SCRIPTS)
+	$(BIN)/pytest -q tests/real --ignore=tests/real/one_ca --ignore=tests/real/module
 
 differs: real-ready
-	$(BIN)/pytest -q $(DIFFERS)
+	$(BIN)/pytest -q tests/service/store tests/service/scripts
+	$(BIN)/pytest -q -m differs tests/real
 
 other: $(STAMP)  ## what differs on Debian 13, or 12 where this is 13, in a root of its own
 	@sh tests/platforms/root.sh other differs

@@ -4,7 +4,7 @@
 
 Run it once, at the version's own commit. Everything is written by the version's own programs: the
 inventory, the service, the script `enc`, Puppet with our report processor. The launch keys are made
-up, and open no machine. Later versions read what is there: tests/service/test_kept_store.py.
+up, and open no machine. Later versions read what is there: tests/service/store/test_kept_store.py.
 """
 
 from __future__ import annotations

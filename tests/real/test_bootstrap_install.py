@@ -15,7 +15,7 @@ from tests.real.apt_repo import DISTRIBUTIONS, VENDORS, AptRepo
 from tests.real.host import Host
 from tests.real.newborn import LOG, PLAIN, SOON, boot, wait_bootstrapped
 
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("tools")]
+pytestmark = [pytest.mark.differs, pytest.mark.root, pytest.mark.usefixtures("tools")]
 
 AIO = "/opt/puppetlabs/bin/puppet"
 # What is installed here of which apt would say: it needs Debian's agent, and no other.

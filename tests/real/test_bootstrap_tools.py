@@ -14,6 +14,8 @@ from provisioner.bootstrap.userdata import script_source
 from tests.real.conftest import cannot_run
 from tests.real.newborn import PLAIN
 
+pytestmark = pytest.mark.differs
+
 END = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 

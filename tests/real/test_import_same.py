@@ -16,6 +16,8 @@ from tests.real.importing import Provisioner
 from tests.region.handle import Region
 from tests.servers import RedisServer, Service
 
+pytestmark = pytest.mark.differs
+
 SITE = "same"
 BEYOND_ASCII = "ä 日本 😀"
 MODULES = {

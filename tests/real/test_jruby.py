@@ -12,6 +12,8 @@ from enc.domain.classify import quoted
 from tests.real.jvm import BRIEF
 from tests.unit.test_classify import READ_BY_RUBY, VALUES, shown
 
+pytestmark = pytest.mark.differs
+
 HOME = Path("/usr/share/jruby")
 
 

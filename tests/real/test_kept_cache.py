@@ -9,7 +9,7 @@ import pytest
 
 from tests.kept.make import READY
 from tests.real.terminusdriver import TerminusDriver, answers, is_warning
-from tests.service.test_kept_store import VERSIONS
+from tests.service.store.test_kept_store import VERSIONS
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda folder: folder.name)

@@ -27,6 +27,8 @@ from tests.real.reportdriver import (
     report,
 )
 
+pytestmark = pytest.mark.differs
+
 WRITERS = 8
 REPORTS_EACH = 300
 # Of the shipper, between two takings: seconds.

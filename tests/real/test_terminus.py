@@ -22,7 +22,9 @@ from tests.service.laboratory import (
 )
 from tests.service.misbehaving import Server, deaf, read, refusing, send, serve
 from tests.service.misbehaviours import NODE, TABLE, WHOLE, Misbehaviour, Outcome, response
-from tests.service.test_enc_script_usage import IMPOSSIBLE, POSSIBLE
+from tests.service.scripts.test_enc_script_usage import IMPOSSIBLE, POSSIBLE
+
+pytestmark = pytest.mark.differs
 
 SENTENCES = {
     Outcome.UNKNOWN: f"give it a role: provisioner assign {NODE} ROLE (404: ",

@@ -27,6 +27,8 @@ from tests.service.enc_script import is_one_line, keep
 from tests.service.misbehaving import Act, read, send, serve, stay, trickle
 from tests.service.misbehaviours import NODE, WHOLE, response
 
+pytestmark = pytest.mark.differs
+
 GOOD: tuple[Act, ...] = (read, send(response(WHOLE)))
 TIMEOUT = 0.5
 SLACK = 0.5

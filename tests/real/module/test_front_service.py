@@ -293,7 +293,7 @@ class TestATool:
 
     def test_is_ansible_too(self, setting: Setting) -> None:
         front, tool = setting.fronts["nobody"], setting.people[TOOL]
-        script = Path(__file__).parents[2] / "puppet/rolecall/files/rolecall-inventory"
+        script = Path(__file__).parents[3] / "puppet/rolecall/files/rolecall-inventory"
         env = {
             "PATH": "/usr/bin:/bin",
             "ROLECALL_URL": f"https://localhost:{front.enc_port}",

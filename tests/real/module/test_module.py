@@ -27,9 +27,9 @@ from tests.region.boots import Booter
 from tests.region.handle import Region, World
 
 # Two puppetservers start before the first test, each in half a minute to one and a half.
-pytestmark = [pytest.mark.root, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.differs, pytest.mark.root, pytest.mark.timeout(900)]
 
-FACTS = Path(__file__).parents[2] / "puppet/rolecall/spec/facts"
+FACTS = Path(__file__).parents[3] / "puppet/rolecall/spec/facts"
 SYSTEMS = sorted(path.stem for path in FACTS.glob("*.yaml"))
 # A puppetserver that starts on a busy machine.
 JVM_SECONDS = 240

@@ -24,7 +24,7 @@ from tests.service.autosign_script import (
 from tests.service.enc_script import Run, is_one_line
 from tests.service.misbehaving import Act, Server, read, send, serve
 from tests.service.misbehaviours import NODE
-from tests.service.test_enc_script_usage import IMPOSSIBLE, POSSIBLE
+from tests.service.scripts.test_enc_script_usage import IMPOSSIBLE, POSSIBLE
 
 GOOD: tuple[Act, ...] = (read, send(SIGN.whole))
 TIMEOUT = 0.5

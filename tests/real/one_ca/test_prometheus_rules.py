@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-RULES = Path(__file__).parents[2] / "docs/prometheus/rolecall.rules.yaml"
+RULES = Path(__file__).parents[3] / "docs/prometheus/rolecall.rules.yaml"
 HOUR = "x60"
 
 

@@ -19,7 +19,7 @@ from enc.inventory import Inventory
 from tests.builders import event, node, role
 from tests.servers import RedisServer, Service
 
-SCRIPT = Path(__file__).parents[2] / "puppet/rolecall/files/rolecall-inventory"
+SCRIPT = Path(__file__).parents[3] / "puppet/rolecall/files/rolecall-inventory"
 GOOD = "i-0aaaaaaaaaaaaaaa1"
 SECRET = "correct-horse"
 Done = subprocess.CompletedProcess[str]

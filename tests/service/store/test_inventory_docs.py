@@ -22,7 +22,7 @@ from tests.fakes.clock import START
 from tests.service.invariants import dump
 from tests.summaries import report
 
-TEXT = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "redis.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
 # What is typed at Redis; a block for the shell says so.
 TYPED = "".join(block for language, block in BLOCKS if not language)

@@ -13,7 +13,7 @@ from tests.builders import event, node, role
 from tests.servers import RedisServer, Service, wait_until
 from tests.service import http
 from tests.service.crowds import MANNERS, crowd
-from tests.service.test_web_service import workers
+from tests.service.programs.test_web_service import workers
 
 FEW = 60
 NODE = "i-0aaaaaaaaaaaaaaa1"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.service.revoker import Revoker
 
-SCRIPT = Path(__file__).parents[2] / "puppet/rolecall/files/check-start"
+SCRIPT = Path(__file__).parents[3] / "puppet/rolecall/files/check-start"
 COMMAND = ["/usr/bin/python3", "-I", "-S", str(SCRIPT)]
 
 

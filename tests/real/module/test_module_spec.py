@@ -11,7 +11,7 @@ import pytest
 
 from tests.real.puppethost import DIST
 
-MODULE = Path(__file__).parents[2] / "puppet" / "rolecall"
+MODULE = Path(__file__).parents[3] / "puppet" / "rolecall"
 MANIFESTS = ("manifests", "functions", "types")
 SPECS = sorted(MODULE.glob("spec/*/*_spec.rb"))
 SPEC_SECONDS = 280

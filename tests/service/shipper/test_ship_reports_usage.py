@@ -15,8 +15,8 @@ from tests.service import autosign_script
 from tests.service.enc_script import is_one_line
 from tests.service.hanging_resolver import needs_root
 from tests.service.reports_sink import Sink, sink
+from tests.service.scripts.test_autosign_script_usage import modules_of
 from tests.service.spool import FIRST, SCRIPT, fill, left, run_ship
-from tests.service.test_autosign_script_usage import modules_of
 
 SOMEBODY = 65534
 # What both scripts must do alike, and each is one file.

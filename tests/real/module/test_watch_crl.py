@@ -18,7 +18,7 @@ from tests.servers import stop, wait_until
 from tests.service.enc_script import is_one_line
 from tests.service.revoker import Revoker
 
-SCRIPT = Path(__file__).parents[2] / "puppet/rolecall/files/watch-crl"
+SCRIPT = Path(__file__).parents[3] / "puppet/rolecall/files/watch-crl"
 COMMAND = [sys.executable, "-I", "-S", str(SCRIPT)]
 # It promises to notice within a second.
 NOTICED = 1.0

@@ -15,7 +15,7 @@ from tests.csrs import request
 from tests.real.ring import Ring
 from tests.service.contract_ca.test_contract import *  # noqa: F403 (they run here)
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.differs, pytest.mark.root]
 
 PEM_CRL = re.compile(b"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _numbers = count(1)

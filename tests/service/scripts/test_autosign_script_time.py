@@ -11,7 +11,7 @@ from tests.service.hanging_resolver import NAMESPACES, hanging_resolver, needs_r
 from tests.service.misbehaving import Act, deaf, read, refusing, send, serve, stay, trickle
 from tests.service.misbehaviours import NODE
 from tests.service.misframings import problem
-from tests.service.test_autosign_script_usage import GOOD, STARTUP, TIMEOUT, assert_no
+from tests.service.scripts.test_autosign_script_usage import GOOD, STARTUP, TIMEOUT, assert_no
 
 SILENT: tuple[Act, ...] = (read, stay)
 

@@ -15,7 +15,7 @@ from tests.real.puppetserver import DEBIAN
 from tests.real.ring import Ring
 from tests.real.site import Site
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.differs, pytest.mark.root]
 Machines = Callable[..., Agent]
 SOON = 10
 # Puppet 8 does, where the site allows it; Puppet 7 has no such place.

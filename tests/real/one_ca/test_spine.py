@@ -8,7 +8,7 @@ from tests.real.agent import CHANGED, Agent
 from tests.real.roles import SEEN
 from tests.real.site import Site
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.differs, pytest.mark.root]
 Machines = Callable[..., Agent]
 # Two, three and four bytes in UTF-8.
 BEYOND_ASCII = "ä-日本-😀"

@@ -19,7 +19,7 @@ from tests.builders import event, foreign, node, role
 from tests.conftest import begin
 from tests.servers import RedisServer, Service
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "puppet/rolecall/files/rolecall-inventory"
 ONE, TWO, HOSTILE = "i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2", "db1.example.com"
 

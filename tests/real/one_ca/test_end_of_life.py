@@ -26,7 +26,7 @@ from tests.region.handle import ROOT
 from tests.servers import wait_until
 from tests.service import http
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.differs, pytest.mark.root]
 
 SHUT_OUT_SECONDS = 5
 SOON = 30

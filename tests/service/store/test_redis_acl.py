@@ -35,7 +35,7 @@ from tests.service.acl import PROVISIONER, READER, ROOT, SERVICE, aclfile, login
 from tests.service.broken import reads, writes
 from tests.service.exporter import Exporter
 from tests.service.invariants import dump
-from tests.service.test_inventory_docs import LINES
+from tests.service.store.test_inventory_docs import LINES
 from tests.service.web import client_of
 from tests.summaries import body
 

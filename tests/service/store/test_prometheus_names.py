@@ -19,7 +19,7 @@ from enc.web.metrics import Metrics
 from provisioner.adapters.meters import Meters
 from tests.fakes.clock import FakeClock
 
-DOCS = Path(__file__).parents[2] / "docs/prometheus"
+DOCS = Path(__file__).parents[3] / "docs/prometheus"
 RULES, DASHBOARD = DOCS / "rolecall.rules.yaml", DOCS / "rolecall.dashboard.json"
 # What Prometheus itself adds.
 OF_PROMETHEUS = {"instance", "job", "le"}

@@ -25,7 +25,7 @@ from tests.real.site import Site
 from tests.servers import wait_until
 from tests.service.http import get
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.differs, pytest.mark.root]
 Machines = Callable[..., Agent]
 
 # A day of a node that runs each half hour, which is Puppet's default.

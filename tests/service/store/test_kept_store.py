@@ -26,9 +26,9 @@ from tests.service.spool import left, run_ship
 from tests.service.web import client_of
 from tests.warm import warm
 
-KEPT = Path(__file__).parents[1] / "kept"
+KEPT = Path(__file__).parents[2] / "kept"
 VERSIONS = sorted(folder.parent for folder in KEPT.glob("*/store.jsonl"))
-DOCS = (Path(__file__).parents[2] / "docs/redis.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).parents[3] / "docs/redis.md").read_text(encoding="utf-8")
 TABLE = re.findall(r"^\| \[(.*?)\]\(#", DOCS, re.MULTILINE)
 PATTERNS = [name for row in TABLE for name in re.findall(r"`([^`]+)`", row)]
 FOREIGN, WITHOUT_ROLE = "db1.example.com", "db2.example.com"

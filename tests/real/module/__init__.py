@@ -1,0 +1,1 @@
+"""The Puppet module, and the servers that it sets up."""

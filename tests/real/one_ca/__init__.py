@@ -1,0 +1,1 @@
+"""The tests that have one puppetserver between them."""

@@ -1,0 +1,1 @@
+"""Programs of ours as processes, and what is random or fuzzed."""

@@ -1,0 +1,1 @@
+"""ship-reports, as a process."""
