@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from enc.domain.durations import for_people
 from enc.domain.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, Market
@@ -101,8 +101,15 @@ def so_far(launch: Launch) -> Progress:
         hopeless=bool(last and last.hopeless),
         barred=last.barred if last else "",
         refused=", ".join(sorted({code for _, code, _ in last.answers})) if last else "",
-        fallback_until=bought[0].at + FALLBACK_SPAN if falling else None,
+        fallback_until=_until(launch, bought[0] if falling else None),
     )
+
+
+def _until(launch: Launch, first: Attempt | None) -> datetime | None:
+    """On-demand is asked at least once, also where whoever opened the launch died before that."""
+    if first is not None:
+        return first.at + FALLBACK_SPAN
+    return launch.deadline if launch.market is Market.ON_DEMAND else None
 
 
 def _course(world: World, launch: Launch) -> Course:

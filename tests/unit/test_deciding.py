@@ -425,6 +425,17 @@ def test_on_demand_has_the_same_time_from_its_first_request_as_in_a_command(
     assert bool(found(then, do.Close)) is not goes_on
 
 
+def test_an_on_demand_launch_that_nobody_asked_for_in_time_is_asked_for_once() -> None:
+    launch = opened(want=2, market=Market.ON_DEMAND, deadline=NOW - MINUTE)
+    asked = Attempt(number=1, at=NOW - 2 * MINUTE, market=Market.ON_DEMAND, wanted=2)
+    [onward] = found(world(launches={LAUNCH: launch}), do.Advance)
+    again = replace(launch, attempts=(asked,), asked=1)
+
+    assert onward.reason == "2 of 2 missing: on-demand"
+    assert found(world(launches={LAUNCH: again}), do.Advance) == []
+    assert targets(world(launches={LAUNCH: again}), do.Close) == [LAUNCH]
+
+
 def test_a_launch_of_long_ago_asks_for_nothing() -> None:
     launch = opened(want=2, opened_at=START - DAY, deadline=START - DAY)
     [close] = found(world(launches={LAUNCH: launch}), do.Close)
