@@ -33,7 +33,7 @@ from typing import IO, Any, NoReturn
 
 # What the commands import when they run.
 PACKAGES = ("provisioner", "enc.inventory")
-LIBRARIES = ("boto3", "requests", "rich.console", "rich.progress", "tests.region_ring.dying")
+LIBRARIES = ("boto3", "requests", "tests.region_ring.dying")
 ORDER_BYTES = 2**17
 SECONDS = 90.0
 # Of a number on the pipe that tells of a process.

@@ -6,10 +6,11 @@ the middle of a launch is no reason to leave it half-done.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TextIO
 
 import click
 
@@ -41,39 +42,39 @@ class PlainReporter:
         """Nothing is open."""
 
 
+# Control sequences of ECMA-48 and xterm: erase the line; do not wrap, so that a long status stays
+# on one line.
+_ERASE, _CUT, _WRAP = "\r\x1b[K", "\x1b[?7l", "\x1b[?7h"
+
+
 class TerminalReporter:
-    """Implements Reporter with a spinner that shows what is being waited for."""
+    """Implements Reporter with a last line that shows what is being waited for."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.status import Status
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._status: Any = Status("", console=self._console)
-        self._running = False
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        self._status = ""
 
     def say(self, text: str) -> None:
-        with suppress(OSError):
-            self._console.print(clean(text), markup=False, emoji=False)
+        self._write(f"{_ERASE}{clean(text)}\n{self._status}")
 
     def status(self, text: str) -> None:
-        from rich.text import Text
-
-        with suppress(OSError):
-            self._status.update(Text(clean(text)))
-            if not self._running:
-                self._running = True
-                self._status.start()
+        self._status = f"{_CUT}{clean(text)}{_WRAP}"
+        self._write(f"{_ERASE}{self._status}")
 
     def close(self) -> None:
-        if self._running:
-            self._running = False
-            with suppress(OSError):
-                self._status.stop()
+        if self._status:
+            self._status = ""
+            self._write(_ERASE)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._terminal.write(text)
+            self._terminal.flush()
 
 
 def reporter() -> PlainReporter | TerminalReporter:
     from provisioner.wiring import clock
 
-    on_screen = on_terminal(sys.stderr)
-    return TerminalReporter() if on_screen else PlainReporter(clock().monotonic)
+    if on_terminal(sys.stderr) and os.environ.get("TERM", "dumb") != "dumb":
+        return TerminalReporter(sys.stderr)
+    return PlainReporter(clock().monotonic)

@@ -20,7 +20,7 @@ from tests.servers import RedisServer
 ROUNDS = 15
 HELP_BOUND, LS_BOUND = 12, 50
 NODES = 1000
-HEAVY = ("redis", "pydantic", "rich", "boto3", "requests")
+HEAVY = ("redis", "pydantic", "boto3", "requests")
 CLI = (sys.executable, "-m", "provisioner.cli")
 
 

@@ -15,7 +15,6 @@ MODULES = {
     "pyyaml": "yaml",
     "prometheus-client": "prometheus_client",
     "python-dateutil": "dateutil",
-    "markdown-it-py": "markdown_it",
 }
 PYDANTICS = ("pydantic_core", "annotated_types", "typing_extensions", "typing_inspection")
 PURE = "Rules and what tools are told are pure"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.region_ring.cli import CLI
 
-HEAVY = {"redis", "pydantic", "rich", "boto3", "botocore", "requests", "yaml"}
+HEAVY = {"redis", "pydantic", "boto3", "botocore", "requests", "yaml"}
 COMMANDS = (
     *("init", "roles", "launch", "ls", "show", "history", "assign", "retire", "sign", "doctor"),
     *("explain", "export", "import"),

@@ -19,7 +19,7 @@ from tests.region.handle import Region
 from tests.region_ring.cli import Done, Operator
 from tests.region_ring.operators import Operators, in_parallel
 
-# Takes over a terminal, a line, rich's markup, a spreadsheet, reading order.
+# Takes over a terminal, a line, console markup, a spreadsheet, reading order.
 EVIL = "\x1b[31m\x1b]0;owned\x07\nnot a line\r[red]x[/red] :bomb: \x9b2J\u202eexe.gpj\x00"
 FORMULA = '=cmd|"/C calc"!A0'
 OURS = "i-0aaaaaaaaaaaaaaa1"
@@ -96,7 +96,7 @@ def test_no_text_makes_lines_of_its_own(done: dict[str, Done], name: str) -> Non
 
 
 def test_brackets_and_colons_are_no_markup(operator: Operator) -> None:
-    """The warning goes through the spinner's console, the question through click."""
+    """The warning goes through the status line's reporter, the question through click."""
     with operator.terminal("retire", NAMED) as terminal:
         shown = terminal.expect("[y/N]")
         terminal.type("n\n")

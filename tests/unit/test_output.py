@@ -22,7 +22,7 @@ from provisioner.cli.launches import standing
 from provisioner.cli.main import cli
 from provisioner.cli.outcome import LaunchReport
 from provisioner.cli.records import NODE_FIELDS, age, launch_record, node_record
-from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter
+from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter, TerminalReporter
 from provisioner.cli.table import columns, lay_out
 from provisioner.cli.texts import cell, clean, quoted, readable, some
 from provisioner.cli.usage import usage
@@ -262,6 +262,28 @@ def test_in_a_log_a_status_is_shown_only_after_a_silence(
     assert capsys.readouterr().err == "after a while\nwhat stays\n"
 
 
+def test_on_a_terminal_a_status_is_one_line_that_the_next_text_takes_away() -> None:
+    screen = io.StringIO()
+    reporter = TerminalReporter(screen)
+    reporter.status("listing \x1b[31mus-east-1")
+    reporter.say("i-1 is archived")
+    reporter.close()
+    shown = screen.getvalue()
+
+    assert "listing \\x1b[31mus-east-1" in shown
+    # Each text begins on a line that was erased; a long status is cut by the terminal, not wrapped.
+    assert shown.count("\r\x1b[K") == 3
+    assert shown.index("\x1b[?7l") < shown.index("listing") < shown.index("\x1b[?7h")
+    assert "i-1 is archived\n" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_without_a_status_nothing_is_erased_at_the_end() -> None:
+    screen = io.StringIO()
+    TerminalReporter(screen).close()
+    assert screen.getvalue() == ""
+
+
 class Gone(io.StringIO):
     """A terminal that was closed, or the pipe of `provisioner launch web 2>&1 | head -1`."""
 
@@ -272,6 +294,7 @@ class Gone(io.StringIO):
 def test_a_listener_that_is_gone_stops_nothing() -> None:
     with redirect_stderr(Gone()):
         PlainReporter(lambda: 0.0).say("nobody hears this")
+        TerminalReporter(Gone()).status("nor that")
         errors.tell("nor this")
 
 
