@@ -16,13 +16,22 @@ import yaml
 NUMBER = "tag:yaml.org,2002:number"
 _NUMBER = re.compile(r"(?:[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+)\Z")
 _FIRST = list("+-.0123456789")
+# Texts to PyYAML that are none to Psych (4.0), by which Puppet reads: numbers with commas, words in
+# mixed capitals, short dates.
+RUBYS = "tag:yaml.org,2002:rubys"
+_RUBYS = re.compile(
+    r"(?:[-+]?[0-9][0-9_]*(,[0-9_]+)+,?(\.[0-9]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"|(?i:yes|no|true|false|on|off|null))\Z"
+)
+_RUBYS_FIRST = list("+-0123456789yYnNtTfFoO")
 
 
 @cache
 def knowing(base: Any) -> Any:
-    """A loader or dumper of PyYAML's that resolves such a text to NUMBER; a dumper quotes it."""
+    """A loader or dumper of PyYAML's that knows what others read; a dumper quotes such a text."""
     made: Any = type(base.__name__, (base,), {})
     made.add_implicit_resolver(NUMBER, _NUMBER, _FIRST)
+    made.add_implicit_resolver(RUBYS, _RUBYS, _RUBYS_FIRST)
     return made
 
 

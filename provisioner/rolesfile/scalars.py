@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from enc.domain.classify import quoted
 from enc.domain.rolefields import shown
-from enc.outputs.yamltext import NUMBER
+from enc.outputs.yamltext import NUMBER, RUBYS
 
 YAML = "tag:yaml.org,2002:"
 
@@ -57,9 +57,11 @@ def _integer(text: str) -> int:
     if ":" in text or _BASE_8.fullmatch(text):
         base = "60" if ":" in text else "8"
         raise RefusedError(f"{shown(text)} is a number in base {base} to YAML", _QUOTE)
-    if len(text) > _LONGEST_INTEGER or not -(2**63) <= _number(text) < 2**63:
+    if len(text) > _LONGEST_INTEGER or not -(2**63) <= (number := _number(text)) < 2**63:
         raise RefusedError(f"{shown(text)} does not fit into 64 bits", _QUOTE)
-    return _number(text)
+    if text.endswith("_") or "__" in text:
+        raise RefusedError(f"{shown(text)} is a number to YAML 1.1, and a text to Puppet", _QUOTE)
+    return number
 
 
 def _number(text: str) -> int:
@@ -87,6 +89,11 @@ def _number_elsewhere(text: str) -> None:
     raise RefusedError(message, hint)
 
 
+def _another_to_ruby(text: str) -> None:
+    message = f"{shown(text)} is a text to most readers, and none to Puppet's"
+    raise RefusedError(message, _QUOTE)
+
+
 def _plainly(text: str) -> str:
     """As every reader takes it. Raises ValueError or RefusedError for what is too large."""
     if text.startswith("0o"):
@@ -108,5 +115,6 @@ _READERS: Mapping[str, Callable[[str], str | bool | float | None]] = MappingProx
         f"{YAML}value": _string,
         f"{YAML}timestamp": _date,
         NUMBER: _number_elsewhere,
+        RUBYS: _another_to_ruby,
     }
 )
