@@ -5,7 +5,7 @@
 #
 # @example What `make wheel` built, in a folder of this machine
 #   class { 'rolecall':
-#     wheel      => '/srv/rolecall/rolecall-0.1.0-py3-none-any.whl',
+#     wheel      => '/srv/rolecall/rolecall-0.2.0-py3-none-any.whl',
 #     wheelhouse => '/srv/rolecall/wheelhouse',
 #   }
 #
@@ -44,7 +44,7 @@ class rolecall (
   Optional[Sensitive[String[1]]] $provisioner_password = undef,
 ) {
   if $ensure == 'present' and $wheel =~ Undef {
-    fail('rolecall::wheel is not given: it says where the programs come from. Set it to the wheel that `make wheel` built beside this module, as in /srv/rolecall/rolecall-0.1.0-py3-none-any.whl') # lint:ignore:140chars
+    fail('rolecall::wheel is not given: it says where the programs come from. Set it to the wheel that `make wheel` built beside this module, as in /srv/rolecall/rolecall-0.2.0-py3-none-any.whl') # lint:ignore:140chars
   }
 
   contain rolecall::install

@@ -6,12 +6,12 @@ describe 'rolecall' do
   each_system { it { is_expected.to compile.with_all_deps } }
 
   context 'with a requirement for an index of the site’s own' do
-    let(:params) { { wheel: 'rolecall==0.1.0' } }
+    let(:params) { { wheel: 'rolecall==0.2.0' } }
 
     it 'installs again only what is not what it installed last' do
       is_expected.to contain_exec('rolecall: install')
         .with_command(/--upgrade rolecall\\=\\=0\.1\.0 /)
-        .with_unless('echo rolecall\\=\\=0.1.0 | cmp --silent - /opt/rolecall/venv/installed')
+        .with_unless('echo rolecall\\=\\=0.2.0 | cmp --silent - /opt/rolecall/venv/installed')
     end
   end
 
@@ -39,7 +39,7 @@ describe 'rolecall' do
   end
 
   context 'with a wheel and a wheelhouse of this machine' do
-    let(:params) { { wheel: '/srv/rolecall-0.1.0-py3-none-any.whl', wheelhouse: '/srv/wheelhouse' } }
+    let(:params) { { wheel: '/srv/rolecall-0.2.0-py3-none-any.whl', wheelhouse: '/srv/wheelhouse' } }
 
     it 'asks no index, and tells wheels by what is in them' do
       is_expected.to contain_exec('rolecall: install')

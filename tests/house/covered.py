@@ -1,0 +1,32 @@
+"""What `make coverage` measured, by room: branches and lines together, in percent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from tests.house.imports import ROOT, module_of, room
+
+
+def main() -> None:
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [sys.executable, "-m", "coverage", "json", "-q", "-o", file.name]
+        subprocess.run(command, check=True)
+        files = json.loads(Path(file.name).read_text())["files"]
+    rooms: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for name, found in files.items():
+        said = found["summary"]
+        module = module_of(ROOT / name)
+        for where in (module.partition(".")[0], room(module)):
+            rooms[where][0] += said["covered_lines"] + said["covered_branches"]
+            rooms[where][1] += said["num_statements"] + said["num_branches"]
+    for where, (covered, every) in sorted(rooms.items()):
+        print(f"{where:28} {100 * covered / every if every else 100:5.1f} %")
+
+
+if __name__ == "__main__":
+    main()
