@@ -73,7 +73,7 @@ def retry_write(context: Context, write: Callable[[], T]) -> T:
     The write must be safe to repeat: the first one may have been done and only its answer lost.
     """
     clock = context.clock
-    until = clock.monotonic() + context.spans.record.total_seconds()
+    until = clock.monotonic() + context.timeouts.record.total_seconds()
     while True:
         try:
             return write()

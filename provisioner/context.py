@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from enc.domain.timeouts import Timeouts
 from enc.inventory import Event, Inventory
 from enc.inventory.clock import redis_now
-from provisioner.domain.spans import Spans
 from provisioner.ports.ec2 import Cloud
 from provisioner.ports.host import Clock, Reporter
 from provisioner.ports.notices import Notices
@@ -36,7 +36,7 @@ class Context:
     who: str
     jitter: Callable[[], float]
     token: Callable[[int], str]  # n -> 2n random hex digits, for keys and ids
-    spans: Spans = field(default_factory=Spans)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     shielded: Callable[[], AbstractContextManager[Any]] = nullcontext
     ca: CA | None = None
     puppetdb: PuppetDB | None = None

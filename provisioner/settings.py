@@ -21,7 +21,7 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 # As the service has it (enc/web/settings.py).
 DEFAULT_ENC_BIND = "unix:/run/rolecall/enc.sock"
 _SPAN = "ROLECALL_SPAN_"
-# What may be set of provisioner.context.Spans, where each is explained.
+# What may be set of enc.domain.timeouts.Timeouts, where each is explained.
 SPANS = (
     *("dead", "first_backoff", "gather", "heartbeat", "lease", "longest_backoff", "names"),
     *("pass_patience", "patience", "record", "running", "skew", "stale", "suspect", "sweep"),
@@ -49,8 +49,8 @@ class Settings:
 
     A URL is "" where it is not configured. Where one of Puppet's is https, the three files are
     named; whether they can be read is asked by ``check_puppet_files``. ``enc_bind``, where the ENC
-    service listens, is not checked: the doctor alone asks there. ``spans`` are those of
-    provisioner.context.Spans that ROLECALL_SPAN_<NAME> sets, as in ROLECALL_SPAN_SUSPECT=90s.
+    service listens, is not checked: the doctor alone asks there. ``timeouts`` are those of
+    enc.domain.timeouts.Timeouts that ROLECALL_SPAN_<NAME> sets, as in ROLECALL_SPAN_SUSPECT=90s.
     ``regions`` are those that the site uses: () for every enabled one, None where nobody says.
     """
 
@@ -65,7 +65,7 @@ class Settings:
     spot_queue_urls: tuple[str, ...] = ()
     regions: tuple[str, ...] | None = None
     enc_bind: str = DEFAULT_ENC_BIND
-    spans: Mapping[str, timedelta] = field(default_factory=dict)
+    timeouts: Mapping[str, timedelta] = field(default_factory=dict)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -89,7 +89,7 @@ class Settings:
             spot_queue_urls=_queues(environ),
             regions=regions_in("REGIONS", environ["REGIONS"]) if environ.get("REGIONS") else None,
             enc_bind=environ.get("ENC_BIND", "").strip() or DEFAULT_ENC_BIND,
-            spans=_spans(environ),
+            timeouts=_spans(environ),
         )
 
     def check_puppet_files(self) -> None:

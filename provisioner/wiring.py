@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from enc.domain.timeouts import Timeouts
 from enc.inventory import COMMAND_TIMEOUT, Inventory, Meta, connect
 from enc.inventory.meta import OtherSiteError
 from provisioner.adapters.clock import SystemClock
 from provisioner.context import Context
-from provisioner.domain.spans import Spans
 from provisioner.ports.ec2 import Cloud
 from provisioner.ports.host import Clock, Reporter
 from provisioner.ports.notices import Notices
@@ -168,7 +168,7 @@ def context(
         puppetdb=open_puppetdb(settings),
         spared=lambda: spared(settings),
         notices=open_notices(settings, reporter.say),
-        spans=Spans(**settings.spans),
+        timeouts=Timeouts(**settings.timeouts),
     )
 
 

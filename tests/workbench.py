@@ -9,9 +9,9 @@ from typing import Any
 
 from enc.domain.model import Kind, Market, Role
 from enc.domain.rolespec import RoleSpec
+from enc.domain.timeouts import Timeouts
 from enc.inventory import Inventory
 from provisioner.context import Context
-from provisioner.domain.spans import Spans
 from provisioner.launching.order import Order
 from provisioner.ports.notices import Notices
 from provisioner.ports.puppet import CA, PuppetDB
@@ -42,7 +42,7 @@ class Workbench:
     clock: FakeClock
     cloud: FakeCloud
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
-    spans: Spans = field(default_factory=Spans)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     tokens: Any = field(default_factory=lambda: count(1))
     ca: CA | None = None
     puppetdb: PuppetDB | None = None
@@ -61,7 +61,7 @@ class Workbench:
             who="alice@ops",
             jitter=lambda: 0.5,
             token=lambda size: f"{next(self.tokens):0{2 * size}x}",
-            spans=self.spans,
+            timeouts=self.timeouts,
             ca=self.ca,
             puppetdb=self.puppetdb,
             spared=lambda: self.spared,

@@ -41,7 +41,7 @@ class Nodes:
     def __init__(self, redis: Redis, limits: Limits | None = None, fence: str = "") -> None:
         self._redis = redis
         self.limits = limits or Limits()
-        self._script = Script(redis, "node.lua", fence)
+        self._script = Script(redis, "node.lua", fence, parts=("node_keys.lua", "node_checks.lua"))
         self._archive = Archive(redis)
 
     def get(self, certname: str) -> Node | None:

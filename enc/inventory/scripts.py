@@ -24,21 +24,24 @@ _FENCE = (
 
 
 @cache
-def lua(name: str) -> str:
-    """Read once: after an upgrade in place, who runs goes on with the scripts that it knows."""
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def lua(*names: str) -> str:
+    """The files, one behind the other.
+
+    Read once: after an upgrade in place, who runs goes on with the scripts that it knows.
+    """
+    return "".join((files(__package__) / name).read_text(encoding="utf-8") for name in names)
 
 
 class Script:
     """One script, called by its hash, and by its text whenever Redis does not have it.
 
     With a ``fence``, the value of a lease, it does nothing and raises LeaseLostError when that is
-    not the value any more.
+    not the value any more. ``parts`` are files that come before ``name`` in one text.
     """
 
-    def __init__(self, redis: Redis, name: str, fence: str = "") -> None:
+    def __init__(self, redis: Redis, name: str, fence: str = "", parts: Sequence[str] = ()) -> None:
         self._redis, self._name = redis, name
-        self._text = _FENCE + lua(name) if fence else lua(name)
+        self._text = (_FENCE if fence else "") + lua(*parts, name)
         self._fence = (fence,) if fence else ()
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 

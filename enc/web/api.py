@@ -42,18 +42,9 @@ def blueprint(inventory: Inventory, site: str) -> Blueprint:
         check_ready(inventory.redis, site)
         return answer(lists.page(path, inventory, given))
 
-    def one(read: Callable[[Inventory, str], Shape | ProblemError], name: str) -> Response:
+    def one(read: _Reading, name: str) -> Response:
         asked(request.args, ())
-        check_ready(inventory.redis, site)
-        try:
-            found = read(inventory, name)
-        except CorruptError as error:
-            raise corrupt(error) from error
-        # Again: a store that is lost meanwhile must not be taken for one that never knew it.
-        check_ready(inventory.redis, site)
-        if isinstance(found, ProblemError):
-            raise found
-        return answer(found)
+        return answer(_read(inventory, site, read, name))
 
     for path in lists.LISTS:
         routes.add_url_rule(path, path.rpartition("/")[2], listed, methods=["GET"])
@@ -67,6 +58,22 @@ def blueprint(inventory: Inventory, site: str) -> Blueprint:
         rule = _BRACES.sub("<path:name>", path)
         routes.add_url_rule(rule, read.__name__, partial(one, read), methods=["GET"])
     return routes
+
+
+_Reading = Callable[[Inventory, str], Shape | ProblemError]
+
+
+def _read(inventory: Inventory, site: str, read: _Reading, name: str) -> Shape:
+    check_ready(inventory.redis, site)
+    try:
+        found = read(inventory, name)
+    except CorruptError as error:
+        raise corrupt(error) from error
+    # Again: a store that is lost meanwhile must not be taken for one that never knew it.
+    check_ready(inventory.redis, site)
+    if isinstance(found, ProblemError):
+        raise found
+    return found
 
 
 def _node(inventory: Inventory, name: str) -> Shape | ProblemError:

@@ -117,9 +117,14 @@ def nagios(
         return
     with if_interrupted(_INTERRUPTED):
         came = _once(_export(wanted))
+    _report(wanted.folder, came)
+
+
+def _report(folder: Path, came: ExportResult) -> None:
+    """Raises CommandError (3) where there are warnings."""
     for warning in came.warnings:
         output.say(f"warning: {warning}", err=True)
-    output.say(_told(wanted.folder, came))
+    output.say(_told(folder, came))
     if came.warnings:
         raise CommandError("what the warnings name is not told as it is now; all else is", PARTLY)
 

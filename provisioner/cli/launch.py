@@ -116,7 +116,6 @@ def _order(
     fleet: bool,
 ) -> Order:
     """Check what was typed against the role; raises CommandError (2) before anything is asked."""
-    from enc.domain.durations import for_people
     from enc.domain.model import Kind, Market
     from enc.domain.rolespec import RoleSpec
     from provisioner.launching.order import Order
@@ -128,9 +127,7 @@ def _order(
     if not 1 <= count <= spec.launch.max:
         raise mistyped(f"-n {count}: role {name} allows 1 to {spec.launch.max} (launch.max)")
     longest = deadline or spec.launch.spot_deadline
-    if ttl is not None and ttl <= longest:
-        must = f"it must be longer than the deadline ({for_people(longest)})"
-        raise mistyped(f"--ttl {for_people(ttl)}: {must}")
+    _check_ttl(ttl, longest)
     return Order(
         role=role,
         spec=spec,
@@ -140,6 +137,14 @@ def _order(
         deadline=longest,
         ttl=ttl,
     )
+
+
+def _check_ttl(ttl: timedelta | None, deadline: timedelta) -> None:
+    from enc.domain.durations import for_people
+
+    if ttl is not None and ttl <= deadline:
+        must = f"it must be longer than the deadline ({for_people(deadline)})"
+        raise mistyped(f"--ttl {for_people(ttl)}: {must}")
 
 
 def beside_the_fleet(order: Order) -> str:

@@ -54,8 +54,8 @@ def cut_short(store: Inventory, now: datetime, dead: timedelta) -> list[str]:
 
 def how_it_was_left(store: Inventory, launch_id: str) -> str:
     """What a launch came to whose command was stopped a second time."""
+    from enc.domain.timeouts import Timeouts
     from enc.inventory import StoreError
-    from provisioner.domain.spans import Spans
 
     try:
         launch = store.launches.get(launch_id)
@@ -70,6 +70,6 @@ def how_it_was_left(store: Inventory, launch_id: str) -> str:
         return f"launch {launch_id} is closed; recorded: {recorded}; {undone}"
     return (
         f"launch {launch_id} was left open; recorded: {recorded}, and EC2 may have more of it; "
-        f"from {Spans().dead.total_seconds():.0f} s after now 'provisioner retire {launch_id}' "
+        f"from {Timeouts().dead.total_seconds():.0f} s after now 'provisioner retire {launch_id}' "
         "finds and ends all of it"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,7 @@ from provisioner.cli.usage import examples
 if TYPE_CHECKING:
     from enc.domain.model import Launch, Node
     from enc.domain.reports import Report
-    from enc.inventory import Inventory
+    from enc.inventory import Inventory, Query
 
 _STATES = ("pending", "running", "ready", "draining", "failed", "lost", "retiring")
 _KINDS = ("fleet", "extra", "burst", "foreign")
@@ -60,36 +61,40 @@ def ls(
 
     One whose record is damaged is named at the end, and the exit code is 3.
     """
-    from enc.domain.model import Kind, Market, State
-    from enc.inventory import Query
-    from enc.inventory.query import fold
+    from enc.domain.timeouts import Timeouts
     from provisioner.cli.launches import cut_short
     from provisioner.cli.records import NODE_FIELDS, listed_record, node_record
-    from provisioner.domain.spans import Spans
 
     store, today = inventory(), now()
     if role is not None:
         known_role(store, role)
     asked = (role, state, kind, market, prefix)
-    query = Query(
+    found = store.queries.everything(_query(*asked))
+    as_row = partial(listed_record, now=today) if form == "table" else node_record
+    rows = [as_row(node) for node in found.nodes.values()]
+    empty = "" if rows or found.spoilt else _empty(store, narrowed=any(asked))
+    listed = (*_LISTED, *_NEXT) if any(row["retire_step"] for row in rows) else _LISTED
+    output.emit_rows(form, rows, output.Listing(listed, NODE_FIELDS, empty))
+    for warning in cut_short(store, today, Timeouts().dead):
+        output.say(warning, err=True)
+    if found.spoilt:
+        raise left_out(found.spoilt.values(), some_shown=bool(rows))
+
+
+def _query(
+    role: str | None, state: str | None, kind: str | None, market: str | None, prefix: str | None
+) -> Query:
+    from enc.domain.model import Kind, Market, State
+    from enc.inventory import Query
+    from enc.inventory.query import fold
+
+    return Query(
         role=role,
         state=State(state) if state else None,
         kind=Kind(kind) if kind else None,
         market=Market(market) if market else None,
         q=fold(prefix) if prefix else None,
     )
-    found = store.queries.everything(query)
-    if form == "table":
-        rows = [listed_record(node, today) for node in found.nodes.values()]
-    else:
-        rows = [node_record(node) for node in found.nodes.values()]
-    empty = "" if rows or found.spoilt else _empty(store, narrowed=any(asked))
-    listed = (*_LISTED, *_NEXT) if any(row["retire_step"] for row in rows) else _LISTED
-    output.emit_rows(form, rows, output.Listing(listed, NODE_FIELDS, empty))
-    for warning in cut_short(store, today, Spans().dead):
-        output.say(warning, err=True)
-    if found.spoilt:
-        raise left_out(found.spoilt.values(), some_shown=bool(rows))
 
 
 def _empty(store: Inventory, *, narrowed: bool) -> str:
@@ -154,13 +159,13 @@ def _show_with_past(
 
 
 def _show_launch(store: Inventory, launch: Launch, form: str) -> None:
+    from enc.domain.timeouts import Timeouts
     from provisioner.cli.launches import standing
     from provisioner.cli.records import attempt_record, launch_record, node_record
-    from provisioner.domain.spans import Spans
 
     nodes = store.nodes.of_launch(launch.id, launch.role)
     attempts = [attempt_record(attempt) for attempt in launch.attempts]
-    record = launch_record(launch) | {"note": standing(launch, now(), Spans().dead) or None}
+    record = launch_record(launch) | {"note": standing(launch, now(), Timeouts().dead) or None}
     if form in output.FOR_PROGRAMS:
         every = [node_record(node) for node in nodes]
         output.emit_value(form, {**record, "attempts": attempts, "nodes": every})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enc.domain.model import Node
-from enc.domain.rolespec import GONE
+from enc.domain.stored_fleet import GONE
 from enc.inventory import AlreadyThereError, ArchivedError
 from provisioner.commands import regions
 from provisioner.context import Context

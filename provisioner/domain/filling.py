@@ -81,7 +81,7 @@ def _backing_off(world: World, fleet: Fleet) -> str:
     if fleet.backoff is None or fleet.backoff.until <= world.now:
         return ""
     # It may have been written by a clock that was ahead.
-    left = min(fleet.backoff.until - world.now, world.spans.longest_backoff)
+    left = min(fleet.backoff.until - world.now, world.timeouts.longest_backoff)
     if world.now - fleet.backoff.at > left:
         return ""
     said = f"{len(fleet.backoff.launches)} launches failed in a row"

@@ -105,7 +105,7 @@ def _stopped(world: World, node: Node, instance: Instance) -> Action | None:
 def _absent(world: World, node: Node) -> Action | None:
     """A listing may miss what is there: twice, and then by its id."""
     what = absent(node.certname)
-    if world.untimed or world.now - node.launched_at < world.spans.young:
+    if world.untimed or world.now - node.launched_at < world.timeouts.young:
         return None
     if not world.seen_twice(what):
         why = "EC2 does not list it; it is lost if the next pass finds it so"

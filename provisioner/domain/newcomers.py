@@ -43,7 +43,7 @@ def newcomers(world: World) -> Newcomers:
 def is_dead(world: World, launch: Launch) -> bool:
     """Whether the command that owns it was not heard of for so long that it is taken for dead."""
     heard = launch.heartbeat or launch.opened_at
-    return world.store_now - heard > world.spans.dead
+    return world.store_now - heard > world.timeouts.dead
 
 
 def _of_region(world: World, region: Region, found: Newcomers) -> None:

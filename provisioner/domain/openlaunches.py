@@ -157,7 +157,7 @@ def _unanswered(world: World, launch: Launch, last: Attempt | None) -> bool:
     answered = last.number if last else 0
     if launch.asked <= answered or launch.asked_at is None:
         return False
-    return world.now - launch.asked_at < world.spans.suspect
+    return world.now - launch.asked_at < world.timeouts.suspect
 
 
 def _pointless(world: World, launch: Launch) -> str:
@@ -181,7 +181,7 @@ def _stopped(world: World, launch: Launch) -> bool:
 
 def _stale(world: World, launch: Launch) -> bool:
     """A store that was restored may hold launches of long ago."""
-    return world.now > launch.deadline + world.spans.stale
+    return world.now > launch.deadline + world.timeouts.stale
 
 
 def _closed(launch: Launch, adopting: Counter[str], why: str, *, failed: bool) -> Close:
@@ -193,5 +193,5 @@ def _closed(launch: Launch, adopting: Counter[str], why: str, *, failed: bool) -
 
 def backoff_span(failures: int, world: World) -> timedelta:
     """Doubles with each failure in a row, up to the longest."""
-    grown = world.spans.first_backoff * float(2 ** min(max(failures - 1, 0), 10))
-    return min(grown, world.spans.longest_backoff)
+    grown = world.timeouts.first_backoff * float(2 ** min(max(failures - 1, 0), 10))
+    return min(grown, world.timeouts.longest_backoff)

@@ -18,8 +18,9 @@ from enc.domain.model import (
     SpoiltLaunch,
     State,
 )
-from enc.domain.rolespec import GONE, FleetSpec, RoleSpec
-from provisioner.domain.spans import Spans
+from enc.domain.rolespec import FleetSpec, RoleSpec
+from enc.domain.stored_fleet import GONE
+from enc.domain.timeouts import Timeouts
 from provisioner.ports.ec2 import Instance
 from provisioner.ports.notices import Warned
 
@@ -100,7 +101,7 @@ class World:
     planned: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     ca_error: str = ""
     ca_warning: str = ""
-    spans: Spans = field(default_factory=Spans)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     rules: Rules = field(default_factory=Rules)
 
     @property
@@ -128,7 +129,9 @@ class World:
         """Whether an earlier pass, long enough ago, has seen this suspicion too."""
         first = self.suspects.get(what)
         return (
-            not self.untimed and first is not None and self.store_now - first >= self.spans.suspect
+            not self.untimed
+            and first is not None
+            and self.store_now - first >= self.timeouts.suspect
         )
 
 

@@ -30,7 +30,7 @@ class Draining:
         if not self._waiting:
             return []
         first, now = min(due for due, _ in self._waiting), self._context.clock.monotonic()
-        gather = self._context.spans.gather.total_seconds()
+        gather = self._context.timeouts.gather.total_seconds()
         until = now if first <= now else first + gather
         taken = [(due, node) for due, node in self._waiting if due <= until]
         self._waiting = [(due, node) for due, node in self._waiting if due > until]

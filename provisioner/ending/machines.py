@@ -37,12 +37,12 @@ class Ending:
         All of them together where they end together; nobody waits long for one that hangs.
         What is not gone in time remains, with EC2's word for it.
         """
-        clock, spans = self._context.clock, self._context.spans
+        clock, timeouts = self._context.clock, self._context.timeouts
         for region in self._left:
             self._terminate(region)
-        until = clock.monotonic() + spans.terminated.total_seconds()
+        until = clock.monotonic() + timeouts.terminated.total_seconds()
         while self._look_everywhere() and clock.monotonic() < until:
-            if self._gathered_for(spans.gather):
+            if self._gathered_for(timeouts.gather):
                 yield self._take()
                 continue
             names = some(i for ours in self._left.values() for i in ours)
@@ -70,7 +70,7 @@ class Ending:
         if not ids:
             return
         self._context.reporter.status(f"terminating {some(ids)} in {region}")
-        told = terminate(self._context, region, ids, self._context.spans.patience)
+        told = terminate(self._context, region, ids, self._context.timeouts.patience)
         self._take_in(region, told)
         self._drop_what_lives(region, told.away)
 
@@ -120,7 +120,7 @@ class Ending:
             said = instance.state.value if instance else "not listed"
             self._seen[instance_id] = f"says {said}"
             absent = self._absent(instance_id, instance)
-            suspect = self._context.spans.suspect
+            suspect = self._context.timeouts.suspect
             findings[instance_id] = found(step_of(node), instance, absent, suspect)
         for instance_id, finding in findings.items():
             self._follow(region, instance_id, finding)

@@ -153,7 +153,7 @@ class _Door:
         """None when it is done, else why not."""
         if self.closed is not None:
             return self.closed
-        clock, span = self._context.clock, self._context.spans.patience
+        clock, span = self._context.clock, self._context.timeouts.patience
         began = clock.monotonic()
         try:
             retry(self._context, act, clock.now() + max(span - self._spent, timedelta(0)))

@@ -49,7 +49,7 @@ def retire(
     """End these nodes. One that fails does not stop the others. Ctrl-C leaves each resumable.
 
     Nodes end in batches, as they have drained: none waits for another's drain, only for the batch
-    before its own, and that takes as long as the spans ``terminated`` and ``patience`` say.
+    before its own, and that takes as long as the timeouts ``terminated`` and ``patience`` say.
     Raises SparedError and WrongAccountError before anything is done; StoreError, and then the same
     call goes on.
     """

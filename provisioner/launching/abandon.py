@@ -37,7 +37,7 @@ class Abandoned:
 
 def is_dead(context: Context, launch: Launch) -> bool:
     """Open, and not heard of for the span after which its command is taken for dead."""
-    return launch.state is LaunchState.OPEN and _silent(context, launch) > context.spans.dead
+    return launch.state is LaunchState.OPEN and _silent(context, launch) > context.timeouts.dead
 
 
 def abandon(context: Context, launch: Launch) -> Abandoned:
@@ -47,7 +47,7 @@ def abandon(context: Context, launch: Launch) -> Abandoned:
     """
     check_account(context)
     if launch.state is LaunchState.OPEN and not is_dead(context, launch):
-        raise LaunchAliveError(launch, _silent(context, launch), context.spans.dead)
+        raise LaunchAliveError(launch, _silent(context, launch), context.timeouts.dead)
     why = f"abandoned by {context.who}"
     event = context.event("launch abandoned", role=launch.role, why=why)
     if launch.state is LaunchState.OPEN:
@@ -126,7 +126,7 @@ def _adopting(context: Context, node: Node, launch: Launch) -> Event:
 def _terminate_ended(context: Context, launch: Launch, instance_id: str) -> None:
     """What fails is told, and keeps no other machine of the launch alive."""
     said = f"{instance_id} in {launch.region} is archived and still runs"
-    told = terminate(context, launch.region, [instance_id], context.spans.patience)
+    told = terminate(context, launch.region, [instance_id], context.timeouts.patience)
     error = {**told.refused, **told.away}.get(instance_id)
     again = f"'provisioner retire {launch.id}' again"
     if error:

@@ -107,11 +107,11 @@ class _Follower:
             self._write(changes)
 
     def done(self, passed: timedelta) -> bool:
-        spans = self._context.spans
+        timeouts = self._context.timeouts
         if any(node.state is State.PENDING for node in self.nodes):
-            return passed >= spans.running
+            return passed >= timeouts.running
         nameless = any(not n.private_dns and n.state is not State.LOST for n in self.nodes)
-        return not nameless or passed >= spans.names
+        return not nameless or passed >= timeouts.names
 
     def tally(self) -> str:
         settled = sum(node.state in _SETTLED for node in self.nodes)

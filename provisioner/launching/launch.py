@@ -95,7 +95,7 @@ def _run(context: Context, order: Order, intent: Launch, prepared: Prepared) -> 
     asking = Asking(context, intent, terms(context, order, intent, prepared.ground))
     end, error = End(state=LaunchState.FAILED, reason="it died"), None
     try:
-        with Heartbeat(lambda: _beat(context, intent), context.spans.heartbeat.total_seconds()):
+        with Heartbeat(lambda: _beat(context, intent), context.timeouts.heartbeat.total_seconds()):
             end = _ask(context, asking, prepared.request)
         error = asking.error
     except CloudError as refused:
@@ -119,7 +119,7 @@ def _run(context: Context, order: Order, intent: Launch, prepared: Prepared) -> 
 
 def _settle(context: Context, asking: Asking, end: End) -> None:
     """Whoever interrupted us does not wait for a listing to be repeated."""
-    patience = timedelta(0) if end.state is LaunchState.INTERRUPTED else context.spans.patience
+    patience = timedelta(0) if end.state is LaunchState.INTERRUPTED else context.timeouts.patience
     # What could not be recorded stands in asking.left.
     with suppress(StoreError):
         asking.settle(patience)
@@ -127,7 +127,7 @@ def _settle(context: Context, asking: Asking, end: End) -> None:
 
 def _ask(context: Context, asking: Asking, request: TemplateRequest) -> End:
     with context.shielded():
-        until = context.clock.now() + context.spans.patience
+        until = context.clock.now() + context.timeouts.patience
         asking.unanswered = f"launch template {request.name}"
         retry(context, lambda: context.cloud.create_template(request), until)
         asking.unanswered = ""
@@ -138,7 +138,7 @@ def _clean_up(context: Context, request: TemplateRequest, intent: Launch, end: E
     """Delete the template and close the launch; what fails is named, and does not stop the rest."""
     left = []
     try:
-        until = context.clock.now() + context.spans.patience
+        until = context.clock.now() + context.timeouts.patience
         retry(context, lambda: context.cloud.delete_template(request.region, request.name), until)
     except CloudError as error:
         left.append(f"launch template {request.name} in {request.region}: {error}")

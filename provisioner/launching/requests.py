@@ -67,7 +67,7 @@ class Asking:
                 case End():
                     if not self._lost_an_answer:
                         return step
-                    self.settle(self._context.spans.patience)
+                    self.settle(self._context.timeouts.patience)
                 case Turn():
                     self._turn(step)
                 case Wait():

@@ -147,7 +147,7 @@ def _remember(context: Context, seen: Seen, whole: Plan, done: Sequence[Done]) -
         if over:
             _done_with(context, taken.queue, over)
     if seen.everywhere and len(done) == len(whole.actions):
-        regions, span = seen.world.regions, context.spans.sweep
+        regions, span = seen.world.regions, context.timeouts.sweep
         if any(region.error for region in regions.values()):
             span /= _SOONER
         context.inventory.sweeps.note(sorted(regions), span)

@@ -71,7 +71,7 @@ def leased(context: Context) -> Iterator[Context]:
 
     Raises LeaseHeldError, which names who holds it, and StoreError's kinds.
     """
-    span, asked = context.spans.lease, context.clock.monotonic()
+    span, asked = context.timeouts.lease, context.clock.monotonic()
     lease = _taken(context, span)
     until = asked + span.total_seconds()
     holding = Holding(context.inventory, lease, context.clock, span, until)

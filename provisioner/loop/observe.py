@@ -96,7 +96,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         suspects=stored.suspects,
         warned=_warned(notice for each in taken for notice in each.notices),
         untimed=_untimed(context, store_now - now, sorted(regions)),
-        spans=context.spans,
+        timeouts=context.timeouts,
         rules=rules or Rules(),
     )
     world = _with_requests(context, _with_kept(context, world, stored, met.strangers))
@@ -190,7 +190,7 @@ def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:
 
 def _untimed(context: Context, off: timedelta, regions: Iterable[str]) -> str:
     """Why our clock cannot be trusted with what hangs on the time; "" where it can."""
-    most = context.spans.skew
+    most = context.timeouts.skew
     if abs(off) > most:
         return f"Redis' clock differs from ours by {off.total_seconds():.0f} s"
     for region in regions:

@@ -66,7 +66,7 @@ def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[J
     its time for errors.
     """
     signer, clock = _Signer(context, ca), context.clock
-    stopped, patience = False, context.spans.patience.total_seconds()
+    stopped, patience = False, context.timeouts.patience.total_seconds()
     for certname in certnames:
         if stopped:
             yield _failed(certname, "not looked at, for the CA failed before")

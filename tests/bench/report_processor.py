@@ -37,8 +37,8 @@ def _spans(name: str, ruby: Sequence[str], warm_up: int) -> list[Row]:
     given = _large_report()
     with tempfile.TemporaryDirectory() as folder, ReportDriver.start(ruby) as puppet:
         for _ in range(warm_up // REPORTS):
-            puppet.save([given] * REPORTS, spool=folder, spans=True)
-        spent = puppet.save([given] * REPORTS, spool=folder, spans=True)
+            puppet.save([given] * REPORTS, spool=folder, timeouts=True)
+        spent = puppet.save([given] * REPORTS, spool=folder, timeouts=True)
     if spent.logs:
         raise RuntimeError(f"what was measured was a failure: {spent.logs[0]}")
     return [

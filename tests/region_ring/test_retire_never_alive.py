@@ -11,10 +11,10 @@ import pytest
 from redis import Redis
 
 from enc.domain.model import Market, Node, State
+from enc.domain.timeouts import Timeouts
 from enc.inventory import Inventory
 from provisioner.calls import WrongAccountError
 from provisioner.domain.retirement import Step
-from provisioner.domain.spans import Spans
 from provisioner.ending.retire import retire
 from provisioner.launching.launch import launch
 from provisioner.ports.ec2 import Instance, InstanceState
@@ -26,7 +26,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import ACCOUNT, FakeCloud
 from tests.workbench import Workbench
 
-SPANS = Spans(terminated=timedelta(minutes=3), suspect=timedelta(seconds=20))
+SPANS = Timeouts(terminated=timedelta(minutes=3), suspect=timedelta(seconds=20))
 ANSWERS: list[InstanceState | None] = [
     *(None, None, None, InstanceState.TERMINATED, InstanceState.SHUTTING_DOWN),
     *(InstanceState.RUNNING, InstanceState.STOPPED, InstanceState.PENDING),
@@ -108,7 +108,7 @@ def tried(inventory: Inventory, rng: Random) -> Counter[str]:
     cloud = MoodyCloud(clock, rng)
     nodes = [left_somewhere(inventory, rng) for _ in range(3)]
     ca = Witness(cloud, {one.certname: Step(one.retire_step) for one in nodes})
-    bench = Workbench(inventory, clock, cloud, spans=SPANS, ca=ca)
+    bench = Workbench(inventory, clock, cloud, timeouts=SPANS, ca=ca)
     result = retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
     assert {*result.archived, *result.remaining} == {one.certname for one in nodes}
     return ca.seen
@@ -141,7 +141,7 @@ def test_one_that_always_lives_is_never_forgotten(
     nodes = [left_somewhere(inventory, Random(seed)) for seed in range(10)]
     cloud.said = {one.certname: state for one in nodes}
     ca = FakeCA()
-    bench = Workbench(inventory, clock, cloud, spans=SPANS, ca=ca)
+    bench = Workbench(inventory, clock, cloud, timeouts=SPANS, ca=ca)
     result = retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
     assert (result.archived, ca.calls) == ((), [])
     assert all(state.value in why for why in result.remaining.values())
@@ -157,7 +157,7 @@ def test_never_one_that_another_account_does_not_know(inventory: Inventory, redi
         theirs = FakeCloud(clock)
         redis.hset("meta", "account", rng.choice(["999999999999", "0", f"{ACCOUNT} "]))
         nodes = [left_somewhere(inventory, rng) for _ in range(3)]
-        bench = Workbench(inventory, clock, theirs, spans=SPANS, ca=ca)
+        bench = Workbench(inventory, clock, theirs, timeouts=SPANS, ca=ca)
         with pytest.raises(WrongAccountError):
             retire(bench.context, nodes, drain=lambda _: timedelta(0), why="a test")
         assert inventory.nodes.many([one.certname for one in nodes]) == nodes
@@ -184,7 +184,7 @@ def test_never_one_whose_record_is_damaged(inventory: Inventory, redis: Redis) -
         rng, clock = Random(seed), FakeClock()
         cloud = FakeCloud(clock)
         ca = Guard(cloud)
-        bench = Workbench(inventory, clock, cloud, spans=SPANS, ca=ca)
+        bench = Workbench(inventory, clock, cloud, timeouts=SPANS, ca=ca)
         names = [one.certname for one in launch(bench.context, bench.order(3)).nodes]
         for name in names[:2]:
             damage(redis, name, rng)

@@ -18,8 +18,8 @@ from typing import Any
 from redis import Redis
 
 from enc.domain.model import Hold, Kind, Node, State
+from enc.domain.timeouts import Timeouts
 from enc.inventory import Inventory, StoreUnavailableError
-from provisioner.domain.spans import Spans
 from provisioner.domain.world import Rules
 from provisioner.loop.converge import Pass, Wish, converge
 from provisioner.ports.errors import CloudError, Trouble
@@ -72,7 +72,7 @@ class Months:
         farm = Farm.on(inventory, FakeClock())
         farm.bench.ca, farm.bench.puppetdb = FakeCA(), FakePuppetDB()
         # Renewed by a thread in true time, while the pass's own waits step the clock.
-        farm.bench.spans = Spans(lease=timedelta(days=1))
+        farm.bench.timeouts = Timeouts(lease=timedelta(days=1))
         chance = random.Random(seed)
         made = cls(farm, redis, chance, Invariants(seed), rules or Rules())
         made.begin(larger)

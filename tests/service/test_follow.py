@@ -70,7 +70,7 @@ def test_names_that_never_come_are_not_waited_for_for_ever(bench: Workbench) -> 
 def test_a_machine_that_never_runs_is_given_up_and_stays_pending(bench: Workbench) -> None:
     bench.cloud.manners.pending_s = 100_000
     assert follow(bench, launched(bench, 1)) == [State.PENDING]
-    assert sum(bench.clock.slept) <= bench.spans.running.total_seconds() + 5
+    assert sum(bench.clock.slept) <= bench.timeouts.running.total_seconds() + 5
 
 
 def test_a_machine_that_dies_at_birth_is_lost_with_its_reason(bench: Workbench) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from enc.domain.rolespec import FleetSpec, fleet_of
+from enc.domain.rolespec import FleetSpec
+from enc.domain.stored_fleet import fleet_of
 
 DEFAULT = FleetSpec()
 

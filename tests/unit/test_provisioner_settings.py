@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from enc.domain.timeouts import Timeouts
 from provisioner import wiring
-from provisioner.domain.spans import Spans
 from provisioner.settings import SPANS, SettingError, Settings
 
 FILES = {"PUPPET_CERT": "/c.pem", "PUPPET_KEY": "/k.pem", "PUPPET_CA": "/ca.pem"}
@@ -204,7 +204,7 @@ def test_where_the_service_listens_has_the_services_own_default() -> None:
 
 def test_a_span_is_set_by_its_name() -> None:
     found = Settings.read({"ROLECALL_SPAN_SUSPECT": "90s", "ROLECALL_SPAN_DEAD": ""})
-    assert found.spans == {"suspect": timedelta(seconds=90)}
+    assert found.timeouts == {"suspect": timedelta(seconds=90)}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_span_that_is_none_is_named(variable: str, text: str) -> None:
 
 
 def test_every_span_can_be_set() -> None:
-    assert {one.name for one in fields(Spans)} == set(SPANS)
+    assert {one.name for one in fields(Timeouts)} == set(SPANS)
 
 
 @pytest.mark.parametrize(

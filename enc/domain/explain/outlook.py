@@ -10,7 +10,8 @@ from enc.domain.durations import for_people
 from enc.domain.explain.words import ago, at, moment, stop
 from enc.domain.lifetimes import Ahead, Change, life_of, replacements
 from enc.domain.model import Hold, HoldCause, Kind, Node, Role, State
-from enc.domain.rolespec import GONE, FleetSpec, fleet_of
+from enc.domain.rolespec import FleetSpec
+from enc.domain.stored_fleet import GONE, fleet_of
 
 _STEPS: Mapping[str, str] = {
     "terminate": "EC2 is told to terminate it",

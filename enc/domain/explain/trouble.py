@@ -8,8 +8,8 @@ from enc.domain.damage import Unreadable, damaged
 from enc.domain.explain.words import at, moment, stop
 from enc.domain.model import Kind, Launch, Node, Role, State
 from enc.domain.retention import KEPT
-from enc.domain.rolespec import fleet_of
 from enc.domain.silence import silent_since
+from enc.domain.stored_fleet import fleet_of
 
 _RUNS = {
     "failed": "failed: its errors stand with its runs ('provisioner show')",

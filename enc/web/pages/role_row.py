@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from enc.domain.durations import for_people
 from enc.domain.model import Hold, Kind, Market, Role, State
-from enc.domain.rolespec import fleet_of
+from enc.domain.stored_fleet import fleet_of
 from enc.web.pages import plots
 from enc.web.pages.age_plot import ages_plot
 

@@ -118,7 +118,7 @@ class _Ending:
 
     def _finding(self, node: Node, instance: Instance | None) -> Finding:
         """Absent counts only when two passes have seen it so, and EC2 does not know its id."""
-        suspect = self._context.spans.suspect
+        suspect = self._context.timeouts.suspect
         absent = suspect if self._actions[node.certname].absent else timedelta(0)
         return found(step_of(node), instance, absent, suspect)
 
@@ -126,7 +126,7 @@ class _Ending:
         if not nodes:
             return
         by_id = {node.instance_id: node for node in nodes}
-        told = terminate(self._context, region, list(by_id), self._context.spans.pass_patience)
+        told = terminate(self._context, region, list(by_id), self._context.timeouts.pass_patience)
         for instance_id, error in {**told.refused, **told.away}.items():
             self._failed([by_id[instance_id]], error)
         for instance_id in told.unknown:
@@ -254,7 +254,7 @@ def _end_orphans_in(context: Context, region: str, actions: Sequence[EndOrphan])
             done.append(left(one, "it is wanted after all"))
         else:
             ending[one.instance.id] = one
-    told = terminate(context, region, list(ending), context.spans.pass_patience)
+    told = terminate(context, region, list(ending), context.timeouts.pass_patience)
     done += [failed(ending[i], advised(e)) for i, e in {**told.refused, **told.away}.items()]
     done += [left(ending[i], "EC2 does not know it any more") for i in told.unknown]
     for instance_id in told.taken:

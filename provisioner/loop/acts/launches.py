@@ -168,7 +168,7 @@ def _ask(context: Context, launch: Launch, order: Order, world: World, ground: G
     if not context.inventory.launches.asking(launch, number, now):
         raise _SkippedError("it was closed, or asked for, meanwhile")
     asking = Asking(
-        context, launch, terms(context, order, launch, ground), context.spans.pass_patience
+        context, launch, terms(context, order, launch, ground), context.timeouts.pass_patience
     )
     progress = asking.once(step.market, step.why)
     return _settled(context, launch, progress, world)
@@ -178,7 +178,7 @@ def _make_template(
     context: Context, launch: Launch, order: Order, world: World, ground: Ground
 ) -> None:
     """Before the first request: a later one is of the same machines, whatever the role says now."""
-    until = context.clock.now() + context.spans.pass_patience
+    until = context.clock.now() + context.timeouts.pass_patience
     with _counting(context, launch, world):
         prepared = prepare(context, order, launch, ground)
         retry(context, lambda: context.cloud.create_template(prepared.request), until)

@@ -152,7 +152,7 @@ def test_a_machine_that_ec2_does_not_know_is_looked_for_twice(bench: Workbench) 
     bench.cloud.forget(machine.certname)
     began = bench.clock.now()
     assert end(bench, [machine]).archived
-    assert bench.clock.now() - began >= bench.spans.suspect
+    assert bench.clock.now() - began >= bench.timeouts.suspect
 
 
 def test_a_machine_that_ec2_did_not_know_yet_is_terminated_when_it_shows(bench: Workbench) -> None:

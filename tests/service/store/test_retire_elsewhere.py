@@ -168,7 +168,7 @@ def test_a_clock_that_is_put_changes_no_deadline(stage: Stage, seconds: float) -
     began = stage.bench.clock.monotonic()
     assert list(stage.end([machine]).remaining) == [machine.certname]
     took = timedelta(seconds=stage.bench.clock.monotonic() - began)
-    assert timedelta(0) <= took - stage.bench.spans.terminated < timedelta(seconds=5)
+    assert timedelta(0) <= took - stage.bench.timeouts.terminated < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("seconds", [7200, -7200])
@@ -179,5 +179,5 @@ def test_nor_how_long_a_trouble_may_pass(stage: Stage, seconds: float) -> None:
     began = stage.bench.clock.monotonic()
     assert list(stage.end([machine]).remaining) == [machine.certname]
     took = timedelta(seconds=stage.bench.clock.monotonic() - began)
-    patience = stage.bench.spans.patience
+    patience = stage.bench.timeouts.patience
     assert patience / 2 < took <= patience

@@ -106,8 +106,8 @@ def test_others_are_not_kept_waiting_by_a_machine_that_will_not_end(stage: Stage
     cleaned: list[timedelta] = []
     stage.ca.on("clean", lambda: cleaned.append(stage.bench.clock.now() - began))
     result = stage.end([slow, quick])
-    spans = stage.bench.spans
-    assert cleaned[0] < spans.suspect + spans.gather + timedelta(seconds=5)
+    timeouts = stage.bench.timeouts
+    assert cleaned[0] < timeouts.suspect + timeouts.gather + timedelta(seconds=5)
     assert result.archived == (quick.certname,)
     assert list(result.remaining) == [slow.certname]
 
@@ -127,7 +127,7 @@ def in_two_batches(stage: Stage) -> list[Node]:
     """The first has ended already, the others take longer than it is kept waiting for them."""
     nodes = stage.launched(3)
     stage.bench.cloud.kill(nodes[0].certname)
-    stage.bench.cloud.manners.shutdown_s = 3 * stage.bench.spans.gather.total_seconds()
+    stage.bench.cloud.manners.shutdown_s = 3 * stage.bench.timeouts.gather.total_seconds()
     stage.bench.clock.step(stage.bench.cloud.manners.shutdown_s)
     return nodes
 
@@ -198,7 +198,7 @@ def test_a_ca_that_stays_away_is_not_waited_for_by_each_of_many(
     stage.ca.fail("clean", refusal, times=10_000)
     began = stage.bench.clock.now()
     assert len(stage.end(nodes).remaining) == 50
-    assert stage.bench.clock.now() - began < 3 * stage.bench.spans.patience
+    assert stage.bench.clock.now() - began < 3 * stage.bench.timeouts.patience
 
 
 @pytest.mark.parametrize("refusal", [Refusal.AWAY, Refusal.DENIED])
@@ -417,14 +417,14 @@ def test_a_puppetdb_that_stays_away_is_not_waited_for_by_each_of_many(
     stage.puppetdb.fail("deactivate", refusal, times=10_000)
     began = stage.bench.clock.now()
     assert len(stage.end(nodes).remaining) == 50
-    assert stage.bench.clock.now() - began < 3 * stage.bench.spans.patience
+    assert stage.bench.clock.now() - began < 3 * stage.bench.timeouts.patience
 
 
 @pytest.mark.parametrize("refusal", [Refusal.ILL, Refusal.CONFLICT])
 def test_one_node_that_puppetdb_will_not_take_does_not_keep_the_others(
     stage: Stage, refusal: Refusal
 ) -> None:
-    stage.bench.spans = stage.bench.spans.__class__(patience=timedelta(0))
+    stage.bench.timeouts = stage.bench.timeouts.__class__(patience=timedelta(0))
     stage.puppetdb.fail("deactivate", refusal)
     nodes = stage.launched(3)
     result = stage.end(nodes)

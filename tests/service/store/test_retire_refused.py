@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from enc.domain.model import Node, State
+from enc.domain.timeouts import Timeouts
 from enc.inventory import Inventory
-from provisioner.domain.spans import Spans
 from provisioner.ports.errors import CloudError, Trouble
 from tests.builders import event
 from tests.fakes.clock import FakeClock
@@ -152,7 +152,7 @@ def test_what_ec2_has_taken_and_not_done_is_told_as_that(stage: Stage) -> None:
 
 def test_what_ec2_was_not_told_is_not_said_to_be(stage: Stage) -> None:
     """By id it is unknown when it is to be terminated, and there when it is looked at."""
-    stage.bench.spans = Spans(terminated=timedelta(seconds=20))
+    stage.bench.timeouts = Timeouts(terminated=timedelta(seconds=20))
     stage.bench.cloud.manners.unknown_s = 1
     [machine] = stage.launched()
     stage.bench.cloud.on("terminate", lambda: stage.bench.clock.step(2))

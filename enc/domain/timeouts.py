@@ -7,7 +7,7 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spans:
+class Timeouts:
     """Tests shorten these; the reasons stand beside each."""
 
     heartbeat: timedelta = timedelta(seconds=5)
