@@ -19,6 +19,8 @@ INSTALL := $(BIN)/pip install $(QUIET)
 SCREENSHOTS ?= $(CURDIR)/dist/screenshots
 # The Python that the service will run on: what it needs differs between versions.
 WHEEL_PYTHON ?= /usr/bin/python3
+# Of the mutants that are tried.
+SEED ?= 1
 
 # Each program that a test starts would compile our files anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help venv locks lowest run check lint types imports quick stores scripts shippers thorough
 .PHONY: servers try unit service programs region-ring real real-ready ring modules alone differs other browser
 .PHONY: browser-ready pages wheel module reference debs real-debs browser-debs test bench
-.PHONY: house coverage release-check nightly nightly-real nightly-rings nightly-pythons
+.PHONY: house mutants coverage release-check nightly nightly-real nightly-rings nightly-pythons
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -201,6 +203,9 @@ coverage: $(STAMP)  ## branches that the quick rings take, by room; printed, not
 	$(BIN)/coverage run --branch --source enc,provisioner -m pytest -q tests/unit tests/house tests/service \
 		$(addprefix --ignore=tests/service/,scripts shipper programs web_service)
 	@$(BIN)/python -m tests.house.covered
+
+mutants: $(STAMP)  ## SEED=1: would a test notice 300 small faults in the rules? By hand, up to an hour
+	@$(BIN)/python -m tests.house.mutants $(SEED)
 
 release-check: $(STAMP)  ## builds wheel, sdist and module, and looks into them
 	@$(BIN)/python -m tests.house.release

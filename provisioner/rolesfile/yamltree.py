@@ -161,7 +161,7 @@ class _Reader:
         event = self._loader.get_event()
         if not isinstance(event, yaml.StreamEndEvent):
             message = "a second document starts here"
-            raise self._unreadable(event, (), message, "one file holds one document")
+            raise self._refusal(event, (), message, "one file holds one document")
         return tree, self.problems
 
     def _node(self, event: Any, place: Place) -> Tree:
@@ -190,10 +190,10 @@ class _Reader:
     def _alias(self, event: Any, place: Place) -> Tree:
         if event.anchor not in self._anchors:
             message = f"*{event.anchor} is used, but no &{event.anchor} stands before it"
-            raise self._unreadable(event, place, message)
+            raise self._refusal(event, place, message)
         anchored = self._anchors[event.anchor]
         if anchored is None:
-            raise self._unreadable(event, place, f"*{event.anchor} contains itself")
+            raise self._refusal(event, place, f"*{event.anchor} contains itself")
         tree, size = anchored
         self._count(event, replace(size, depth=len(place) + size.depth))
         return tree.at(place)
@@ -206,11 +206,11 @@ class _Reader:
             max(self._size.depth, more.depth),
         )
         if size.depth > MAX_DEPTH:
-            raise self._unreadable(event, (), f"nested more than {MAX_DEPTH} deep")
+            raise self._refusal(event, (), f"nested more than {MAX_DEPTH} deep")
         if size.nodes > MAX_NODES or size.characters > MAX_CHARACTERS:
             message = f"more than {MAX_NODES} values or {MAX_CHARACTERS} characters"
             hint = "aliases (*name) count as what they stand for"
-            raise self._unreadable(event, (), message, hint)
+            raise self._refusal(event, (), message, hint)
 
     def _value(self, event: Any, place: Place) -> Any:
         if isinstance(event, yaml.ScalarEvent):
@@ -271,7 +271,7 @@ class _Reader:
 
     def _key(self, event: Any, place: Place) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self._unreadable(event, place, "a key that is not a text", "put it in quotes")
+            raise self._refusal(event, place, "a key that is not a text", "put it in quotes")
         self._count(event, _Size(1, len(event.value), len(place)))
         kind = self._tag(event).removeprefix(YAML)
         place = (*place, event.value)
@@ -287,9 +287,7 @@ class _Reader:
     def _problem(self, event: Any, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(place, _line(event), message, hint))
 
-    def _unreadable(
-        self, event: Any, place: Place, message: str, hint: str = ""
-    ) -> UnreadableError:
+    def _refusal(self, event: Any, place: Place, message: str, hint: str = "") -> UnreadableError:
         return UnreadableError(Problem(place, _line(event), message, hint))
 
 

@@ -13,13 +13,13 @@ from tests.house.imports import ROOT, module_of, room
 
 
 def main() -> None:
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [sys.executable, "-m", "coverage", "json", "-q", "-o", file.name]
-        subprocess.run(command, check=True)
-        files = json.loads(Path(file.name).read_text())["files"]
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder, "coverage.json")
+        subprocess.run([sys.executable, "-m", "coverage", "json", "-q", "-o", found], check=True)
+        files = json.loads(found.read_text())["files"]
     rooms: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for name, found in files.items():
-        said = found["summary"]
+    for name, measured in files.items():
+        said = measured["summary"]
         module = module_of(ROOT / name)
         for where in (module.partition(".")[0], room(module)):
             rooms[where][0] += said["covered_lines"] + said["covered_branches"]
