@@ -26,7 +26,6 @@ from provisioner.ports.puppet import CA, PuppetDB
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_RENEWALS = 3
 
 
 @dataclass
@@ -76,12 +75,17 @@ def leased(context: Context) -> Iterator[Context]:
     until = asked + span.total_seconds()
     holding = Holding(context.inventory, lease, context.clock, span, until)
     try:
-        with Heartbeat(holding.renew, span.total_seconds() / _RENEWALS):
+        with Heartbeat(holding.renew, between_renewals(span)):
             yield _under(context, holding)
     finally:
         # One that is not ours any more is not ours to give back.
         with suppress(StoreError):
             context.inventory.leases.give_back(lease)
+
+
+def between_renewals(span: timedelta) -> float:
+    """Seconds. Two renewals may be lost before the lease is."""
+    return span.total_seconds() / 3
 
 
 def _taken(context: Context, span: timedelta) -> Lease:

@@ -1,0 +1,142 @@
+"""Where converge stops: how many at a time, how long, and what the breaker lets through."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from enc.domain.lifetimes import allowed_age, last_drain
+from enc.domain.model import Backoff, HoldCause, Kind, Node, State
+from enc.domain.rolespec import FleetSpec
+from provisioner.domain import actions as do
+from tests.fakes.clock import START
+from tests.unit.test_deciding import found, old, targets, three
+from tests.worlds import LAUNCH, SPEC, known, machine, of_fleet, opened, world
+
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+NOW = START + HOUR
+FLEET = FleetSpec.model_validate({"drain": "5m", "ready_timeout": "15m"})
+
+
+def born_together(count: int) -> list[Node]:
+    return [of_fleet(number, launched_at=START) for number in range(1, count + 1)]
+
+
+def test_machines_born_together_are_replaced_over_a_tenth_of_their_age() -> None:
+    due = sorted(allowed_age(node.certname, DAY) for node in born_together(200))
+
+    assert DAY * 0.9 <= due[0] < DAY * 0.91
+    assert DAY * 0.99 < due[-1] <= DAY
+
+
+def test_of_a_fleet_born_together_some_are_due_while_others_are_not() -> None:
+    seen = world(
+        born_together(20),
+        roles=[known(size=20, surge=20)],
+        now=START + DAY * 0.95,
+    )
+    [open_] = found(seen, do.Open)
+
+    assert 4 <= open_.count <= 16
+
+
+def test_a_cut_of_one_needs_no_approval() -> None:
+    seen = world(three()[:2], roles=[known(size=1)])
+
+    assert len(found(seen, do.Drain)) == 1
+    assert found(seen, do.Stop) == []
+
+
+def test_a_cut_of_two_of_three_is_held() -> None:
+    applied = known(size=1, applied_at=NOW)
+    [stop] = found(world(three(), roles=[applied]), do.Stop)
+
+    assert stop.hold.cause is HoldCause.BREAKER
+    assert found(world(three(), roles=[applied]), do.Drain) == []
+
+
+@pytest.mark.parametrize(("ready", "drained"), [(6, 2), (3, 1), (2, 1)])
+def test_without_a_surge_a_third_drains_at_a_time(ready: int, drained: int) -> None:
+    nodes = [old(number) for number in range(1, ready + 1)]
+    role = known(size=ready, surge=0, max_unavailable=ready - 1)
+
+    assert len(found(world(nodes, roles=[role]), do.Drain)) == drained
+
+
+def test_two_open_launches_are_enough() -> None:
+    launches = {
+        name: opened(launch_id=name, want=1)
+        for name in (LAUNCH, LAUNCH[:-1] + "b", LAUNCH[:-1] + "c")
+    }
+    role = [known(size=10)]
+    two = dict(list(launches.items())[:2])
+    one = dict(list(launches.items())[:1])
+
+    assert found(world(three(), roles=role, launches=two), do.Open) == []
+    assert len(found(world(three(), roles=role, launches=one), do.Open)) == 1
+
+
+@pytest.mark.parametrize(("minutes", "drained"), [(8, 2), (20, 5), (600, 5)])
+def test_a_life_is_drained_for_a_quarter_of_it_at_most(minutes: int, drained: int) -> None:
+    node = of_fleet(1, launched_at=START, expires_at=START + minutes * MINUTE)
+    assert last_drain(node, FLEET) == drained * MINUTE
+
+
+def test_a_machine_with_a_short_life_is_not_drained_early() -> None:
+    node = of_fleet(1, kind=Kind.BURST, launched_at=START, expires_at=START + 8 * MINUTE)
+
+    assert targets(world([node], now=START + 5 * MINUTE), do.Drain) == []
+    assert targets(world([node], now=START + 6 * MINUTE), do.Drain) == [node.certname]
+
+
+def backed_off(until: timedelta, at: timedelta = timedelta(0)) -> Backoff:
+    return Backoff(role="web", spec_hash=SPEC, at=NOW + at, until=NOW + until, launches=("l-1",))
+
+
+def test_a_backoff_by_a_clock_that_was_ahead_lasts_no_longer_than_the_longest() -> None:
+    ahead = {"web": backed_off(10 * DAY, at=-31 * MINUTE)}
+    good = {"web": backed_off(10 * MINUTE, at=-MINUTE)}
+
+    assert len(found(world(three()[:1], backoffs=ahead), do.Open)) == 1
+    assert found(world(three()[:1], backoffs=good), do.Open) == []
+
+
+def test_a_backoff_that_is_over_stops_nothing() -> None:
+    over = {"web": backed_off(timedelta(0), at=-MINUTE)}
+    assert len(found(world(three()[:1], backoffs=over), do.Open)) == 1
+
+
+def test_a_silent_puppet_is_no_reason_to_fail_a_machine_and_another_ones_report_is() -> None:
+    young = of_fleet(1, State.RUNNING, launched_at=START)
+    peer = of_fleet(2, report_at=NOW, report_status="changed")
+    quiet = of_fleet(2)
+
+    assert targets(world([young, peer], roles=[known(size=2)]), do.Write) == [young.certname]
+    assert (
+        targets(world([young, quiet], roles=[known(size=2)], now=START + 20 * MINUTE), do.Write)
+        == []
+    )
+
+
+def test_where_nobody_reports_a_machine_has_four_times_its_time() -> None:
+    young, quiet = of_fleet(1, State.RUNNING, launched_at=START), of_fleet(2)
+    role = [known(size=2, max_age=None)]
+
+    def failed(at: timedelta) -> list[str]:
+        return targets(world([young, quiet], roles=role, now=START + at), do.Write)
+
+    assert failed(59 * MINUTE) == []
+    assert failed(60 * MINUTE) == [young.certname]
+
+
+def test_a_report_of_days_ago_says_nothing_of_now() -> None:
+    young = of_fleet(1, State.RUNNING, launched_at=START + 3 * DAY)
+    stale = of_fleet(2, report_at=START, report_status="changed")
+    seen = world(
+        [young, stale],
+        instances=[machine(young), machine(stale)],
+        roles=[known(size=2, max_age=None)],
+        now=START + 3 * DAY + 30 * MINUTE,
+    )
+    assert targets(seen, do.Write) == []
