@@ -7,9 +7,16 @@ from datetime import timedelta
 import pytest
 
 from enc.domain.lifetimes import allowed_age, last_drain
-from enc.domain.model import Backoff, HoldCause, Kind, Node, State
+from enc.domain.limits import Limits
+from enc.domain.model import Backoff, Hold, HoldCause, Kind, LaunchState, Node, State
 from enc.domain.rolespec import FleetSpec
 from provisioner.domain import actions as do
+from provisioner.domain.deciding import decide
+from provisioner.domain.suspicions import absent
+from provisioner.domain.world import Rules
+from provisioner.ports.ec2 import InstanceState
+from provisioner.ports.notices import Warned
+from tests.builders import foreign
 from tests.fakes.clock import START
 from tests.unit.test_deciding import found, old, targets, three
 from tests.worlds import LAUNCH, SPEC, known, machine, of_fleet, opened, world
@@ -140,3 +147,133 @@ def test_a_report_of_days_ago_says_nothing_of_now() -> None:
         now=START + 3 * DAY + 30 * MINUTE,
     )
     assert targets(seen, do.Write) == []
+
+
+# Single nodes.
+
+
+def test_a_stopped_machine_whose_life_is_over_ends_and_another_is_kept() -> None:
+    gone = of_fleet(1, kind=Kind.BURST, expires_at=NOW)
+    kept = of_fleet(2, kind=Kind.BURST, expires_at=NOW + HOUR)
+    stopped = [machine(node, InstanceState.STOPPED) for node in (gone, kept)]
+    seen = world([gone, kept], instances=stopped, roles=[known(size=None)])
+
+    assert targets(seen, do.End) == [gone.certname]
+    assert targets(seen, do.Write) == [kept.certname]
+
+
+def test_a_machine_that_ec2_takes_back_before_it_ran_ends_at_once() -> None:
+    young = of_fleet(1, State.PENDING, launched_at=NOW)
+    there = [machine(young, InstanceState.PENDING)]
+    warned = {young.certname: Warned.INTERRUPTION}
+    [end] = found(world([young], instances=there, warned=warned), do.End)
+
+    assert (end.taken, end.gone) == (True, False)
+    assert found(world([young], instances=there), do.End) == []
+
+
+def test_a_plan_says_how_many_are_late_while_puppet_answers_nobody() -> None:
+    late = of_fleet(1, State.RUNNING, launched_at=START)
+    quiet = decide(world([late], now=START + 20 * MINUTE))
+    early = decide(world([late], now=START + 10 * MINUTE))
+
+    assert any("are not ready in time" in note for note in quiet.notes)
+    assert not any("are not ready in time" in note for note in early.notes)
+
+
+def test_a_life_is_over_at_its_very_end() -> None:
+    burst = of_fleet(1, kind=Kind.BURST, expires_at=NOW)
+    assert targets(world([burst], now=NOW), do.End) == [burst.certname]
+    assert targets(world([burst], now=NOW - MINUTE / 60), do.End) == []
+
+
+# What stops a role.
+
+
+@pytest.mark.parametrize(("role", "says"), [("web", "web is held"), ("", "everything is paused")])
+def test_a_plan_says_what_stops_it(role: str, says: str) -> None:
+    hold = Hold(role=role, why="a test", since=START, by="bob")
+    notes = decide(world(three()[:1], holds={role: hold})).notes
+
+    assert any(says in note for note in notes)
+
+
+def test_pruning_ends_nodes_of_a_role_that_is_gone_and_no_others() -> None:
+    gone, held = of_fleet(1, role="old"), of_fleet(2, role="old", held="wait")
+    nodes = [gone, held, of_fleet(3), foreign("a.example", role="old")]
+    asked = world(nodes, rules=Rules(prune=True))
+
+    assert targets(asked, do.End) == [gone.certname]
+    assert targets(world(nodes), do.End) == []
+    unread = world(nodes, rules=Rules(prune=True), unreadable_roles={"old": "damaged"})
+    assert targets(unread, do.End) == []
+
+
+def test_a_launch_that_has_all_is_complete() -> None:
+    done = opened(want=2, got=2)
+    [close] = found(world(three(), launches={LAUNCH: done}), do.Close)
+    assert (close.state, close.failed) == (LaunchState.COMPLETE, False)
+
+
+def test_a_launch_waits_while_a_person_stops_its_role_and_not_for_the_breaker() -> None:
+    def asked(cause: HoldCause) -> int:
+        hold = Hold(role="web", why="w", since=START, by="bob", cause=cause)
+        seen = world(three()[:1], launches={LAUNCH: opened(want=2)}, holds={"web": hold})
+        return len(found(seen, do.Advance))
+
+    assert asked(HoldCause.ASKED) == 0
+    assert asked(HoldCause.FAILURES) == 0
+    assert asked(HoldCause.BREAKER) == 1
+
+
+def test_a_suspicion_that_this_pass_does_not_share_is_over() -> None:
+    node = of_fleet(1)
+    suspects = {absent(node.certname): START, absent("i-unknown"): START}
+    listed = world([node], suspects=suspects)
+    unlisted = world([node], suspects=suspects, instances=[], now=NOW)
+    unread = world([node], suspects=suspects, unreadable={"i-unknown": "damaged"}, error="no")
+
+    assert set(targets(listed, do.Trust)) == set(suspects)
+    assert absent(node.certname) not in targets(unlisted, do.Trust)
+    assert targets(unread, do.Trust) == []
+
+
+# The breaker, and surplus.
+
+
+def test_what_was_launched_to_replace_what_need_not_be_replaced_any_more_goes_quietly() -> None:
+    """Three and two of a surge; nobody has lowered the size since."""
+    extra = [of_fleet(number, launched_at=START + MINUTE) for number in (4, 5)]
+    role = known(surge=2, max_age=None, applied_at=START)
+    seen = world([*three(), *extra], roles=[role])
+
+    assert len(found(seen, do.Drain)) == 2
+    assert found(seen, do.Stop) == []
+
+
+def test_a_held_node_is_not_the_one_too_many() -> None:
+    nodes = [of_fleet(1, held="mine", launched_at=START - DAY / 4), *three()[1:], of_fleet(4)]
+    [drain] = found(world(nodes, roles=[known(max_age=None)]), do.Drain)
+    assert drain.target != "i-00000000000000001"
+
+
+def test_nodes_that_are_due_and_await_their_replacement_are_not_too_many() -> None:
+    nodes = [old(1), *three()[1:], of_fleet(4)]
+    assert len(found(world(nodes, roles=[known(surge=1)]), do.Drain)) == 1
+
+
+def test_limits_bound_what_is_launched_over_all_roles() -> None:
+    two = [known("a", size=2), known("b", size=2)]
+    limited = world(roles=two, limits=Limits(machines=3))
+
+    assert sorted(one.count for one in found(limited, do.Open)) == [1, 2]
+    assert sorted(one.count for one in found(world(roles=two), do.Open)) == [2, 2]
+
+
+def test_launches_of_the_last_hour_count() -> None:
+    recent = {("web", "complete"): 3}
+    full = world(limits=Limits(launches_per_hour=3), recent=recent)
+    room = world(limits=Limits(launches_per_hour=4), recent=recent)
+
+    assert found(full, do.Open) == []
+    assert len(found(room, do.Open)) == 1

@@ -26,6 +26,7 @@ def at(day: str, time: str) -> datetime:
         ("Fri-Mon 10:00-11:00", "Sun", "10:30"),
         ("Sat 22:00-04:00", "Sat", "23:00"),
         ("Sat 22:00-04:00", "Sun", "03:59"),
+        ("Sun 23:00-01:00", "Mon", "00:30"),
     ],
 )
 def test_is_open(window: str, day: str, time: str) -> None:
