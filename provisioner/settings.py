@@ -182,7 +182,9 @@ def _spans(environ: Mapping[str, str]) -> dict[str, timedelta]:
         if not variable.startswith(_SPAN) or not text:
             continue
         if name not in SPANS:
-            raise SettingError(f"{variable} is no span of ours; there are {', '.join(SPANS)}")
+            raise SettingError(
+                f"{variable} is no timeout of rolecall; the timeouts are {', '.join(SPANS)}"
+            )
         try:
             found[name] = parse(text)
         except ValueError as error:

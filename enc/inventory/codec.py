@@ -184,7 +184,9 @@ def _attempt_from(key: str, found: Any) -> Attempt:
             unfit=tuple(map(str, _list(found.get("unfit", [])))),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptError(key, f"has an attempt that is none: {str(found)[:80]}") from error
+        raise CorruptError(
+            key, f"holds an attempt that cannot be read: {str(found)[:80]}"
+        ) from error
 
 
 def _list(found: Any) -> list[Any]:

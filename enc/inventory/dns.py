@@ -112,8 +112,8 @@ def _read(text: str, asked: str, site: str) -> Mapping[str, Any]:
 
 def _untold() -> StoreUnavailableError:
     return StoreUnavailableError(
-        f"not every node is in {keys.TEXTS}, so it cannot be told whose an address is; each change "
-        "of a node brings it in"
+        f"not every node is in {keys.TEXTS}, so addresses cannot be looked up; a node enters "
+        "it with its next change"
     )
 
 

@@ -189,8 +189,8 @@ def as_ours(error: BaseException, key: str) -> StoreError:
             return StoreRefusedError(_CLUSTER)
         case exceptions.ConnectionError() if _MOST_CLIENTS in str(error):
             msg = (
-                "Redis has as many clients as its maxclients allows; raise maxclients, or see by "
-                "CLIENT LIST who holds so many"
+                "Redis has as many clients as its maxclients allows; raise maxclients, or look "
+                "with CLIENT LIST who holds them"
             )
         case exceptions.ResponseError() if _WRONG_TYPE in str(error):
             return CorruptError(key, "has a value of the wrong type")

@@ -110,7 +110,7 @@ class Events:
         Raises BadCursorError for what is no stream id, ValueError for a limit below 1.
         """
         if limit < 1:
-            raise ValueError(f"a page of {limit} events is none; ask for 1 or more")
+            raise ValueError(f"limit must be at least 1, not {limit}")
         place = _END if before is None else _whole_id(before)
         if _NOTHING_BEFORE.fullmatch(place):
             check_begun(self._redis)

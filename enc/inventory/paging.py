@@ -96,7 +96,7 @@ class Walks:
         Raises BadCursorError, ValueError for a limit below 1, and StoreError's kinds.
         """
         if limit < 1:
-            raise ValueError(f"a page of {limit} is none; ask for 1 or more")
+            raise ValueError(f"limit must be at least 1, not {limit}")
         place = BEGINNING if cursor is None else decode(listing.mark, cursor)
         # One more than wanted tells whether there is a next page.
         found, place = self._look(listing, place, limit + 1)

@@ -56,7 +56,7 @@ def run_from_text(certname: str, text: str) -> Report:
         whole |= {name: _EMPTY[name] | whole[name] for name in ("seconds", "resources")}
         return parse(whole)
     except (BadReportError, TypeError) as error:
-        raise CorruptError(key, f"holds a run that is none: {error}"[:_SHOWN]) from error
+        raise CorruptError(key, f"holds a run that cannot be read: {error}"[:_SHOWN]) from error
 
 
 def _without_empty(record: Mapping[str, Any], empty: Mapping[str, Any]) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _reverse_zones(word: str) -> Iterator[str]:
     try:
         network = ipaddress.ip_network(word)
     except ValueError as error:
-        raise ValueError(f"has a network that is none: {word[:80]!a} ({error})") from None
+        raise ValueError(f"has a bad network: {word[:80]!a} ({error})") from None
     step = _STEP[network.version]
     if not step <= network.prefixlen <= network.max_prefixlen - step:
         raise ValueError(

@@ -44,9 +44,7 @@ class Operation:
 
 _NAME = {"name": "a certname, a DNS name, or VPC:ADDRESS"}
 _PAGED = (LIMIT, CURSOR)
-_SHORT = (
-    "A page may be short, even empty, and have a cursor: only so many are looked at in one request"
-)
+_SHORT = "A page may be short, even empty, and have a cursor: one request looks at a bounded number"
 
 NODES = Operation(
     path="/v1/nodes",
@@ -114,7 +112,7 @@ EVENTS = Operation(
 )
 ARCHIVE = Operation(
     path="/v1/archive",
-    summary=f"Nodes whose life is over, the last end first; kept for {KEPT.days} days. {_SHORT}",
+    summary=f"Nodes that ended, the latest first; kept for {KEPT.days} days. {_SHORT}",
     answer=page("nodes", "ArchivedNode"),
     parameters=(ROLE, moment("since", "that ended then or later"), *_PAGED),
 )

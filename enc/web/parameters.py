@@ -175,7 +175,7 @@ NODE_FILTERS = (
     one_of("market", "bought on this market", tuple(Market)),
     Parameter(
         name="q",
-        about="whose certname, name or address begins so; capitals and blanks around do not count",
+        about="whose certname, name or address begins with this; case and blanks are ignored",
         schema={"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT, "pattern": r"\S"},
         parse=_prefix,
     ),

@@ -33,7 +33,7 @@ class _World:
         self.nodes = gauge("rolecall_nodes", "Nodes", ["role", "kind", "state"])
         self.size = gauge("rolecall_fleet_size", "fleet.size of each role", ["role"])
         self.held = gauge("rolecall_held", "1 for a role that is stopped", ["role"])
-        unheard = "Running and ready nodes of whose Puppet nothing was heard for an hour"
+        unheard = "Running and ready nodes without a Puppet report for an hour"
         self.silent = gauge("rolecall_nodes_silent", unheard, ["role"])
         damaged = "Nodes whose records in the store cannot be read"
         self.damaged = gauge("rolecall_nodes_damaged", damaged)

@@ -40,13 +40,15 @@ _INTERRUPTED = "the same command again sees to it that EC2's tags and the store 
 @click.argument("node")
 @click.argument("role")
 @click.option(
-    "--foreign", is_flag=True, help="Make NODE known though it looks like an EC2 instance."
+    "--foreign",
+    is_flag=True,
+    help="Accept NODE as foreign although its name is like an EC2 instance's.",
 )
-@click.option("--environment", help="Puppet environment; '' gives the choice back to the role.")
+@click.option("--environment", help="Puppet environment; '' takes the role's again.")
 def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> None:
     """Give NODE another ROLE: its next Puppet run gets that role's classes.
 
-    An unknown NODE is made: a foreign one, of which Puppet is answered and EC2 never asked.
+    An unknown NODE becomes a foreign node: Puppet gets answers for it, and EC2 is never asked.
     """
     from enc.domain.model import State
     from provisioner.commands.assign import assign as assign_node

@@ -36,7 +36,7 @@ _force = click.option("--force", is_flag=True, help="Do what the breaker would s
 
 
 @click.command(
-    short_help="What converge would do, and why.",
+    short_help="Show what converge would do, and why.",
     epilog=examples("provisioner plan", "provisioner plan web --format json"),
 )
 @click.argument("roles", nargs=-1, metavar="[ROLE]...")
@@ -62,7 +62,7 @@ def plan(roles: Sequence[str], *, prune: bool, force: bool, form: str) -> None:
 
 
 @click.command(
-    short_help="Make the fleet what roles.yaml says: one pass.",
+    short_help="Make the fleets match roles.yaml: one pass.",
     epilog=examples("provisioner converge", "provisioner converge web"),
 )
 @click.argument("roles", nargs=-1, metavar="[ROLE]...")
@@ -73,7 +73,7 @@ def converge(roles: Sequence[str], *, prune: bool, force: bool) -> None:
 
     One converge at a time: while another one is at work, this one is refused and names it.
 
-    Exit codes: 0 all done, or nothing to do; 3 some failed, and what; 1 all failed, or the store.
+    Exit codes: 0 all done, or nothing to do; 3 some actions failed; 1 all failed, or the store did.
     """
     from provisioner.loop.converge import converge as one_pass
 
@@ -88,7 +88,7 @@ def converge(roles: Sequence[str], *, prune: bool, force: bool) -> None:
 
 
 @click.command(
-    short_help="Converge for ever.",
+    short_help="Run converge again and again.",
     epilog=examples("provisioner run --interval 60s --metrics 127.0.0.1:9310"),
 )
 @click.option(
@@ -100,9 +100,9 @@ def converge(roles: Sequence[str], *, prune: bool, force: bool) -> None:
 def run(*, interval: timedelta, metrics: str | None) -> None:
     """A pass of converge, and after a while the next one, until SIGTERM or Ctrl-C.
 
-    Several hosts may run it: one acts, the others stand by. A pass that fails is told, and
-    followed by the next; so is a store that is away, or not begun yet. For a service manager:
-    Type=notify, and a watchdog if you like.
+    Several hosts may run it: one acts, the others stand by. A pass that fails is
+    reported, and the next one follows; so it goes while the store is away, or not begun. For a
+    service manager: Type=notify, and a watchdog if you like.
     """
     from provisioner.wiring import daemon
 

@@ -34,7 +34,7 @@ _STACK = """---
 
 
 @click.command(
-    short_help="Look at all that is needed, and say what to do.",
+    short_help="Check everything that the provisioner needs.",
     epilog=examples(
         "provisioner doctor",
         "provisioner doctor --format json | jq '.[] | select(.verdict != \"ok\")'",
@@ -54,9 +54,9 @@ _STACK = """---
 def doctor(*, document: str | None, form: str) -> None:
     """Look at everything that the provisioner depends on; each line says ok, or what to do.
 
-    Nothing is changed: EC2 is asked by dry runs of the very calls. What does not answer costs
-    seconds, and is named. --aws-policy prints its documents where nothing answers, too: it asks
-    Redis for the roles, and IAM for the roles in their instance profiles.
+    Nothing is changed: EC2 is asked by dry runs of the very calls. A part that does
+    not answer costs some seconds, and is named. --aws-policy prints its documents even where
+    nothing answers: it asks Redis for the roles, and IAM for the roles in their instance profiles.
 
     Exit codes: 0 nothing is broken; 1 something is.
     """

@@ -34,7 +34,7 @@ _TITLES: Mapping[str, str] = {
 
 
 @click.command(
-    short_help="Why a node is here, and why it gets what it gets.",
+    short_help="Explain why a node is here and what it gets.",
     epilog=examples(
         "provisioner explain i-0123456789abcdef0",
         "provisioner explain ip-10-20-0-4.ec2.internal",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from enc.outputs import Refused
 
 
-@click.group(cls=Group, short_help="Write the nodes down for other tools.")
+@click.group(cls=Group, short_help="Export the nodes for other tools.")
 def export() -> None:
     """Write the nodes down for other tools: those that are running, failed or ready.
 

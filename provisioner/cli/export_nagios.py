@@ -52,29 +52,30 @@ class _Wanted:
     "--verify-command",
     "verify",
     default="",
-    help="Run by sh before a change; {} stands for a folder as --dir would be. Not 0: no change.",
+    help="Run by sh before each change; {} is a folder that looks as --dir would. "
+    "A non-zero exit keeps the old files.",
 )
 @click.option(
     "--deadline",
     type=DurationType("1h"),
     default="60s",
     show_default=True,
-    help="What each of the two commands may take.",
+    help="Time limit of each of the two commands.",
 )
-@click.option("--watch", is_flag=True, help="Go on: export soon after each change.")
+@click.option("--watch", is_flag=True, help="Do not end: export again after each change.")
 @click.option(
     "--interval",
     type=DurationType("24h"),
     default="5m",
     show_default=True,
-    help="With --watch: look at everything at least so often.",
+    help="With --watch: the longest time between two exports.",
 )
 @click.option(
     "--rest",
     type=DurationType("1h"),
     default="10s",
     show_default=True,
-    help="With --watch: from one export to the next at least.",
+    help="With --watch: the shortest time between two exports.",
 )
 @click.option("--host-template", default="linux-server", show_default=True, metavar="NAME")
 @click.option("--service-template", default="generic-service", show_default=True, metavar="NAME")
@@ -95,13 +96,13 @@ def nagios(
     """Write DIR/rolecall.cfg: ready nodes, and the checks of their roles, for Nagios to watch.
 
     A host enters when its node is ready, and leaves when the node drains, before the machine goes.
-    Nothing else takes it out: not a lost machine, a damaged record, or a store that has forgotten
-    it. Whatever cannot be told is a warning that names the node.
+    Nothing else removes it: not a lost machine, not a damaged record, not a store that forgot
+    it. A node that cannot be written is a warning that names it.
 
-    The file is replaced whole and only where it changes; then the reload command is run, again at
-    the next export where it failed. When the store cannot be read the file stays as it is.
+    The file is replaced as a whole, and only when it changes. Then the reload command runs; if it
+    fails, the next export runs it again. While the store cannot be read, the file stays.
 
-    Exit codes: 0 done or nothing to do; 3 done, but for what the warnings name; 1 the store, the
+    Exit codes: 0 done or nothing to do; 3 done, except what the warnings name; 1 the store, the
     folder or a command failed; 2 mistyped.
     """
     wanted = _Wanted(
@@ -126,7 +127,10 @@ def _report(folder: Path, came: ExportResult) -> None:
         output.say(f"warning: {warning}", err=True)
     output.say(_told(folder, came))
     if came.warnings:
-        raise CommandError("what the warnings name is not told as it is now; all else is", PARTLY)
+        raise CommandError(
+            "the file is not up to date for what the warnings name, and is for all else",
+            PARTLY,
+        )
 
 
 def _folder(given: Path) -> Path:

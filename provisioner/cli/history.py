@@ -42,7 +42,7 @@ ALL_ROLES = "*"
 
 
 @click.command(
-    short_help="Every machine that ever was, or what happened to one.",
+    short_help="Show machines that ended, or the events of one.",
     epilog=examples(
         "provisioner history                               # those that ended last",
         "provisioner history i-0123456789abcdef0           # what happened to one",
@@ -54,11 +54,13 @@ ALL_ROLES = "*"
 @click.option(
     *("-n", "--count"),
     type=click.IntRange(1, 10_000),
-    help=f"How many, the latest.  [default: {_SHOWN}, with --since all]",
+    help=f"How many of the latest.  [default: {_SHOWN}, with --since all]",
 )
-@click.option("--since", type=DurationType(_LONGEST), help="What was so long ago, as in 30d.")
+@click.option(
+    "--since", type=DurationType(_LONGEST), help="Only the last part of the record, as in 30d."
+)
 @click.option("--role", help="Only machines of this role, also of one that is gone.")
-@click.option("--living", is_flag=True, help="Those that live, too, behind those that have ended.")
+@click.option("--living", is_flag=True, help="List living machines, too, after those that ended.")
 @click.option("--summary", is_flag=True, help="Figures by role (and * for all) in place of a list.")
 @output.format_option
 def history(

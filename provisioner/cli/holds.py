@@ -44,7 +44,7 @@ def pause(role: str, why: str) -> None:
 
 
 @click.command(
-    short_help="Go on with what was paused or held.",
+    short_help="Lift a pause or a hold of a role.",
     epilog=examples("provisioner resume web", "provisioner resume"),
 )
 @click.argument("role", required=False, default="")
@@ -87,7 +87,7 @@ def hold(node: str, why: str) -> None:
 
 
 @click.command(
-    short_help="Let converge treat a node as any other.",
+    short_help="Let converge touch a node again.",
     epilog=examples("provisioner unhold i-0123456789abcdef0"),
 )
 @click.argument("node")

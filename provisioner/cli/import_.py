@@ -31,7 +31,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(
     "import",
-    short_help="Come over from nodes.pp: its node definitions as foreign nodes.",
+    short_help="Import node definitions from nodes.pp as foreign nodes.",
     epilog=examples(
         "provisioner import nodes.pp                             # what would come of it",
         "provisioner import nodes.pp --roles imported.yaml       # the roles that it needs",
@@ -44,13 +44,16 @@ _PATH = click.Path(path_type=Path)
 @click.option("--no-ec2", is_flag=True, help="Do not ask EC2 which host names are alive.")
 @click.option("--puppet", metavar="PATH", default="", help="The puppet command, if not in PATH.")
 @click.option(
-    "--modulepath", metavar="DIRS", default="", help="Where classes are looked for, joined by ':'."
+    "--modulepath",
+    metavar="DIRS",
+    default="",
+    help="Folders in which to look for classes, joined by ':'.",
 )
 @click.option(
     "--environment",
     default="production",
     show_default=True,
-    help="Whose module path it is where --modulepath is not said.",
+    help="Environment whose module path is used without --modulepath.",
 )
 @output.format_option
 def import_(

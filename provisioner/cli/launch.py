@@ -53,7 +53,7 @@ NOTHING_YET = "nothing was launched and nothing is left"
 @click.option(
     "--ttl",
     type=DurationType("3650d"),
-    help="They power themselves off for good after this, as in 8h or 7d. Default: never.",
+    help="Time after which they power themselves off for good, as in 8h or 7d. Default: never.",
 )
 @click.option("--fleet", is_flag=True, help="Count them towards the role's fleet size.")
 @click.option(
@@ -77,11 +77,11 @@ def launch(
 ) -> None:
     """Launch machines for ROLE: spot first, on-demand when the deadline passes.
 
-    Converge does not count these machines towards the role's fleet.size, unless you say --fleet.
+    Converge does not count these machines towards the role's fleet.size, unless you give --fleet.
     The machines are printed on stdout, progress on stderr. Ctrl-C stops the launch, keeps and
-    records what came, and says how to go on or undo it.
+    records the machines that came, and prints how to go on or undo it.
 
-    Exit codes: 0 all came; 3 some did, or not all are as far as --wait-until says; 1 none;
+    Exit codes: 0 all machines came; 3 some came, or not all reached --wait-until; 1 none came;
     2 mistyped; 130 interrupted.
     """
     if wait_until == "ready":

@@ -46,7 +46,9 @@ _EVENTS_SHOWN = 10
 @click.option("--state", type=click.Choice(_STATES), help="Only nodes in this state.")
 @click.option("--kind", type=click.Choice(_KINDS), help="Only nodes of this kind.")
 @click.option("--market", type=click.Choice(["spot", "on-demand"]), help="Only of this market.")
-@click.option("-q", "prefix", help="Only where certname, name or address begins with this.")
+@click.option(
+    "-q", "prefix", help="Only nodes whose certname, DNS name or address begins with this."
+)
 @output.format_option
 def ls(
     *,

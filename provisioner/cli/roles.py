@@ -26,7 +26,7 @@ _LISTED = columns("role", "nodes", "size", "market", "rev", "applied_at", "[appl
 _FIELDS = ("role", "nodes", "market", "size", "rev", "applied_at", "applied_by")
 
 
-@click.group(cls=Group, short_help="What a node can be: apply the roles file, look at roles.")
+@click.group(cls=Group, short_help="Apply the roles file, and show roles.")
 def roles() -> None:
     """Roles: what a node can be, from one reviewed file. docs/roles.md has every key of it."""
 
@@ -45,7 +45,7 @@ def roles() -> None:
 def apply_(file: Path, *, prune: bool) -> None:
     """Check FILE whole and store its roles; a bad file changes nothing.
 
-    Roles that are stored and not in FILE stay, unless --prune is said; one that still has nodes
+    Stored roles that are not in FILE stay, unless you give --prune. A role that still has nodes
     cannot be removed. Nodes keep running: what Puppet gets changes with their next run, what EC2
     gets with the next launch.
 

@@ -24,7 +24,7 @@ _NO_CA = (
 
 
 @click.command(
-    short_help="Sign what is pending at the CA and ours.",
+    short_help="Sign the requests of our machines that wait at the CA.",
     epilog=examples("provisioner sign"),
 )
 def sign() -> None:

@@ -33,7 +33,7 @@ _INTERRUPTED = "the store is not begun; 'provisioner init' again goes on"
 @click.option(
     "--regions",
     metavar="LIST",
-    help="The regions that the site uses, or 'all'. Left out: REGIONS, or else what was said last.",
+    help="The regions that the site uses, or 'all'. Default: REGIONS, or those given last.",
 )
 def init(*, no_ec2: bool, regions: str | None) -> None:
     """Begin a new or lost store: adopt every machine that is tagged as ours.

@@ -80,7 +80,7 @@ def taken(context: Context) -> dict[str, str]:
     roles, bad_roles = store.roles.readable()
     if spoilt := sorted({*every.spoilt, *bad_launches, *bad_roles}):
         raise RegionsError(
-            f"{_some(spoilt)} cannot be read in Redis, so that nobody knows in which region it is; "
+            f"{_some(spoilt)} cannot be read in Redis, so its region is unknown; "
             "mend it first ('provisioner plan' says what is wrong)"
         )
     found = [(node.region, f"node {node.certname}") for node in every.nodes.values()]

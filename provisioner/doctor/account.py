@@ -29,7 +29,7 @@ def matched(found: str, wanted: str | None) -> Finding:
     """``wanted`` is the inventory's: None where it was not read, "" where it has none. Pure."""
     if wanted is None:
         said = f"the credentials are for {found}; whether the inventory is of it, it did not say"
-        return warning(WHAT, said, "see what is said of Redis")
+        return warning(WHAT, said, "see the lines about Redis")
     if not wanted:
         return ok(WHAT, f"the credentials are for {found}; the inventory is of none (--no-ec2)")
     if found == wanted:

@@ -31,7 +31,7 @@ def judged(url: str, found: QueueState) -> Finding:
     """Pure."""
     said = f"{found.waiting} waiting, {found.taken} being worked on"
     if found.waiting > MANY:
-        remedy = "nobody takes them: see whether 'provisioner run' is running, and with this queue"
+        remedy = "no loop takes them: check that 'provisioner run' runs with this queue"
         return warning(what(url), said, remedy)
     return ok(what(url), said)
 

@@ -81,7 +81,7 @@ def _instances(permissions: Permissions, cloud: Cloud, place: LaunchPlace) -> It
             request = template_request(place, spec, found)
         except CloudError as error:
             said = f"not proven: its ground cannot be looked up ({error.code})"
-            yield skipped(what, said, "see what is said of the role's ground")
+            yield skipped(what, said, "see the line about its launch ground")
         else:
             yield _running(permissions, what, request, launch)
     if not specs:
@@ -114,7 +114,7 @@ def _deleting(permissions: Permissions, place: LaunchPlace, template: str) -> Fi
 
 
 def _unproven(what: str, thing: str) -> Finding:
-    said = f"not proven: there is no {thing} of ours there to try it on"
+    said = f"not proven: there is no {thing} of this site there to try it on"
     return skipped(what, said, "'provisioner doctor --aws-policy' has what it needs")
 
 

@@ -39,5 +39,5 @@ def examine(aws: Aws, roles: Sequence[RoleSpec]) -> Iterator[Finding]:
 def _untold(error: CloudError) -> Finding:
     if error.trouble is not Trouble.DENIED:
         return refused(_WHAT, error)
-    said = "cannot be asked: iam:GetRole is denied, so nobody knows whether the role is there"
+    said = "cannot be checked: iam:GetRole is denied"
     return warning(_WHAT, said, f"{error.hint}; if the role is not there: {_CREATE}")

@@ -284,8 +284,8 @@ def _waiting_for_puppet(world: World) -> Iterator[str]:
     late = Counter(node.role for node in world.nodes.values() if waiting(world, node))
     for role, count in sorted(late.items()):
         yield (
-            f"{count} node(s) of {role} are not ready in time; while nobody else reports, that is "
-            "taken for the puppetserver's fault"
+            f"{count} node(s) of {role} are not ready in time; no other node "
+            "reports either, so this is taken for a fault of the puppetserver"
         )
 
 

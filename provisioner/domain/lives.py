@@ -190,7 +190,7 @@ def _unready(world: World, reports: Reports, node: Node) -> str:
     alone = heard is None and age >= timeout * _ALONE
     if not (meanwhile or alone or _needs_no_puppet(world, node)):
         return ""
-    others = "others reported meanwhile" if meanwhile else "nobody else reported either"
+    others = "others reported meanwhile" if meanwhile else "no other node reported either"
     return f"not ready after {for_people(age)} ({others})"
 
 

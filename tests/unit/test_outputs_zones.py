@@ -78,7 +78,7 @@ def test_a_network_between_two_labels_is_all_of_its_zones() -> None:
         ("DNS_ZONES", "fleet.example eu.fleet.example", "in fleet.example already"),
         ("DNS_ZONES", "10.in-addr.arpa", "DNS_NETWORKS"),
         ("DNS_NETWORKS", "10.0.0.1/8", "has host bits set"),
-        ("DNS_NETWORKS", "10.in-addr.arpa", "none"),
+        ("DNS_NETWORKS", "10.in-addr.arpa", "bad network"),
         ("DNS_NETWORKS", "10.0.0.0/25", "between /8 and /24"),
         ("DNS_NETWORKS", "0.0.0.0/0", "between /8 and /24"),
         ("DNS_NETWORKS", "10.0.0.0/8 10.1.0.0/16", "in 10.in-addr.arpa already"),

@@ -20,7 +20,7 @@ _STEPS: Mapping[str, str] = {
     "deactivate": "PuppetDB is told to deactivate it",
     "archive": "it goes into the archive",
 }
-_BUDGET = "the replacement comes first, and so many at a time as fleet.surge says"
+_BUDGET = "the replacement comes first, at most fleet.surge at a time"
 _NONE = timedelta(0)
 _CAUSES: Mapping[HoldCause, str] = {
     HoldCause.ASKED: "paused",

@@ -42,7 +42,7 @@ def _span(text: str) -> Duration:
 
 _SINCE = Parameter(
     name="since",
-    about="that ended within so long",
+    about="that ended within this time",
     schema={"type": "string", "default": str(_DEFAULT)},
     parse=_span,
     default=_DEFAULT,

@@ -103,7 +103,7 @@ def _as_it_is_now(context: Context, action: Open, world: World) -> KnownRole:
         raise _SkippedError("its role was stopped meanwhile")
     wanted = _wanted(context, action.name, world) - action.dead
     if wanted + action.count > action.most:
-        raise _SkippedError(f"{wanted} are wanted by now, and at most {action.most} should be")
+        raise _SkippedError(f"{wanted} machines are already wanted; the limit is {action.most}")
     return KnownRole(role=role, spec=RoleSpec.of(role))
 
 

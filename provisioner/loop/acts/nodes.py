@@ -148,7 +148,7 @@ def _why_not(action: Drain, fresh: Node | None, ready: int, *, stopped: bool) ->
     if action.floor is None:
         return ""
     sure = ready - action.unseen
-    return f"only {sure} of its role are ready by now" if sure <= action.floor else ""
+    return f"only {sure} nodes of its role are ready now" if sure <= action.floor else ""
 
 
 def _ready(counts: Mapping[str, int]) -> int:

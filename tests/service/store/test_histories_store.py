@@ -254,7 +254,7 @@ def test_a_page_has_at_least_one_place(inventory: Inventory, limit: int) -> None
         inventory.nodes.archive_page,
         inventory.events.page,
     ):
-        with pytest.raises(ValueError, match="ask for 1 or more"):
+        with pytest.raises(ValueError, match="limit must be at least 1"):
             page(limit)
 
 
