@@ -33,7 +33,7 @@ class Timeouts:
     lease: timedelta = timedelta(seconds=60)
     # A pass repeats a call for this long: what does not come waits for the next pass.
     pass_patience: timedelta = timedelta(seconds=10)
-    # Clocks that differ by more than this: nothing is decided that hangs on the time.
+    # Clocks that differ by more than this: nothing that depends on the time is decided.
     skew: timedelta = timedelta(seconds=60)
     # So often every region, and every launch template, is looked at.
     sweep: timedelta = timedelta(hours=1)

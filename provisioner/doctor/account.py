@@ -28,7 +28,7 @@ class Identity:
 def matched(found: str, wanted: str | None) -> Finding:
     """``wanted`` is the inventory's: None where it was not read, "" where it has none. Pure."""
     if wanted is None:
-        said = f"the credentials are for {found}; whether the inventory is of it, it did not say"
+        said = f"the credentials are for {found}; Redis did not tell the account of the inventory"
         return warning(WHAT, said, "see the lines about Redis")
     if not wanted:
         return ok(WHAT, f"the credentials are for {found}; the inventory is of none (--no-ec2)")

@@ -35,7 +35,7 @@ def examine(ca: Authority, refused_lately: Callable[[], Sequence[str]]) -> Itera
         return
     yield _asked("CA: read requests", lambda: ca.request(NOBODY), lambda _: "allowed")[0]
     yield _asked("CA: sign", lambda: ca.state(NOBODY), _may_sign)[0]
-    said = "not proven: to try PUT clean is to write the revocation list"
+    said = "not tried: PUT clean would write the revocation list"
     remedy = "auth.conf must let our certificate PUT clean (README, 'Trust'); retire says if not"
     yield skipped("CA: clean", said, remedy)
 

@@ -102,12 +102,14 @@ def _independent(patient: Patient) -> Iterator[Check]:
             seconds=seconds,
         )
     else:
-        said = "certificates are neither signed nor revoked"
+        said = "certificates are not signed and not revoked"
         yield _unset(authority.WHAT, "PUPPET_CA_URL", said, patient)
     if db is not None:
         yield Check(what=puppetdb.WHAT, act=lambda: puppetdb.examine(db), seconds=seconds)
     else:
-        yield _unset(puppetdb.WHAT, "PUPPETDB_URL", "it is told of no machine's end", patient)
+        yield _unset(
+            puppetdb.WHAT, "PUPPETDB_URL", "PuppetDB does not learn which machines ended", patient
+        )
     if "ENC_BIND" not in patient.unusable:
         yield Check(what=service.WHAT, act=lambda: _service(patient), seconds=seconds)
 

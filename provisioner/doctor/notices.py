@@ -37,7 +37,7 @@ def judged(url: str, found: QueueState) -> Finding:
 
 
 def without_queue() -> Finding:
-    said = "SPOT_QUEUE_URL is not set: losses are found by reconciliation, after the fact"
+    said = "SPOT_QUEUE_URL is not set: a lost machine is found by the next listing only"
     return skipped(
         "SQS: notices", said, "'provisioner doctor --aws-policy' prints the queue and its rule"
     )
@@ -53,7 +53,7 @@ def unheard(urls: Sequence[str], roles: Iterable[RoleSpec]) -> list[Finding]:
 
 
 def _unheard(region: str) -> Finding:
-    said = f"no queue in SPOT_QUEUE_URL is in {region}: losses there are found after the fact"
+    said = f"no queue in SPOT_QUEUE_URL is in {region}: losses there are found by listing only"
     remedy = (
         "deploy 'provisioner doctor --aws-policy=stack' there and add its queue to SPOT_QUEUE_URL; "
         "where a rule forwards that region's notices to another queue, nothing is missing"

@@ -46,7 +46,9 @@ def _primary(what: str, info: Info) -> Finding:
         return broken(what, "it is a replica, which takes no writes", remedy)
     if "cluster" in (info.get("redis_mode"), info.get("server_mode")):  # Redis', Valkey's
         return broken(
-            what, "it is a Redis Cluster", "use one primary: a script touches many keys at once"
+            what,
+            "it is a Redis Cluster",
+            "use one primary: rolecall's scripts touch many keys at once",
         )
     return ok(what, "a primary")
 

@@ -18,10 +18,10 @@ def judged(url: str) -> Finding:
     if is_loopback(parts.hostname or ""):
         return ok(WHAT, "loopback")
     if parts.scheme != "rediss":
-        said = "to another host, and in the clear: every launch's key can be read on the way"
+        said = "to another host, unencrypted: the launch keys can be read on the way"
         return broken(WHAT, said, "use rediss:// with a certificate on the server (tls-port)")
     if not parts.password:
-        said = "to another host, and without a password: whoever reaches it may do everything"
+        said = "to another host, without a password: whoever reaches it may do everything"
         remedy = "give the provisioner a user with a password, as docs/redis.md has it"
         return broken(WHAT, said, remedy)
     if _trusts_anybody(parts):

@@ -35,7 +35,7 @@ class Regions:
         named = f"; in use: {', '.join(self._remembered)}" if self._remembered else ""
         yield ok(_LIST, f"{len(enabled)} are enabled{named}")
         if theirs is None:
-            yield skipped("EC2: clock", "its answers carry no Date header: something on the way")
+            yield skipped("EC2: clock", "its answers have no Date header: something on the way")
         else:
             yield clocks.compared("EC2: clock", theirs, self._clock.now())
 

@@ -208,7 +208,7 @@ def _trust(world: World, news: Newcomers, templates: set[str]) -> Iterator[Actio
             over, node = what not in standing and _was_looked_for(world, what), None
         if over:
             of = node.role if node else ""
-            yield do.Trust(what=what, of=of, reason="this pass does not see it so")
+            yield do.Trust(what=what, of=of, reason="this pass does not confirm it")
 
 
 def _was_looked_for(world: World, what: str) -> bool:
@@ -230,7 +230,7 @@ def _is_there(world: World, certname: str) -> bool:
 
 def _warnings(world: World, news: Newcomers) -> Iterator[str]:
     if world.untimed:
-        yield f"nothing is decided that hangs on the time: {world.untimed}"
+        yield f"nothing that depends on the time is decided: {world.untimed}"
     for region in world.regions.values():
         if region.error:
             yield f"region {region.name} cannot be read, nothing is decided there: {region.error}"

@@ -46,7 +46,7 @@ def _surplus(fleet: Fleet, replaced: Sequence[Due], spare: int) -> list[Due]:
     count = max(min(too_many, len(fleet.ready) - fleet.size - len(replaced), spare), 0)
     taken = {one.node.certname for one in replaced}
     free = [node for node in fleet.ready if node.certname not in taken and not node.held]
-    why = f"one more than the size of {fleet.size}"
+    why = f"one more than the fleet's size of {fleet.size}"
     return [Due(node=node, why=why) for node in free[:count]]
 
 

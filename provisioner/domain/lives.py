@@ -64,7 +64,9 @@ def _ending(world: World, _: Reports, node: Node, instance: Instance | None) -> 
         return None
     unseen = step in BEFORE_GONE and instance is None
     if unseen and what not in world.suspects and not world.untimed:
-        return Suspect(what=what, of=node.role, reason="it ends, and EC2 does not list it")
+        return Suspect(
+            what=what, of=node.role, reason="its end has begun, and EC2 does not list it"
+        )
     twice = unseen and world.seen_twice(what)
     return End(node=node, reason=f"its end goes on (next: {step})", absent=twice)
 

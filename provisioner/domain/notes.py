@@ -16,7 +16,7 @@ def waiting(fleet: Fleet, why_not: str) -> str:
     """Why what is due still stands, so that "too old" is never a riddle."""
     what = f"{fleet.name}: {len(fleet.due)} due to be replaced ({listed(fleet.due)})"
     if fleet.hold is not None:
-        return f"{what}, and not touched: {held(fleet)}"
+        return f"{what}, and left alone: {held(fleet)}"
     if why_not:
         return f"{what}; waiting: {why_not}"
     return f"{what}; waiting until replacements are ready ({len(fleet.ready)} of {fleet.target})"

@@ -201,7 +201,7 @@ class Asking:
         except CloudError as error:
             missing = self._course.want - self._got
             self.left.append(
-                f"perhaps {missing} machine(s) of a call whose answer was lost: EC2 cannot be "
+                f"perhaps {missing} machine(s) of a call that lost its answer: EC2 cannot be "
                 f"listed now ({error})"
             )
         self._progress = replace(self._progress, got=self._got)

@@ -69,7 +69,7 @@ def sign_those(context: Context, ca: CA, certnames: Iterable[str]) -> Iterator[J
     stopped, patience = False, context.timeouts.patience.total_seconds()
     for certname in certnames:
         if stopped:
-            yield _failed(certname, "not looked at, for the CA failed before")
+            yield _failed(certname, "not looked at, because the CA failed before")
             continue
         began = clock.monotonic()
         try:
@@ -91,7 +91,7 @@ class _Signer:
     def judge(self, certname: str) -> Judged | None:
         """None where no request is pending (any more)."""
         if not is_certname(certname):
-            return _judged(certname, Done.LEFT, "no certname of a machine")
+            return _judged(certname, Done.LEFT, "not a machine's certname")
         pem = self._ca.request(certname)
         if pem is None:
             return None

@@ -220,5 +220,5 @@ class Invariants:
 
 def explained(came: Pass, role: str) -> bool:
     """By a note about the role, or about everything."""
-    words = (role, "paused", "cannot be read", "hangs on the time", "is left alone")
+    words = (role, "paused", "cannot be read", "depends on the time", "is left alone")
     return any(word in note for note in came.plan.notes for word in words)

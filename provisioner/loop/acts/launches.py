@@ -163,7 +163,7 @@ def _ask(context: Context, launch: Launch, order: Order, world: World, ground: G
         _make_template(context, launch, order, world, ground)
     step = next_request(world, launch)
     if step is None or step.market is None:
-        raise _SkippedError("nothing is to be asked of it now")
+        raise _SkippedError("there is nothing to ask for now")
     number, now = launch.asked + 1, context.clock.now()
     if not context.inventory.launches.asking(launch, number, now):
         raise _SkippedError("it was closed, or asked for, meanwhile")

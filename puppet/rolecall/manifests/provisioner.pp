@@ -21,9 +21,9 @@
 #   Where Prometheus may ask the loop for its metrics: `127.0.0.1:9310`. It knows no logins: take an address that
 #   Prometheus alone reaches. Left out: nowhere.
 # @param ca_url
-#   Puppet's CA; left out, certificates are neither signed nor revoked.
+#   Puppet's CA; left out, certificates are not signed and not revoked.
 # @param puppetdb_url
-#   PuppetDB; left out, it is told of no machine's end.
+#   PuppetDB; left out, PuppetDB does not learn which machines ended.
 # @param cert
 #   The provisioner's certificate for both. Left out: where `puppetserver ca generate --certname
 #   provisioner` puts it, on the CA's machine; until it is there, the loop waits.
