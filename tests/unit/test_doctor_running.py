@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Event
-from time import monotonic
 
 from provisioner.adapters.clock import SystemClock
 from provisioner.doctor.finding import Finding, Verdict, ok
@@ -53,15 +52,14 @@ def test_a_silent_check_costs_its_time_and_is_named_and_what_it_had_found_is_kep
 
     def silent() -> Iterator[Finding]:
         yield ok("a", "first")
-        never.wait(30)
+        # For ever: whoever waited for it would hang the test.
+        never.wait()
         yield ok("a", "too late")
 
-    begun = monotonic()
     checks = [Check(what="a", act=silent, seconds=0.2), Check(what="b", act=well)]
     [cut, fine] = examine(checks, SystemClock())
     never.set()
 
-    assert monotonic() - begun < 5
     assert [each.said for each in cut] == ["first", "no answer within 0.2 s"]
     assert (cut[1].what, cut[1].verdict) == ("a", Verdict.BROKEN)
     assert fine == [WELL]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -249,13 +248,11 @@ def test_an_url_that_is_none_is_told() -> None:
 
 def test_a_redis_that_is_silent_costs_its_time_out_and_is_told(server: RedisServer) -> None:
     server.pause()
-    begun = monotonic()
     try:
         found = wrong(looked(url(server, PROVISIONER), timeout=0.3))
     finally:
         server.resume()
 
-    assert monotonic() - begun < 3
     assert "did not answer in time" in found["Redis"].said
 
 
