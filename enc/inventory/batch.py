@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from enc.inventory import keys
-from enc.inventory.connect import dropping_unread
+from enc.inventory.connect import drop_if_demoted, dropping_unread
 from enc.inventory.errors import CorruptError, StoreError, StoreLostError, as_ours, translated
 
 
@@ -35,7 +35,9 @@ def answers(redis: Redis, commands: Sequence[Sequence[str]], about: str) -> list
         queue: Any = pipe.execute_command
         for command in commands:
             queue(*command)
-        return list(pipe.execute(raise_on_error=False))
+        found = list(pipe.execute(raise_on_error=False))
+    drop_if_demoted(redis, found)
+    return found
 
 
 def hashes(redis: Redis, asked: Sequence[str]) -> Iterator[dict[str, str]]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    BusyLoadingError,
+    MasterDownError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.retry import Retry
 
 from enc.inventory.errors import StoreUnavailableError
@@ -68,7 +74,11 @@ class Client(Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         with dropping_unread(self):
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            try:
+                return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            except RedisError as error:
+                drop_if_demoted(self, [error])
+                raise
 
 
 @contextmanager
@@ -82,6 +92,29 @@ def dropping_unread(redis: Redis) -> Iterator[None]:
         # By now ours is back in the pool; those that other threads are using stay.
         redis.connection_pool.disconnect(inuse_connections=False)
         raise
+
+
+def drop_if_demoted(redis: Redis, said: Iterable[object]) -> None:
+    """Look the primary up anew, where the server has answered that it is none, or not yet ready.
+
+    After a switch-over the old primary keeps its connections, and would be asked for ever:
+    https://github.com/redis/redis-py/issues/460
+    """
+    if any(map(is_demoted, said)):
+        drop(redis)
+
+
+def drop(redis: Redis) -> None:
+    """The next command connects anew: the name, or virtual address, may lead elsewhere by now."""
+    redis.connection_pool.disconnect(inuse_connections=False)
+
+
+def is_demoted(said: object) -> bool:
+    """Whether an answer means that this is not the primary, or does not know yet whether it is."""
+    if isinstance(said, ReadOnlyError | MasterDownError | BusyLoadingError):
+        return True
+    # Redis tells the error of a command in a script in the script's own, up to 6.2.
+    return isinstance(said, ResponseError) and "READONLY" in str(said)
 
 
 class _BadUrlError(ValueError):

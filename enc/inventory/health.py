@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from enc.inventory import keys
+from enc.inventory.connect import drop
 from enc.inventory.errors import StoreUnavailableError, translated
 from enc.inventory.meta import Meta, MetaStore, OtherSiteError
 
@@ -23,6 +24,7 @@ def check_ready(redis: Redis, site: str) -> Meta:
     with translated(keys.META):
         replication: Any = redis.info("replication")
     if replication["role"] != "master":
+        drop(redis)
         raise StoreUnavailableError(REPLICA)
     meta = MetaStore(redis).require()
     if meta.site != site:

@@ -16,7 +16,11 @@ from redis.exceptions import ConnectionError as ClosedError
 from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as SlowError
 
+from enc.inventory.connect import is_demoted
 from enc.inventory.scripts import lua
+
+# What look_up.lua and dns.lua answer where the server is no primary (any more).
+ON_A_REPLICA = '{"found":"replica"}'
 
 
 class Line:
@@ -33,13 +37,19 @@ class Line:
         connection, used = self._connection()
         try:
             return _ask(connection, command)
-        except (ResponseError, SlowError):
+        except (ResponseError, SlowError) as error:
+            if is_demoted(error):
+                self.drop()
             raise
         except ClosedError:
             # Of a connection that lay idle this only says that Redis was restarted meanwhile.
             if not used:
                 raise
             return _ask(connection, command)
+
+    def drop(self) -> None:
+        """This thread's next question connects anew: see ``connect.drop``."""
+        self._connection()[0].disconnect()
 
     def _connection(self) -> tuple[Any, bool]:
         """This thread's own, and whether it has been used before."""
@@ -63,10 +73,13 @@ class LineScript:
     def ask(self, *words: str) -> str:
         command = ("0", *words)
         try:
-            return str(self._line.ask(packed("EVALSHA", self._sha, *command)))
+            answer = str(self._line.ask(packed("EVALSHA", self._sha, *command)))
         except NoScriptError:
             # Redis forgets scripts when it starts, and on SCRIPT FLUSH; this teaches it again.
-            return str(self._line.ask(packed("EVAL", self._text, *command)))
+            answer = str(self._line.ask(packed("EVAL", self._text, *command)))
+        if answer == ON_A_REPLICA:
+            self._line.drop()
+        return answer
 
 
 def sha(text: str) -> str:
