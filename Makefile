@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help venv locks lowest run check lint types imports quick stores scripts shippers thorough
 .PHONY: servers try unit service programs region-ring real real-ready ring modules alone differs other browser
 .PHONY: browser-ready pages wheel module reference debs real-debs browser-debs test bench
-.PHONY: house mutants coverage release-check nightly nightly-real nightly-rings nightly-pythons
+.PHONY: house hooks mutants coverage release-check nightly nightly-real nightly-rings nightly-pythons
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -198,7 +198,10 @@ nightly-pythons: lowest
 house: $(STAMP)  ## rooms, floors, long files and functions: how easy the code is to live in
 	@$(BIN)/python -m tests.house
 
-coverage: $(STAMP)  ## branches that the quick rings take, by room; printed, not a gate
+hooks: $(STAMP)  ## ruff, mypy, import rules and the subject's length before each commit of this clone
+	@$(BIN)/pre-commit install
+
+coverage: $(STAMP)  ## lines and branches that the quick rings take, by room; printed, not a gate
 	$(BIN)/coverage erase
 	$(BIN)/coverage run --branch --source enc,provisioner -m pytest -q tests/unit tests/house tests/service \
 		$(addprefix --ignore=tests/service/,scripts shipper programs web_service)

@@ -1,10 +1,14 @@
-"""Builds what a release is, and looks into it: ``make release-check``.
+"""What a release is made of: builds the wheel, the sdist and the module, and looks into them.
 
-Raises SystemExit with everything that is wrong.
+    make release-check
+
+Exit 1: something is missing, something is too much, or a version differs; each is named. Nothing is
+downloaded, and nothing is left in the tree.
 """
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import subprocess
@@ -12,97 +16,149 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from puppet import archive
 from tests.house.imports import ROOT
 
-# What an installed rolecall reads, and cannot do without.
-CARRIED = ("*.lua", "*.html", "*.css", "*.js", "*.svg", "py.typed")
-SCRIPTS = ("enc", "autosign", "ship-reports", "rolecall-inventory")
-_BUILD = "import sys, setuptools.build_meta as b; b.{what}(sys.argv[1])"
+CODE = ("enc/", "provisioner/")
+SCRIPTS = ("autosign", "enc", "rolecall-inventory", "ship-reports")
+PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")
+BUILT_BY = ("MANIFEST.in", "pyproject.toml", "setup.cfg")
+MODULE = "puppet/rolecall/"
+# Where our version stands in a text: a wheel's or module's file name, or what pip is told.
+NAMED = re.compile(r"\brolecall(?:-rolecall)?(?:-|==)(\d+\.\d+\.\d+)")
+CHANGES = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
+# setuptools asks for a folder that it may fill, and this runs where `make venv` put setuptools.
+BUILD = "import setuptools.build_meta as b, sys; getattr(b, sys.argv[1])(sys.argv[2])"
 
 
-def versions() -> dict[str, str]:
-    """Each place that says which version this is."""
-    settings = (ROOT / "setup.cfg").read_text()
-    notes = (ROOT / "CHANGELOG.md").read_text()
-    readme = (ROOT / "README.md").read_text()
-    return {
-        "setup.cfg": re.findall(r"^version = (\S+)$", settings, re.MULTILINE)[0],
-        "metadata.json": json.loads((ROOT / "puppet/rolecall/metadata.json").read_text())[
-            "version"
-        ],
-        "CHANGELOG.md": re.findall(r"^## \[([0-9.]+)\]", notes, re.MULTILINE)[0],
-        "README.md": re.findall(r"rolecall-([0-9.]+)-py3-none-any\.whl", readme)[0],
-    }
+@dataclass(frozen=True)
+class Artifact:
+    """``holds`` are the files in it that are ours, by their paths in the repository."""
+
+    path: Path
+    holds: frozenset[str]
+
+    def problems(self, wanted: Collection[str]) -> list[str]:
+        lacking = [f"{self.path.name} lacks {name}" for name in wanted if name not in self.holds]
+        return sorted(lacking) + [
+            f"{self.path.name} has {name}, which does not belong there"
+            for name in sorted(self.holds - set(wanted))
+        ]
 
 
-def missing(names: Iterable[str]) -> Iterator[str]:
-    """Files that the programs read and that are not among ``names``."""
-    there = set(names)
-    for package in ("enc", "provisioner"):
-        for pattern in CARRIED:
-            for file in (ROOT / package).rglob(pattern):
-                if not any(name.endswith(str(file.relative_to(ROOT))) for name in there):
-                    yield f"lacks {file.relative_to(ROOT)}"
-    yield from (f"lacks {one}" for one in SCRIPTS if not _has(there, one))
-
-
-def strange(names: Iterable[str]) -> Iterator[str]:
-    """What is no part of a release."""
-    for name in names:
-        if re.search(r"(^|/)(tests|__pycache__|\.venv|spec)/|\.pyc$", name):
-            yield f"has {name}"
-
-
-def main() -> None:
-    wrong = [f"{file} says {one}" for file, one in versions().items() if one != _version()]
+def main() -> int:
+    names = tracked(ROOT)
     with tempfile.TemporaryDirectory() as folder:
-        for what, names in _built(Path(folder)).items():
-            looked = strange(names) if what == "module" else (*missing(names), *strange(names))
-            wrong += [f"{what}: {one}" for one in looked]
-            print(f"{what}: {len(names)} files")
-    if wrong:
-        raise SystemExit("\n".join(wrong))
-    print(f"rolecall {_version()} can be released")
+        work = Path(folder)
+        source = copy(ROOT, names, work / "source")
+        problems = [*versions(source, names)]
+        for artifact, wanted in artifacts(source, names, work / "dist"):
+            print(f"{artifact.path.name}: {len(artifact.holds)} files of ours")
+            problems += artifact.problems(wanted)
+    print(*problems, sep="\n", file=sys.stderr, end="\n" if problems else "")
+    return 1 if problems else 0
 
 
-def _built(folder: Path) -> dict[str, list[str]]:
-    for what in ("build_wheel", "build_sdist"):
-        command = [sys.executable, "-c", _BUILD.format(what=what), str(folder)]
-        subprocess.run(command, cwd=_copy(folder / what), check=True, capture_output=True)
-    subprocess.run([sys.executable, ROOT / "puppet/archive.py", folder], check=True)
-    [wheel], [sdist], [module] = (
-        list(folder.glob(one)) for one in ("*.whl", "rolecall-[0-9]*.tar.gz", "rolecall-rolecall*")
-    )
-    with tarfile.open(sdist) as source, tarfile.open(module) as made:
-        return {
-            "wheel": zipfile.ZipFile(wheel).namelist(),
-            "sdist": source.getnames(),
-            "module": made.getnames(),
-        }
+def tracked(root: Path) -> list[str]:
+    """What a commit of the tree as it is would hold."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    return [name for name in filter(None, listed.split("\0")) if (root / name).is_file()]
 
 
-def _copy(folder: Path) -> Path:
-    """What a commit would hold: no build leaves anything in the checkout."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        target = folder / name
+def copy(root: Path, names: Collection[str], to: Path) -> Path:
+    for name in names:
+        target = to / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((ROOT / name).read_bytes())
-    return folder
+        target.write_bytes((root / name).read_bytes())
+        target.chmod((root / name).stat().st_mode)
+    return to
 
 
-def _has(names: Iterable[str], script: str) -> bool:
-    return any(name.endswith(f"/{script}") for name in names)
+def artifacts(
+    source: Path, names: Collection[str], dist: Path
+) -> Iterator[tuple[Artifact, set[str]]]:
+    """Each, with the files that it must hold, and no others. The wheel is built from the sdist."""
+    dist.mkdir()
+    scripts = {f"{MODULE}files/{name}" for name in SCRIPTS}
+    code = {name for name in names if name.startswith(CODE)} | scripts
+    docs = {name for name in names if name.startswith("docs/")}
+    sdist = build(source, "build_sdist", dist)
+    yield in_sdist(sdist), code | docs | {*PAGES, *BUILT_BY}
+    with tarfile.open(sdist) as content:
+        content.extractall(dist, filter="data")
+    yield in_wheel(build(dist / sdist.name.removesuffix(".tar.gz"), "build_wheel", dist)), code
+    module = archive.build(dist)
+    parts = (*archive.PAGES, *(f"{part}/" for part in archive.PARTS))
+    wanted = {name for name in names if name.removeprefix(MODULE).startswith(parts)}
+    yield (
+        in_module(module),
+        {name for name in wanted if name.startswith(MODULE)} | {*archive.SHARED},
+    )
 
 
-def _version() -> str:
-    return versions()["setup.cfg"]
+def build(source: Path, what: str, dist: Path) -> Path:
+    before = set(dist.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, what, str(dist)],
+        cwd=source, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{what} failed: {done.stderr[-2000:]}")
+    (made,) = set(dist.iterdir()) - before
+    return made
+
+
+def in_wheel(path: Path) -> Artifact:
+    """A script lies in a folder of the wheel's own; the .dist-info is the build's."""
+    with zipfile.ZipFile(path) as content:
+        names = [name for name in content.namelist() if ".dist-info/" not in name]
+    ours = [re.sub(r"^rolecall-[^/]+\.data/scripts/", f"{MODULE}files/", name) for name in names]
+    return Artifact(path, frozenset(ours))
+
+
+def in_sdist(path: Path) -> Artifact:
+    made = {"PKG-INFO"}
+    found = (name for name in _files(path) if ".egg-info/" not in name)
+    return Artifact(path, frozenset(found) - made)
+
+
+def in_module(path: Path) -> Artifact:
+    shared = archive.SHARED
+    found = (name if name in shared else f"{MODULE}{name}" for name in _files(path))
+    return Artifact(path, frozenset(found))
+
+
+def version_of(source: Path) -> str:
+    settings = configparser.ConfigParser()
+    settings.read(source / "setup.cfg")
+    return settings["metadata"]["version"]
+
+
+def versions(source: Path, names: Collection[str]) -> Iterator[str]:
+    """What says another version than setup.cfg does."""
+    version = version_of(source)
+    module = json.loads((source / MODULE / "metadata.json").read_text())["version"]
+    newest = CHANGES.findall((source / "CHANGELOG.md").read_text())[:1]
+    if module != version:
+        yield f"{MODULE}metadata.json says {module}; setup.cfg says {version}"
+    if newest != [version]:
+        yield f"CHANGELOG.md's newest release is {newest}; setup.cfg says {version}"
+    for name in names:
+        if name.startswith(("README.md", "docs/", "puppet/")) and not name.endswith(".png"):
+            for found in set(NAMED.findall((source / name).read_text())) - {version}:
+                yield f"{name} names rolecall {found}; setup.cfg says {version}"
+
+
+def _files(path: Path) -> list[str]:
+    """Without the one folder that all of them are in."""
+    with tarfile.open(path) as content:
+        return [entry.name.partition("/")[2] for entry in content if entry.isfile()]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,24 +1,46 @@
-"""A release says one version everywhere, and its check finds what is missing."""
+"""A release has one version everywhere, and what is wrong with it is named."""
 
 from __future__ import annotations
 
-from tests.house.release import CARRIED, missing, strange, versions
+from pathlib import Path
+
+import pytest
+
+from tests.house import release
 
 
-def test_every_place_says_the_same_version() -> None:
-    assert len(set(versions().values())) == 1, versions()
+def test_what_is_missing_and_what_is_too_much_are_named() -> None:
+    artifact = release.Artifact(Path("x.whl"), frozenset({"enc/a.py", "tests/b.py"}))
+
+    assert artifact.problems(["enc/a.py", "enc/node.lua"]) == [
+        "x.whl lacks enc/node.lua",
+        "x.whl has tests/b.py, which does not belong there",
+    ]
+    assert artifact.problems(["enc/a.py", "tests/b.py"]) == []
 
 
-def test_a_file_that_is_missing_is_found() -> None:
-    lacking = list(missing(["enc/inventory/node.lua", "scripts/enc"]))
+class TestTheVersion:
+    def test_is_the_same_wherever_it_stands(self) -> None:
+        assert list(release.versions(release.ROOT, release.tracked(release.ROOT))) == []
 
-    assert "lacks enc/inventory/write.lua" in lacking
-    assert "lacks autosign" in lacking
-    assert "lacks enc/inventory/node.lua" not in lacking
-    assert "lacks enc" not in lacking
-    assert CARRIED
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("README.md", "README.md names rolecall 9.9.9"),
+            ("puppet/rolecall/manifests/init.pp", "init.pp names rolecall 9.9.9"),
+            ("puppet/rolecall/metadata.json", "metadata.json says 9.9.9"),
+            ("CHANGELOG.md", "CHANGELOG.md's newest release is ['9.9.9']"),
+        ],
+    )
+    def test_is_another_one_in_one_place_and_is_found(
+        self, tmp_path: Path, name: str, says: str
+    ) -> None:
+        places = ["README.md", "CHANGELOG.md", "setup.cfg", "puppet/rolecall/metadata.json",
+                  "puppet/rolecall/manifests/init.pp"]  # fmt: skip
+        copy = release.copy(release.ROOT, places, tmp_path)
+        version = release.version_of(copy)
+        (copy / name).write_text((copy / name).read_text().replace(version, "9.9.9"))
 
-
-def test_what_is_no_part_of_it_is_found() -> None:
-    found = list(strange(["tests/warm.py", "enc/model.py", "enc/__pycache__/x.pyc"]))
-    assert found == ["has tests/warm.py", "has enc/__pycache__/x.pyc"]
+        (problem, *more) = release.versions(copy, places)
+        assert says in problem
+        assert more == []

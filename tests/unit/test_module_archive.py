@@ -15,7 +15,7 @@ from puppet import reference
 
 PUPPET = Path(__file__).parents[2] / "puppet"
 MODULE = PUPPET / "rolecall"
-NAME = "rolecall-rolecall-0.2.0"
+NAME = f"rolecall-rolecall-{json.loads((MODULE / 'metadata.json').read_text())['version']}"
 
 
 @pytest.fixture(scope="module")

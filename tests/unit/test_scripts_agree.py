@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
+
+import pytest
 
 FILES = Path(__file__).parents[2] / "puppet/rolecall/files"
 # What each has of its own under a name that the other has, too.
@@ -19,6 +22,12 @@ OF_ITS_OWN = {
     "main": "what it does",
     "within": "ship-reports stops at a signal, and goes on with its other reports",
 }
+# As above, of `rolecall-inventory`, which reads the whole inventory for a person's tool.
+LIMITS_OF_ITS_OWN = {
+    "MAX_ANSWER": "an inventory is larger than a word on a report",
+    "MAX_SECONDS": "it is how long one run may take; elsewhere it bounds ages of answers, too",
+}
+PROGRAMS = ("autosign", "enc", "rolecall-inventory", "ship-reports")
 
 
 def parts(source: str) -> Mapping[str, str]:
@@ -59,6 +68,25 @@ def test_a_change_in_one_of_them_alone_is_found() -> None:
 
     assert changed != SHIPPER
     assert differing(AUTOSIGN, changed) - OF_ITS_OWN.keys() == {"secure"}
+
+
+def constants(name: str) -> Mapping[str, str]:
+    """Their values as they are written; a comment may say it in the file's own words."""
+    tree = ast.parse((FILES / name).read_text())
+    assigned = [(node.targets[0], node.value) for node in tree.body if isinstance(node, ast.Assign)]
+    return {
+        target.id: ast.unparse(value) for target, value in assigned if isinstance(target, ast.Name)
+    }
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(PROGRAMS, 2)))
+def test_a_limit_or_a_name_that_two_programs_have_is_the_same(one: str, other: str) -> None:
+    """Also of `enc` and `rolecall-inventory`, which share no functions with the others."""
+    mine, theirs = constants(one), constants(other)
+    differ = {name for name in mine.keys() & theirs if mine[name] != theirs[name]}
+
+    assert {"MAX_MESSAGE"} <= mine.keys() & theirs
+    assert differ <= OF_ITS_OWN.keys() | LIMITS_OF_ITS_OWN.keys()
 
 
 def test_nothing_is_named_as_different_that_is_not() -> None:

@@ -74,7 +74,9 @@ def inventory(pair: Pair) -> Inventory:
 
 CALLS: dict[str, Callable[[Inventory], object]] = {
     "a look-up": lambda store: store.lookups.look_up(NAME),
-    "a name": lambda store: store.names.ask("a.example", start=0, want=10),
+    "a name": lambda store: store.names.read(
+        "a.example", store.names.ask("a.example", start=0, want=10), "default"
+    ),
     "readiness": lambda store: check_ready(store.redis, "default"),
     "a change": lambda store: store.nodes.change(
         store.nodes.get(NAME),  # type: ignore[arg-type]
