@@ -6,7 +6,6 @@ one question per request.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from threading import local
 from typing import Any
@@ -16,7 +15,7 @@ from redis.exceptions import ConnectionError as ClosedError
 from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as SlowError
 
-from enc.inventory.scripts import lua
+from enc.inventory.scripts import lua, sha
 
 
 class Line:
@@ -67,11 +66,6 @@ class LineScript:
         except NoScriptError:
             # Redis forgets scripts when it starts, and on SCRIPT FLUSH; this teaches it again.
             return str(self._line.ask(packed("EVAL", self._text, *command)))
-
-
-def sha(text: str) -> str:
-    """What Redis' scripts can compute, too: it tells texts apart, it guards nothing."""
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def packed(*words: str) -> bytes:
