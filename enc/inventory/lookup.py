@@ -23,7 +23,8 @@ from enc.inventory.errors import (
 )
 from enc.inventory.health import REPLICA
 from enc.inventory.meta import SCHEMA, SchemaError
-from enc.inventory.thread_connection import LineScript, sha
+from enc.inventory.scripts import sha
+from enc.inventory.thread_connection import LineScript
 
 
 class Found(StrEnum):

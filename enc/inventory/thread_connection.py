@@ -6,7 +6,6 @@ one question per request.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from threading import local
 from typing import Any
@@ -17,7 +16,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as SlowError
 
 from enc.inventory.connect import is_demoted
-from enc.inventory.scripts import lua
+from enc.inventory.scripts import lua, sha
 
 # What look_up.lua and dns.lua answer where the server is no primary (any more).
 ON_A_REPLICA = '{"found":"replica"}'
@@ -80,11 +79,6 @@ class LineScript:
         if answer == ON_A_REPLICA:
             self._line.drop()
         return answer
-
-
-def sha(text: str) -> str:
-    """What Redis' scripts can compute, too: it tells texts apart, it guards nothing."""
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def packed(*words: str) -> bytes:

@@ -66,6 +66,7 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
         if found is None:
             _check_foreign(store, node, foreign=foreign)
             made = make_foreign(context, node, role, environment)
+            context.reporter.status("")
             output.say(f"{made.certname} is new: a foreign node with role {role}")
             return
         if found.state is State.RETIRING:

@@ -81,6 +81,7 @@ def import_(
         context.reporter.status(f"{file.name}: asking Puppet's parser")
         manifest = _manifest(command, file)
         made = planned(context, manifest, ask_ec2=not no_ec2)
+        context.reporter.status("")
         _tell(made, file)
         modules = _Modules(puppet=command, file=file, given=modulepath, environment=environment)
         missing = _unknown(modules, manifest, made)

@@ -35,7 +35,7 @@ class PlainReporter:
 
     def status(self, text: str) -> None:
         """Printed only after a silence."""
-        if self._monotonic() - self._last >= QUIET_SECONDS:
+        if text and self._monotonic() - self._last >= QUIET_SECONDS:
             self.say(text)
 
     def close(self) -> None:
@@ -58,13 +58,12 @@ class TerminalReporter:
         self._write(f"{_ERASE}{clean(text)}\n{self._status}")
 
     def status(self, text: str) -> None:
-        self._status = f"{_CUT}{clean(text)}{_WRAP}"
-        self._write(f"{_ERASE}{self._status}")
+        if text or self._status:
+            self._status = f"{_CUT}{clean(text)}{_WRAP}" if text else ""
+            self._write(f"{_ERASE}{self._status}")
 
     def close(self) -> None:
-        if self._status:
-            self._status = ""
-            self._write(_ERASE)
+        self.status("")
 
     def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):

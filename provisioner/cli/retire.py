@@ -64,6 +64,7 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
         for node in meant.nodes:
             if node.held:
                 context.reporter.say(f"warning: {node.certname} is held: {node.held}")
+        context.reporter.status("")
         confirm(meant.act(revoking=context.ca is not None), yes=yes)
         found = list(meant.nodes)
         with if_interrupted(lambda: _how_far(context.inventory, found)):

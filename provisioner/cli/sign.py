@@ -43,6 +43,7 @@ def sign() -> None:
         counts: Counter[Done] = Counter()
         for judged in sign_pending(context, _known(context.ca)):
             counts[judged.done] += 1
+            context.reporter.status("")
             output.say(f"{judged.done}: {judged.why}")
     if not counts:
         output.say("nothing to do: no certificate request is pending")

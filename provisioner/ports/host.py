@@ -37,4 +37,7 @@ class Reporter(Protocol):
         """A line that stays."""
 
     def status(self, text: str) -> None:
-        """What is going on just now; may be overwritten, or not shown at all."""
+        """What is going on just now; may be overwritten, or not shown at all.
+
+        "" takes it away. Call it before something else writes to the terminal.
+        """

@@ -60,7 +60,7 @@ def _integer(text: str) -> int:
     if len(text) > _LONGEST_INTEGER or not -(2**63) <= (number := _number(text)) < 2**63:
         raise RefusedError(f"{shown(text)} does not fit into 64 bits", _QUOTE)
     if text.endswith("_") or "__" in text:
-        raise RefusedError(f"{shown(text)} is a number to YAML 1.1, and a text to Puppet", _QUOTE)
+        raise RefusedError(f"{shown(text)} is a number to YAML 1.1, and a text to Ruby", _QUOTE)
     return number
 
 

@@ -112,6 +112,16 @@ def test_all_that_stops_an_entry_is_told_with_its_line(operator: Operator, every
     assert "7 create" in done.said[0]
 
 
+def test_on_a_terminal_a_warning_has_a_line_of_its_own(operator: Operator, every: str) -> None:
+    puppet = program(operator, PARSER)
+    path = ("--modulepath", str(operator.folder))
+    with operator.terminal("import", every, "--no-ec2", "--puppet", puppet, *path) as terminal:
+        assert terminal.end() == 3
+
+    assert "asking Puppet's parser" in terminal.shown
+    assert re.search(r"(\n|\x1b\[K)stays in ", terminal.shown)
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "yaml"])
 def test_what_others_wrote_is_shown_and_not_obeyed(operator: Operator, form: str) -> None:
     done = run(operator, given(operator, "a\x1b]0;owned\x07", "=1+1"), "--format", form)

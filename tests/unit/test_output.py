@@ -278,6 +278,27 @@ def test_on_a_terminal_a_status_is_one_line_that_the_next_text_takes_away() -> N
     assert shown.endswith("\r\x1b[K")
 
 
+def test_on_a_terminal_a_status_can_be_taken_away_before_others_write() -> None:
+    screen = io.StringIO()
+    reporter = TerminalReporter(screen)
+    reporter.status("asking Puppet's parser")
+    reporter.status("")
+    assert screen.getvalue().endswith("\x1b[?7h\r\x1b[K")
+
+    reporter.say("what stays")
+    assert screen.getvalue().endswith("what stays\n")
+
+
+def test_in_a_log_no_line_is_written_where_a_status_is_taken_away(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter = PlainReporter(clock.monotonic)
+    clock.step(QUIET_SECONDS)
+    reporter.status("")
+
+    assert capsys.readouterr().err == ""
+
+
 def test_without_a_status_nothing_is_erased_at_the_end() -> None:
     screen = io.StringIO()
     TerminalReporter(screen).close()

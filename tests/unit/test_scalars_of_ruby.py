@@ -1,11 +1,17 @@
 """What Puppet's YAML reader makes of a value, our reader makes of it, too, or refuses it.
 
-The table was read by Ruby 3.1.2 with Psych 4.0.3. ``OTHER`` is a date or a time. Symbols (``:sym``)
-are the one difference: to whoever writes a roles file they are texts.
+``OTHER`` is a date or a time. Symbols (``:sym``) are the one difference: to whoever writes a roles
+file they are texts. Psych 4.0.3 (Ruby 3.1) and 5.1.2 (3.3) read the table alike. JRuby 9, in which
+the puppetserver runs, takes ``1_`` and ``1__0`` for numbers and cannot read ``+.inf``: all three
+are refused.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -121,7 +127,48 @@ TABLE: list[tuple[str, Any]] = [
     ("nULL", None),
     ("yES", True),
     ("oFF", False),
+    # What the next reader may take for numbers, dates or an error.
+    ("1:60", "1:60"),
+    ("80:80", "80:80"),
+    ("00:00:00:01", "00:00:00:01"),
+    ("1:30.5", 5430.0),
+    ("1.2.3", "1.2.3"),
+    ("10.0.0.7", "10.0.0.7"),
+    (".", "."),
+    ("..", ".."),
+    ("0x", "0x"),
+    ("0X1F", "0X1F"),
+    ("0b", "0b"),
+    ("0b_1", 1),
+    ("0o8", "0o8"),
+    ("4e", "4e"),
+    ("1e400", "1e400"),
+    ("-0.0", -0.0),
+    ("1_000.5", 1000.5),
+    ("9223372036854775807", 2**63 - 1),
+    ("9223372036854775808", 2**63),
+    ("2026-13-01", "2026-13-01"),
+    ("2026-01-32", "2026-01-32"),
+    ("a:b", "a:b"),
+    ("1-2", "1-2"),
 ]
+READ_BY_RUBY = """
+require 'yaml'
+require 'json'
+require 'date'
+def shown(value)
+  case value
+  when Date, Time then ['other']
+  when Float then ['float', value.to_s]
+  when Symbol then value.inspect
+  else value
+  end
+end
+read = JSON.parse(STDIN.read).map do |text|
+  shown(YAML.safe_load("k: #{text}\\n", permitted_classes: [Date, Time, Symbol])['k'])
+end
+STDOUT.write(JSON.generate(read))
+"""
 # Somebody who is refused one of these would wonder.
 TAKEN = (
     "1",
@@ -160,6 +207,31 @@ def test_a_value_is_what_puppet_reads_or_is_refused(text: str, of_ruby: Any) -> 
 @pytest.mark.parametrize("text", TAKEN)
 def test_a_plain_value_is_not_refused(text: str) -> None:
     assert taken(text)
+
+
+@pytest.mark.skipif(shutil.which("ruby") is None, reason="ruby is not installed")
+def test_the_table_is_what_ruby_reads() -> None:
+    done = subprocess.run(
+        ["ruby", "-e", READ_BY_RUBY],
+        input=json.dumps([text for text, _ in TABLE]),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        check=True,
+    )
+    for (text, expected), found in zip(TABLE, json.loads(done.stdout), strict=True):
+        assert repr(of_json(found)) == repr(expected), text
+
+
+def of_json(found: Any) -> Any:
+    """What READ_BY_RUBY has shown."""
+    match found:
+        case ["other"]:
+            return OTHER
+        case ["float", number]:
+            return float(number.replace("Infinity", "inf"))
+    return found
 
 
 def test_there_are_a_hundred() -> None:
