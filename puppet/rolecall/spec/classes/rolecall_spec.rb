@@ -10,7 +10,7 @@ describe 'rolecall' do
 
     it 'installs again only what is not what it installed last' do
       is_expected.to contain_exec('rolecall: install')
-        .with_command(/--upgrade rolecall\\=\\=0\.1\.0 /)
+        .with_command(/--upgrade rolecall\\=\\=0\.2\.0 /)
         .with_unless('echo rolecall\\=\\=0.2.0 | cmp --silent - /opt/rolecall/venv/installed')
     end
   end
@@ -43,7 +43,7 @@ describe 'rolecall' do
 
     it 'asks no index, and tells wheels by what is in them' do
       is_expected.to contain_exec('rolecall: install')
-        .with_command(%r{--no-index --find-links /srv/wheelhouse /srv/rolecall-0\.1\.0})
+        .with_command(%r{--no-index --find-links /srv/wheelhouse /srv/rolecall-0\.2\.0})
         .with_unless(/\Asha256sum /)
     end
   end
