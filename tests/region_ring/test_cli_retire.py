@@ -220,13 +220,14 @@ def test_a_terminal_that_is_closed_stops_a_launch_in_good_order(operator: Operat
 
 
 def test_progress_is_shown_on_a_terminal(operator: Operator) -> None:
-    """The spinner's line names what is waited for, and is gone at the end."""
+    """A line names what is waited for, and is gone at the end; the terminal wraps again."""
     with operator.terminal("launch", "batch", "--deadline", "3s") as terminal:
         operator.spot(0)
         terminal.expect("asking again in")
         terminal.end()
 
-    assert "\x1b[?25h" in terminal.shown
+    _, _, behind = terminal.shown.rpartition("asking again in")
+    assert "\x1b[?7h\r\x1b[K" in behind
 
 
 def test_assigning_changes_the_tag_and_the_store(operator: Operator) -> None:
