@@ -102,15 +102,24 @@ def _lines(text: bytes) -> list[bytes]:
     return [text[at : at + 64] for at in range(0, len(text), 64)]
 
 
-def assembled(subject: bytes, attributes: Sequence[bytes] = (), key: Any = None) -> bytes:
-    """PEM of parts in DER, well signed: what no library would make. ``subject`` is the Name."""
+# ecdsa-with-SHA256, 1.2.840.10045.4.3.2, and sha256WithRSAEncryption, 1.2.840.113549.1.1.11.
+ECDSA = bytes.fromhex("06082a8648ce3d040302")
+RSA = bytes.fromhex("06092a864886f70d01010b0500")
+
+
+def assembled(
+    subject: bytes, attributes: Sequence[bytes] = (), key: Any = None, algorithm: bytes = ECDSA
+) -> bytes:
+    """PEM of parts in DER, well signed: what no library would make. ``subject`` is the Name.
+
+    ``algorithm`` is what it says of its signature, which is ECDSA with SHA-256.
+    """
     key = key or ec_key()
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     wanted = der(0x30, b"\x02\x01\x00" + subject + spki + der(0xA0, b"".join(attributes)))
     signature = key.sign(wanted, ec.ECDSA(hashes.SHA256()))
-    # ecdsa-with-SHA256, 1.2.840.10045.4.3.2
-    algorithm = der(0x30, b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")
-    return pem_of(der(0x30, wanted + algorithm + der(0x03, b"\x00" + signature)))
+    said = der(0x30, algorithm)
+    return pem_of(der(0x30, wanted + said + der(0x03, b"\x00" + signature)))
 
 
 def extended(*extensions: bytes) -> bytes:

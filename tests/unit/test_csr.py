@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from enc.domain import csr
+from tests import csrs
 from tests.csrs import (
     AUTO_RENEWAL,
     INSTANCE_ID,
+    RSA,
     assembled,
     challenge,
     der,
@@ -311,3 +313,18 @@ def test_a_signature_over_a_longer_digest_does() -> None:
 )
 def test_a_value_that_is_not_one_utf8string_has_no_text(der: bytes) -> None:
     assert csr.text_value(der) is None
+
+
+@pytest.mark.parametrize(("length", "too_long"), [(16384, False), (16385, True)])
+def test_what_is_longer_than_16_kib_is_not_even_looked_at(length: int, too_long: bool) -> None:
+    with pytest.raises(csr.UnreadableError) as refused:
+        csr.read(b"x" * length)
+    assert ("longer than 16384 bytes" in str(refused.value)) is too_long
+
+
+def test_a_signature_that_its_key_cannot_have_made_is_none() -> None:
+    """It says RSA, and its key is of a curve: OpenSSL cannot even compare them."""
+    [said, good] = [
+        csr.read(assembled(named(NODE.encode()), algorithm=one)) for one in (RSA, csrs.ECDSA)
+    ]
+    assert (said.verified, good.verified) == (False, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from enc.domain.lifetimes import allowed_age, last_drain
 from enc.domain.limits import Limits
 from enc.domain.model import Backoff, Hold, HoldCause, Kind, LaunchState, Node, State
-from enc.domain.rolespec import FleetSpec
+from enc.domain.rolespec import FleetSpec, LaunchSpec
 from provisioner.domain import actions as do
 from provisioner.domain.deciding import decide
 from provisioner.domain.suspicions import absent
-from provisioner.domain.world import Rules
+from provisioner.domain.world import KnownRole, Rules
 from provisioner.ports.ec2 import InstanceState
 from provisioner.ports.notices import Warned
 from tests.builders import foreign
@@ -277,3 +278,52 @@ def test_launches_of_the_last_hour_count() -> None:
 
     assert found(full, do.Open) == []
     assert len(found(room, do.Open)) == 1
+
+
+@pytest.mark.parametrize(
+    ("counted", "dead"),
+    [
+        ({"fleet:ready:spot": 2}, 2),
+        ({"extra:ready:spot": 2}, 0),
+        ({"fleet:lost:spot": 2}, 0),
+        ({}, 0),
+    ],
+)
+def test_damaged_records_of_wanted_fleet_nodes_are_told_to_the_launch(
+    counted: dict[str, int], dead: int
+) -> None:
+    """The store counts them; their machines are gone, so they are launched anew."""
+    [open_] = found(world(three()[:1], damaged_counts={"web": counted}), do.Open)
+    assert (open_.count, open_.dead) == (2, dead)
+
+
+def test_a_damaged_record_whose_machine_runs_is_wanted() -> None:
+    spoilt = of_fleet(9)
+    other = of_fleet(8, kind=Kind.EXTRA)
+    there = [machine(node) for node in (*three()[:1], spoilt, other)]
+    unreadable = {spoilt.certname: "damaged", other.certname: "damaged"}
+    seen = world(
+        three()[:1],
+        instances=there,
+        unreadable=unreadable,
+        damaged_counts={"web": {"fleet:ready:spot": 1}},
+    )
+    [open_] = found(seen, do.Open)
+    assert (open_.count, open_.dead) == (1, 0)
+
+
+def test_a_role_that_changed_its_fallback_ends_what_waits_for_on_demand() -> None:
+    late = opened(want=2, deadline=NOW)
+    with_fallback = world(three()[:1], launches={LAUNCH: late}, now=NOW)
+    role = known()
+    without = replace(role, spec=role.spec.model_copy(update={"launch": _no_fallback(role)}))
+    seen = world(three()[:1], launches={LAUNCH: late}, now=NOW, roles=[without])
+
+    assert "so on-demand" in found(with_fallback, do.Advance)[0].reason
+    [close] = found(seen, do.Close)
+    assert close.failed
+
+
+def _no_fallback(role: KnownRole) -> LaunchSpec:
+    assert role.spec.launch is not None
+    return role.spec.launch.model_copy(update={"fallback": "none"})
