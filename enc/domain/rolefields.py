@@ -130,7 +130,7 @@ def _shallow(value: Any) -> Any:
 
 def _tag_key(value: str) -> str:
     if value.lower().startswith(("rolecall:", "aws:")) or value == "Name":
-        raise wrong(f"the tag {shown(value)} is not yours to set", "take another name")
+        raise wrong(f"the tag {shown(value)} is reserved", "take another name")
     return value
 
 
@@ -143,7 +143,7 @@ def _address(value: str) -> str:
 
 def _some_class(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
-        raise wrong("no class", "leave classes out for the class that is named like the role")
+        raise wrong("no class", "leave classes out to get the class that is named like the role")
     return value
 
 
@@ -158,7 +158,9 @@ def _user_data(value: str) -> str:
             f"more than {MAX_USER_DATA_BYTES} bytes", "EC2 takes 16 KiB of user-data in all"
         )
     if user_data_kind(value) is None:
-        raise wrong("its first line says not what it is", "start with #cloud-config or #!/bin/sh")
+        raise wrong(
+            "its first line does not say what it is", "start with #cloud-config or #!/bin/sh"
+        )
     return value
 
 

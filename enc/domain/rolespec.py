@@ -64,7 +64,7 @@ class VolumeSpec(_Section):
 def _sized(volumes: dict[str, VolumeSpec]) -> dict[str, VolumeSpec]:
     for name, volume in volumes.items():
         if volume.size is None and name != ROOT:
-            hint = f"as in size: 20; only {ROOT} can do without: it has then the image's size"
+            hint = f"as in size: 20; only {ROOT} may have none, and then has the image's size"
             raise f.wrong(f"{name} has no size", hint, kind="cross")
     return volumes
 
@@ -137,7 +137,7 @@ class LaunchSpec(MachineOptions):
     def _can_be_launched(self) -> Self:
         fixed = [kind for kind in self.instance_types if not BURSTABLE.match(kind)]
         if self.credit_specification and fixed:
-            message = f"{fixed[0]} has no CPU credits, so credit_specification cannot be launched"
+            message = f"{fixed[0]} has no CPU credits, so credit_specification cannot be used"
             raise f.wrong(message, "take it out, or keep T types alone (t3.small)", kind="cross")
         return self
 
@@ -178,7 +178,9 @@ class FleetSpec(_Section):
             message = "surge and max_unavailable are both 0: nothing could ever be replaced"
             raise f.wrong(message, "set surge to 1 or more", kind="cross")
         if self.size and self.max_unavailable >= self.size:
-            message = f"max_unavailable ({self.max_unavailable}) leaves none of size ({self.size})"
+            message = (
+                f"max_unavailable ({self.max_unavailable}) must be less than size ({self.size})"
+            )
             raise f.wrong(message, f"at most {self.size - 1}", kind="cross")
         return self
 

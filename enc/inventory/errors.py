@@ -166,7 +166,7 @@ def translated(key: str = "a key") -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        msg = f"only Unicode text can be stored, this is none: {ascii(error.object)[:80]}"
+        msg = f"only Unicode text can be stored, and this is not: {ascii(error.object)[:80]}"
         raise StoreError(msg) from error
     except (UnicodeDecodeError, exceptions.RedisError, OSError) as error:
         raise as_ours(error, key) from error

@@ -53,5 +53,5 @@ def _from_text(text: str) -> Limits:
     known = {field.name for field in fields(Limits)}
     good = isinstance(said, dict) and said.keys() <= known
     if not good or any(type(most) is not int for most in said.values()):
-        raise CorruptError(keys.META, f"has limits that are none: {text[:80]}")
+        raise CorruptError(keys.META, f"has bad limits: {text[:80]}")
     return Limits(**said)

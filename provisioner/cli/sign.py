@@ -59,5 +59,5 @@ def _known(ca: CA | None) -> CA:
 
 def _unfinished(failed: int, total: int) -> CommandError:
     code = FAILED if failed == total else PARTLY
-    said = f"{failed} of {total} not as they should be; 'provisioner sign' again goes on"
+    said = f"{failed} of {total} request(s) failed; 'provisioner sign' again goes on"
     return CommandError(said, code)

@@ -90,7 +90,7 @@ def _number_elsewhere(text: str) -> None:
 
 
 def _another_to_ruby(text: str) -> None:
-    message = f"{shown(text)} is a text to most readers, and none to Puppet's"
+    message = f"{shown(text)} is a text to most YAML readers, but not to Puppet's"
     raise RefusedError(message, _QUOTE)
 
 

@@ -147,8 +147,8 @@ def test_the_file_is_a_map_of_roles(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("yaml", "message"),
     [
-        ("classes: {}", "classes: no class; leave classes out for the class that is named like"),
-        ("classes: []", "classes: no class; leave classes out for the class that is named like"),
+        ("classes: {}", "classes: no class; leave classes out to get the class that is named like"),
+        ("classes: []", "classes: no class; leave classes out to get the class that is named like"),
         ("classes: ", "classes: expected a map, got nothing; leave the key out for its default"),
         ("classes: role::web", 'classes: expected a map, got the text "role::web"'),
         ("classes: [3]", "classes: expected a map, got a list"),
@@ -181,7 +181,7 @@ def test_the_file_is_a_map_of_roles(text: str, message: str) -> None:
         ("fleet: {surge: 0}", "fleet: surge and max_unavailable are both 0: nothing could ever be"),
         (
             "fleet: {size: 2, max_unavailable: 2}",
-            "fleet: max_unavailable (2) leaves none of size (2); at most 1",
+            "fleet: max_unavailable (2) must be less than size (2); at most 1",
         ),
         ("fleet: {ready_when: repot}", 'ready_when: "repot" is not valid here; did you mean "repo'),
         ("fleet: {ready_when: xyz}", '"xyz" is not valid here; one of: report, running'),
@@ -236,9 +236,9 @@ def test_a_role_is_refused_for(yaml: str, message: str) -> None:
         ("max: 1001", "max: 1001 is out of bounds; at most 1000"),
         ("max_price: 0", "max_price: 0 is out of bounds; at least 0.0001"),
         ("max_price: '0.1'", 'max_price: expected a number, got the text "0.1"'),
-        ("tags: {aws:x: y}", 'tags.aws:x: the tag "aws:x" is not yours to set; take another'),
-        ("tags: {rolecall:role: y}", 'the tag "rolecall:role" is not yours to set'),
-        ("tags: {Name: y}", 'tags.Name: the tag "Name" is not yours to set'),
+        ("tags: {aws:x: y}", 'tags.aws:x: the tag "aws:x" is reserved; take another'),
+        ("tags: {rolecall:role: y}", 'the tag "rolecall:role" is reserved'),
+        ("tags: {Name: y}", 'tags.Name: the tag "Name" is reserved'),
         ("tags: {cost: 7}", "tags.cost: expected a text, got the number 7; put it in quotes"),
         (f"tags: {{x: {'y' * 257}}}", "tags.x: 257 characters; 0 to 256 are allowed"),
         (
@@ -267,7 +267,10 @@ def test_a_role_is_refused_for(yaml: str, message: str) -> None:
         ("puppet: {install: apt}", 'puppet.install: "apt" is not valid here'),
         ("puppet: {package: 'a b'}", 'puppet.package: "a b" is not a package name'),
         ("instance_profile: 'a b'", 'instance_profile: "a b" is not an instance profile'),
-        ("extra_user_data: 'echo hi'", "extra_user_data: its first line says not what it is; sta"),
+        (
+            "extra_user_data: 'echo hi'",
+            "extra_user_data: its first line does not say what it is; sta",
+        ),
         (
             'extra_user_data: "#cloud-config\\na: 2026-99-99"',
             "extra_user_data: not YAML: month must",

@@ -150,7 +150,7 @@ def _names(expression: Any, known: Mapping[str, Any]) -> Iterator[str]:
     found = constant(expression, known)
     for name in found if isinstance(found, list) else [found]:
         if not isinstance(name, str):
-            raise NotConstantError("a name of a class that is no text")
+            raise NotConstantError("a class name that is not a text")
         plain = class_name(name)
         if plain.startswith("::"):
             raise NotConstantError(f"a name that no class can have ({name})")
@@ -172,7 +172,7 @@ def _parameters(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator
         if operator == "splat-hash":
             given = constant(operands[0], known)
             if not isinstance(given, dict):
-                raise NotConstantError("parameters (*) that are no map")
+                raise NotConstantError("parameters (*) that are not a map")
             yield from given.items()
         elif operator == "=>":
             yield str(operands[0]), constant(operands[1], known)

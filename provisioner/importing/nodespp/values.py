@@ -130,7 +130,7 @@ def _part(part: Any, known: Mapping[str, Any]) -> str:
     operator, operands = operation(part)
     value = constant(operands[0], known) if operator == "str" else constant(part, known)
     if not isinstance(value, str):
-        raise NotConstantError("a text with a value in it that is none")
+        raise NotConstantError("a text that contains an unknown value")
     return value
 
 
