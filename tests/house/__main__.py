@@ -6,6 +6,7 @@ import configparser
 import statistics
 
 from tests.house import sizes
+from tests.house.facts import homes
 from tests.house.imports import PACKAGES, ROOT, arrows, floors
 
 
@@ -26,6 +27,10 @@ def main() -> None:
         *_listed(
             (name, lines) for name, lines in lengths.items() if lines > sizes.LONGEST_FUNCTION
         ),
+    )
+    print(
+        "facts with another number of homes than one:",
+        *_listed((fact, ", ".join(where)) for fact, where in homes().items() if len(where) != 1),
     )
     print(f"import contracts: {_contracts()} (python -m pytest tests/house tries to break each)")
 
