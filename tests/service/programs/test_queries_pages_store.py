@@ -170,7 +170,7 @@ def test_our_own_cursors_fit_into_a_url(inventory: Inventory) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_page_has_at_least_one_place(inventory: Inventory, limit: int) -> None:
-    with pytest.raises(ValueError, match="ask for 1 or more"):
+    with pytest.raises(ValueError, match="limit must be at least 1"):
         inventory.queries.page(Query(), limit=limit)
 
 
