@@ -7,7 +7,10 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """None: no limit. Machines are those that live, and what open launches still ask for."""
+    """None: no limit. Machines are those that live, and what open launches still ask for.
+
+    A retiring one lives until EC2 was told to end it.
+    """
 
     machines: int | None = None
     launches_per_hour: int | None = None

@@ -31,11 +31,23 @@ local function first_changed(pairs_read)
 end
 
 local GONE = { lost = true, retiring = true }
+-- Steps of an end that come after EC2 was told; before them a retiring machine runs on.
+local TOLD = { confirm = true, clean = true, deactivate = true, archive = true }
 
 -- A key that somebody garbled keeps nobody from launching: it counts for nothing.
 local function sound(...)
   local found = redis.pcall(...)
   return type(found) == 'table' and not found.err and found or {}
+end
+
+local function retiring_untold(role)
+  local sum = 0
+  for _, name in ipairs(sound('ZRANGE', 'nodes:state:retiring', 0, -1)) do
+    local found = sound('HMGET', 'node:' .. name, 'kind', 'role', 'retire_step')
+    local ours = found[1] and found[1] ~= 'foreign' and (role == '' or found[2] == role)
+    if ours and not TOLD[found[3]] then sum = sum + 1 end
+  end
+  return sum
 end
 
 local function living_of(role)
@@ -82,6 +94,7 @@ end
 local function first_full(room)
   for i, bound in ipairs(room.bounds) do
     local living = bound.role == '' and living_of_all() or living_of(bound.role)
+    living = living + retiring_untold(bound.role)
     local asked, opened = asked_for(bound.role), opened_since(bound.role, room.since)
     local over = living + asked + room.want > bound.most
     if bound.what == 'launches_per_hour' then over = opened >= bound.most end

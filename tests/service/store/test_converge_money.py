@@ -112,6 +112,16 @@ def test_a_fleet_grows_up_to_its_limit_and_the_plan_says_what_stands_against_it(
     assert last.failures == ()
 
 
+def test_machines_that_ec2_does_not_end_stand_against_the_limit(farm: Farm) -> None:
+    """Each replacement would leave one more machine running."""
+    farm.cloud.fail("terminate", Trouble.DENIED, times=1_000_000)
+    farm.apply(fleet={"size": 2, "max_age": "20m", "drain": "1m"}, limits={"machines": 4})
+    last = farm.passes(90)
+    assert len(farm.cloud.alive) <= 4
+    assert any("limits.machines of role web is 4: 4 live" in one for one in last.plan.notes)
+    assert last.failures
+
+
 def test_roles_share_the_sites_limit_within_one_pass(farm: Farm) -> None:
     farm.store.limits.put(Limits(machines=4), event("roles applied"))
     farm.apply("db")

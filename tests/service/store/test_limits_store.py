@@ -67,13 +67,36 @@ def test_machines_of_each_kind_count(inventory: Inventory, kind: Kind) -> None:
 
 
 def test_machines_that_are_gone_and_foreign_ones_do_not_count(inventory: Inventory) -> None:
-    for number, state in enumerate((State.LOST, State.RETIRING)):
+    gone = ((State.LOST, ""), (State.RETIRING, "confirm"), (State.RETIRING, "clean"))
+    for number, (state, step) in enumerate(gone):
         made = inventory.nodes.create(node(f"i-{number:017x}"), event("launched"))
-        inventory.nodes.change(made, event("gone"), state=state)
+        inventory.nodes.change(made, event("gone"), state=state, retire_step=step)
     for name in ("db1.example.com", "db2.example.com"):
         stranger = inventory.nodes.create(foreign(name, role="web"), event("assigned"))
     inventory.nodes.change(stranger, event("ends"), state=State.RETIRING)
     opened(inventory, 1, OF_WEB, OF_SITE, want=3)
+
+
+@pytest.mark.parametrize("step", ["terminate", ""])
+@pytest.mark.parametrize("bound", [OF_WEB, OF_SITE])
+def test_a_retiring_machine_counts_until_ec2_was_told_to_end_it(
+    inventory: Inventory, bound: Bound, step: str
+) -> None:
+    made = inventory.nodes.create(node(f"i-{1:017x}"), event("launched"))
+    inventory.nodes.change(made, event("retiring"), state=State.RETIRING, retire_step=step)
+    with pytest.raises(LimitReachedError, match="1 live"):
+        opened(inventory, 1, bound, want=3)
+
+
+def test_a_retiring_machine_of_another_role_counts_for_the_site_alone(
+    inventory: Inventory,
+) -> None:
+    made = inventory.nodes.create(node(f"i-{1:017x}", role="db"), event("launched"))
+    inventory.nodes.change(made, event("retiring"), state=State.RETIRING, retire_step="terminate")
+    opened(inventory, 1, OF_WEB, want=3)
+    inventory.launches.close(f"l-{1:016x}", LaunchState.FAILED, event("launch failed"))
+    with pytest.raises(LimitReachedError, match="1 live"):
+        opened(inventory, 2, OF_SITE, want=3)
 
 
 def test_another_role_s_machines_count_for_the_site_alone(inventory: Inventory) -> None:
