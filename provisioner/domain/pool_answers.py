@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from enc.domain.model import Market
 from provisioner.domain.pools import DRY, HOPELESS, Offer, choose
-from provisioner.domain.quotas import quota
+from provisioner.domain.quotas import OF_A_FAMILY, quota
 from provisioner.ports.ec2 import FleetAnswer, Pool, PoolRefusal
 from provisioner.ports.errors import PASSING, Trouble
 
@@ -43,7 +43,7 @@ class Tried:
             self._refused |= dict.fromkeys(of, refusal.trouble)
             if refusal.trouble in DRY:
                 dry |= set(map(str, of))
-            elif refusal.trouble is Trouble.QUOTA:
+            elif refusal.code in OF_A_FAMILY:
                 dry |= set(map(self._quota, of))
             elif refusal.trouble not in PASSING and refusal.names_a_pool:
                 self._unfit |= set(map(str, of))

@@ -37,6 +37,11 @@ _BY_SERIES: Mapping[tuple[Market, str], str] = MappingProxyType(
         for series in named.split()
     }
 )
+# EC2's words for a used-up quota of vCPUs. Its other limits (of volumes, interfaces, fleets, …) say
+# nothing of a family's: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+OF_A_FAMILY = frozenset(
+    {"InstanceLimitExceeded", "MaxSpotInstanceCountExceeded", "VcpuLimitExceeded"}
+)
 _SERIES = re.compile(r"([a-z]+)(\d*)")
 
 

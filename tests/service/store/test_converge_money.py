@@ -191,6 +191,18 @@ def test_a_quota_that_one_family_has_used_up_leaves_spot_to_the_others(farm: Far
     assert {node.market for node in farm.nodes() if node.role == "ai"} == {Market.ON_DEMAND}
 
 
+@pytest.mark.parametrize("code", ["MaxIOPSLimitExceeded", "PendingVerification"])
+def test_a_limit_that_is_no_familys_makes_no_other_role_dearer(farm: Farm, code: str) -> None:
+    """A role's volumes have used up their quota: c5 and r5 share that of vCPUs alone."""
+    farm.cloud.refuse("spot:c5.large:*", Trouble.QUOTA, code)
+    farm.apply("db", instance_types=["c5.large"], fleet={"size": 1})
+    farm.passes(1)
+    farm.apply("web", instance_types=["r5.large"])
+    farm.passes(3)
+    assert {node.market for node in farm.nodes() if node.role == "web"} == {Market.SPOT}
+    assert {node.market for node in farm.nodes() if node.role == "db"} == {Market.ON_DEMAND}
+
+
 def test_quotas_that_one_family_has_used_up_in_both_markets_leave_the_others_alone(
     farm: Farm,
 ) -> None:
