@@ -23,6 +23,7 @@ class Relay:
     _ends: list[socket.socket] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: bool = False
 
     def __enter__(self) -> Self:
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -33,6 +34,8 @@ class Relay:
         with suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
+        with self._lock:
+            self._over = True
         self.cut()
         for thread in self._threads:
             thread.join(5)
@@ -62,6 +65,11 @@ class Relay:
                 return
             server = socket.create_connection(("127.0.0.1", self.port))
             with self._lock:
+                if self._over:
+                    # It came in while the relay ended: nobody else closes it any more.
+                    client.close()
+                    server.close()
+                    return
                 self._ends += [client, server]
             self._start(self._ask, client, server)
             self._start(self._answer, server, client)

@@ -30,29 +30,32 @@ class Pair:
         quick = ("--repl-diskless-sync-delay", "0")
         self.old = RedisServer(folder / "old", options=quick).start()
         self.new = RedisServer(folder / "new", options=quick).start()
-        self.new.client().replicaof("127.0.0.1", str(self.old.port))
+        self._clients = [self.old.client(), self.new.client()]
+        self._clients[1].replicaof("127.0.0.1", str(self.old.port))
         self.relay = Relay(self.old.port).__enter__()
 
     def switch(self) -> None:
         """Nothing is closed: who is connected stays so, to what is a replica from now on."""
-        caught_up = self.old.client().info("replication")["master_repl_offset"]
+        caught_up = self._clients[0].info("replication")["master_repl_offset"]
         wait_until("the replica has it all", lambda: self._offset() >= caught_up)
-        self.new.client().replicaof("NO", "ONE")
-        self.old.client().replicaof("127.0.0.1", str(self.new.port))
+        self._clients[1].replicaof("NO", "ONE")
+        self._clients[0].replicaof("127.0.0.1", str(self.new.port))
         wait_until("it follows", lambda: self._link() == "up")
         self.relay.port = self.new.port
 
     def end(self) -> None:
+        for client in self._clients:
+            client.close()
         self.relay.__exit__()
         self.old.end()
         self.new.end()
 
     def _offset(self) -> int:
-        said: Any = self.new.client().info("replication")
+        said: Any = self._clients[1].info("replication")
         return int(said.get("slave_repl_offset", -1))
 
     def _link(self) -> str:
-        said: Any = self.old.client().info("replication")
+        said: Any = self._clients[0].info("replication")
         return str(said.get("master_link_status", ""))
 
 
