@@ -55,6 +55,12 @@ def stop(process: subprocess.Popen[bytes], *, timeout: float = STOP_TIMEOUT) -> 
     process.wait()
 
 
+# What it has answered outlives a kill. With its default, everysec, Redis answers up to two seconds
+# before it writes, while an earlier fsync is still at work:
+# https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
+KEEPS_ALL = ("--appendonly", "yes", "--appendfsync", "always")
+
+
 @dataclass
 class RedisServer:
     """A real redis-server in a folder of its own; as empty as that folder."""

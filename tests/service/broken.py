@@ -11,7 +11,7 @@ from enc.inventory import Inventory, Query, connect
 from tests.builders import event, launch, node, role
 from tests.conftest import BINARIES, begin
 from tests.fakes.clock import START
-from tests.servers import RedisServer
+from tests.servers import KEEPS_ALL, RedisServer
 
 NODE = node("i-00000000000000001", held="0" * 200)
 OTHER = node("i-00000000000000002", held="1" * 200)
@@ -23,7 +23,7 @@ ATTEMPT = Attempt(number=1, at=START, market=Market.SPOT, wanted=1)
 def breakable(binary: str, folder: Path) -> Iterator[RedisServer]:
     """For a fixture: a running server that keeps its data over a restart."""
     path = BINARIES[binary].path
-    server = RedisServer(folder / "redis", binary=path, options=("--appendonly", "yes"))
+    server = RedisServer(folder / "redis", binary=path, options=KEEPS_ALL)
     server.start()
     yield server
     end(server)

@@ -17,7 +17,7 @@ from enc.domain.model import State
 from enc.inventory import Inventory, connect
 from tests.builders import event, foreign, node, role
 from tests.conftest import begin
-from tests.servers import RedisServer, Service
+from tests.servers import KEEPS_ALL, RedisServer, Service
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "puppet/rolecall/files/rolecall-inventory"
@@ -29,7 +29,7 @@ class Setting:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
-        self.redis = RedisServer(folder / "redis", options=["--appendonly", "yes"]).start()
+        self.redis = RedisServer(folder / "redis", options=KEEPS_ALL).start()
         stack.callback(self.redis.end)
         self.inventory = Inventory.on(connect(self.redis.url, timeout=5))
         stack.callback(self.inventory.redis.close)

@@ -13,7 +13,7 @@ from enc.inventory import Inventory, connect
 from tests.builders import event, node, role
 from tests.conftest import begin
 from tests.real.prometheus import Prometheus, of_readme
-from tests.servers import RedisServer, Service, wait_until
+from tests.servers import KEEPS_ALL, RedisServer, Service, wait_until
 
 # Nobody listens there; Prometheus looks once an hour.
 PORT = 9
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 class Setting:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        options = ["--appendonly", "yes", "--appendfsync", "always"]
+        options = KEEPS_ALL
         self.redis = RedisServer(folder / "redis", options=options).start()
         stack.callback(self.redis.end)
         self.inventory = Inventory.on(connect(self.redis.url, timeout=5))

@@ -17,7 +17,7 @@ from redis import Redis
 from enc.domain.model import State
 from enc.inventory import Inventory
 from tests.conftest import begin
-from tests.servers import RedisServer, free_port, wait_until
+from tests.servers import KEEPS_ALL, RedisServer, free_port, wait_until
 from tests.service.exporter import Exporter
 
 ONE, TWO, THREE = "i-0aaaaaaa1", "i-0aaaaaaa2", "i-0aaaaaaa3"
@@ -205,7 +205,7 @@ class TestWatching:
     def test_outlives_a_store_that_goes_and_comes_back_and_says_so_once(
         self, program: Program, tmp_path: Path
     ) -> None:
-        options = ["--appendonly", "yes"]
+        options = KEEPS_ALL
         server = RedisServer(tmp_path / "own", options=options).start()
         own = Program(Inventory.on(server.client()), program.folder, url=server.url)
         try:

@@ -17,7 +17,7 @@ from enc.domain.model import State
 from enc.inventory import Inventory, Query, connect
 from tests.builders import event, foreign, node, role
 from tests.conftest import begin
-from tests.servers import RedisServer
+from tests.servers import KEEPS_ALL, RedisServer
 from tests.service.relay import Relay
 from tests.service.web import app_on, client_of, problem, slug
 
@@ -249,7 +249,7 @@ class Losing:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path / "own", options=["--appendonly", "yes"]).start()
+    server = RedisServer(tmp_path / "own", options=KEEPS_ALL).start()
     inventory = Inventory.on(connect(server.url, timeout=5))
     begin(inventory)
     inventory.roles.apply([role(definition={"checks": CHECKS})], event())

@@ -24,7 +24,7 @@ from enc.web.answers import Answers
 from tests.builders import event, foreign, launch, node, role
 from tests.conftest import begin, on_each_redis
 from tests.redis_binaries import default
-from tests.servers import RedisServer, free_port, stop, wait_until
+from tests.servers import KEEPS_ALL, RedisServer, free_port, stop, wait_until
 from tests.service.acl import SERVICE, rules
 from tests.service.relay import Relay
 from tests.service.web import app_on, client_of, problem, slug
@@ -54,7 +54,7 @@ def fill(inventory: Inventory) -> None:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own, to be harmed; it keeps what it holds when it is started again."""
-    options = ["--appendonly", "yes", "--repl-diskless-sync-delay", "0"]
+    options = [*KEEPS_ALL, "--repl-diskless-sync-delay", "0"]
     server = RedisServer(tmp_path / "own", options=options).start()
     fill(Inventory.on(connect(server.url, timeout=5)))
     yield server
