@@ -143,6 +143,10 @@ class Calls:
             yield page
             if not page.get("NextToken"):
                 return
+            if page["NextToken"] == parameters.get("NextToken"):
+                # As botocore's own paginator has it: this would go on for ever.
+                message = f"{region} names the same next page again"
+                raise CloudError(Trouble.UNAVAILABLE, "PaginationError", message, action=action)
             parameters["NextToken"] = page["NextToken"]
 
     def _call(

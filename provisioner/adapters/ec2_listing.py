@@ -18,7 +18,7 @@ from typing import Any
 from xml.parsers import expat
 
 from botocore.model import Shape
-from botocore.parsers import ResponseParser, ResponseParserFactory
+from botocore.parsers import ResponseParser, ResponseParserError, ResponseParserFactory
 
 _SHAPE = "DescribeInstancesResult"
 _NOTHING = b"<nothing/>"
@@ -48,21 +48,32 @@ WANTED: Mapping[str, Any] = {
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 
 
+# The element that is all of an answer, as in <DescribeInstancesResponse xmlns=...>.
+_ANSWER = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s/>]")
+_XML = frozenset({"ec2", "query"})  # EC2's protocol; that of STS and IAM
+
+
 class Parsers(ResponseParserFactory):
-    """botocore's, with the quick reader in front of the one for EC2."""
+    """botocore's, which look whose answer it is, with the quick reader in front of EC2's."""
 
     def create_parser(self, protocol_name: str) -> Any:
         made = super().create_parser(protocol_name)
-        return _Parser(made) if protocol_name == "ec2" else made
+        return _Parser(made) if protocol_name in _XML else made
 
 
 class _Parser:
-    """As botocore.parsers.ResponseParser, of which botocore calls ``parse`` alone."""
+    """As botocore.parsers.ResponseParser, of which botocore calls ``parse`` alone.
+
+    Raises ResponseParserError for a 200 that is not AWS's. botocore takes a page in XHTML, as of a
+    proxy that answers in AWS's place, for an answer with nothing in it: no machine, no fleet.
+    """
 
     def __init__(self, botocores: ResponseParser) -> None:
         self._botocores = botocores
 
     def parse(self, response: Mapping[str, Any], shape: Any) -> Any:
+        if response["status_code"] == HTTPStatus.OK and not _ANSWER.match(response["body"]):
+            raise ResponseParserError("something on the way answers in AWS's place (a proxy?)")
         if response["status_code"] == HTTPStatus.OK and getattr(shape, "name", "") == _SHAPE:
             with suppress(_NotUnderstoodError, expat.ExpatError, ValueError):
                 found = read(response["body"], shape)
@@ -128,7 +139,6 @@ class _Reading:
         self._expat = expat.ParserCreate("utf-8")
         self._expat.buffer_text = True
         self._expat.ordered_attributes = True  # a list is made sooner than a dictionary
-        self._expat.StartDoctypeDeclHandler = _refuse
         self._expat.StartElementHandler = self._root
 
     def of(self, body: bytes) -> dict[str, Any]:
@@ -191,7 +201,3 @@ def _put(into: Any, member: str, value: Any) -> Any:
     else:
         into[member] = value
     return value
-
-
-def _refuse(*_: object) -> None:
-    raise _NotUnderstoodError("a document type")

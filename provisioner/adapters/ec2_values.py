@@ -25,11 +25,13 @@ from provisioner.ports.ec2 import (
     TypeOffer,
     Volume,
 )
+from provisioner.ports.errors import CloudError, Trouble
 
 # AWS documents fleet and instance for the type instant, and no more:
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html
 # What else a machine has is tagged by its launch template: see ec2_template.
 TAGGED_BY_FLEET = ("instance",)
+_UNREADABLE = "ResponseParserError"  # botocore's word for it
 
 
 def fleet_parameters(request: FleetRequest) -> dict[str, Any]:
@@ -126,12 +128,23 @@ def _place(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def instances_of(region: str, page: Mapping[str, Any]) -> list[Instance]:
-    """One page of DescribeInstances."""
-    return [
-        instance(region, entry)
-        for reservation in page.get("Reservations", ())
-        for entry in reservation.get("Instances", ())
-    ]
+    """One page of DescribeInstances. Raises CloudError for one that is not as EC2 writes them.
+
+    A page without a list, as of a proxy that answers in EC2's place, says of no machine that it is
+    gone; nor does one that has a machine which we cannot read.
+    """
+    try:
+        return [
+            instance(region, entry)
+            for reservation in page["Reservations"]
+            for entry in reservation.get("Instances", ())
+        ]
+    except (KeyError, ValueError) as error:
+        message = f"the answer of {region} is no list of machines: {type(error).__name__}: {error}"
+        advice = "see what answers in EC2's place: a proxy, or AWS_ENDPOINT_URL"
+        raise CloudError(
+            Trouble.UNAVAILABLE, _UNREADABLE, message, action="DescribeInstances", hint=advice
+        ) from error
 
 
 def instance(region: str, entry: Mapping[str, Any]) -> Instance:

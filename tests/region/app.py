@@ -67,15 +67,18 @@ class App:
             entry = _log(self.state, request)
         time.sleep(fault.get("latency_s", _latency(self.state, request)))
         error, cut = faults.error(fault), fault.get("cut")
+        page = Reply(200, fault["page"].encode()) if "page" in fault else None
         if cut == "before":
             raise CutError
         if error and not fault.get("after"):
             return _noted(entry, refusal(request, error))
+        if page and not fault.get("after"):
+            return _noted(entry, page)
         with self.state.lock:
             reply = routes.work(self.state, environ, request, body)
         if cut:
             raise CutError(reply if cut == "half" else None)
-        return _noted(entry, refusal(request, error) if error else reply)
+        return _noted(entry, page or (refusal(request, error) if error else reply))
 
 
 def _send(reply: Reply, start_response: Any, length: int) -> list[bytes]:

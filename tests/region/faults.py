@@ -3,8 +3,9 @@
 A fault is a dictionary: ``action`` (or ``*``), ``region``, ``match`` (wire parameter -> pattern
 with * and ?; None: must be absent), ``times`` (1; -1: for ever), ``skip`` (let the first so many
 pass), then what happens: ``code``, ``message``, ``status``; ``after`` (the work is done and its
-answer lost); ``cut`` ("before" or "after" the work the connection is closed, or "half" way through
-the answer); ``latency_s``.
+answer lost); ``page`` (a 200 with this text in place of the answer, as of a proxy); ``cut``
+("before" or "after" the work the connection is closed, or "half" way through the answer);
+``latency_s``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MESSAGES = {
 }
 KEYS = {
     "action", "region", "match", "times", "skip",
-    "code", "message", "status", "after", "cut", "latency_s",
+    "code", "message", "status", "after", "page", "cut", "latency_s",
 }  # fmt: skip
 
 

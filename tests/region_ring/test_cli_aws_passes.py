@@ -27,6 +27,10 @@ PASSES: dict[str, dict[str, Any]] = {
     "cut before": {"action": "CreateFleet", "cut": "before", "times": 2},
     "looking is cut": {"action": "DescribeInstances", "cut": "half", "times": 2},
     "deletion is cut": {"action": "DeleteLaunchTemplate", "cut": "after"},
+    "a proxy's page": {"action": "DescribeInstances", "page": "<html><body/></html>", "times": 2},
+    "a proxy's page after the work": {
+        "action": "CreateFleet", "page": "<html><body/></html>", "after": True
+    },
 }  # fmt: skip
 
 

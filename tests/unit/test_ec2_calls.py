@@ -86,6 +86,48 @@ def test_a_look_up_is_repeated_with_growing_waits(
     )
 
 
+# Answers that are not EC2's
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        page({key: value for key, value in LISTED.items() if key != "State"}),
+        page({key: value for key, value in LISTED.items() if key != "LaunchTime"}),
+        page(LISTED | {"State": {"Name": "of tomorrow"}}),
+        page(LISTED | {"Tags": [{"Key": "rolecall:site"}]}),
+    ],
+)
+def test_an_answer_that_is_no_listing_is_no_proof_of_anything(
+    cloud: Ec2Cloud, aws: FakeAws, answer: dict[str, Any]
+) -> None:
+    aws.answers["describe_instances"] = [answer, answer, answer]
+    for look in (
+        lambda: cloud.instances(REGION, "default"),
+        lambda: cloud.everyone(REGION),
+        lambda: cloud.describe(REGION, ["i-1"]),
+    ):
+        with pytest.raises(CloudError, match="no list of machines") as raised:
+            look()
+        assert raised.value.trouble is Trouble.UNAVAILABLE
+
+
+def test_an_empty_listing_is_one(cloud: Ec2Cloud, aws: FakeAws) -> None:
+    aws.answers["describe_instances"] = [page(), page()]
+
+    assert cloud.instances(REGION, "default") == ()
+    assert cloud.describe(REGION, ["i-1"]) == {}
+
+
+def test_pages_that_lead_back_to_themselves_end(cloud: Ec2Cloud, aws: FakeAws) -> None:
+    aws.answers["describe_instances"] = [page(LISTED, token="same")] * 3
+    with pytest.raises(CloudError, match="the same next page again") as raised:
+        cloud.instances(REGION, "default")
+
+    assert raised.value.passing
+
+
 def test_a_look_up_is_not_repeated_for_ever(cloud: Ec2Cloud, aws: FakeAws) -> None:
     aws.answers["describe_instances"] = [refusal("RequestLimitExceeded", status=503)]
     with pytest.raises(CloudError):
@@ -217,6 +259,7 @@ def test_describe_by_id_names_no_page_size(cloud: Ec2Cloud, aws: FakeAws) -> Non
 
 def test_a_client_is_made_once_for_a_service_and_region(cloud: Ec2Cloud, aws: FakeAws) -> None:
     aws.answers["get_caller_identity"] = [{"Account": "123456789012"}]
+    aws.answers["describe_instances"] = [page()] * 4
     for _ in range(2):
         cloud.describe(REGION, ["i-1"])
         cloud.describe("eu-west-1", ["i-1"])

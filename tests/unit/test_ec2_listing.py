@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.model import ShapeResolver
-from botocore.parsers import EC2QueryParser, ResponseParserFactory
+from botocore.parsers import EC2QueryParser, ResponseParserError, ResponseParserFactory
 
 from enc.domain.model import Market
 from provisioner.adapters import ec2_values as values
@@ -146,12 +146,6 @@ UNUSUAL = {
     "a part of characters": (b"default", b"<![CDATA[<key>]]>"),
     "a text in two": (b"c5.large", b"c5<!-- -->.large"),
     "an entity": (b"c5.large", b"c5&#46;large"),
-    "an entity of its own": (
-        b"<Describe",
-        b'<!DOCTYPE r [<!ENTITY a "b">]><Describe',
-        b"c5.",
-        b"&a;",
-    ),
     "an entity that nobody defines": (
         b"<Describe",
         b'<!DOCTYPE r SYSTEM "x"><Describe',
@@ -244,13 +238,44 @@ def test_the_head_of_an_answer_is_botocores() -> None:
 def test_a_refusal_and_other_answers_are_botocores() -> None:
     refusal = b"<Response><Errors><Error><Code>No</Code></Error></Errors></Response>"
     other: Any = _EC2.operation_model("DescribeRegions").output_shape
-    regions = b"<r><regionInfo><item><regionName>eu-west-1</regionName></item></regionInfo></r>"
+    item = b"<regionInfo><item><regionName>eu-west-1</regionName></item></regionInfo>"
+    regions = b"<DescribeRegionsResponse>" + item + b"</DescribeRegionsResponse>"
     parser = Parsers().create_parser("ec2")
 
     assert parser.parse(response(refusal, 400), SHAPE)["Error"]["Code"] == "No"
     assert parsed(Parsers(), regions, other)["Regions"] == [{"RegionName": "eu-west-1"}]
-    assert isinstance(Parsers().create_parser("query"), type(parsed_by("query")))
+    assert isinstance(Parsers().create_parser("json"), type(parsed_by("json")))
     assert isinstance(parsed_by("ec2"), EC2QueryParser)
+
+
+@pytest.mark.parametrize("protocol", ["ec2", "query"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html><body>blocked</body></html>",
+        b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>',
+        b"<!DOCTYPE html><html/>",
+        b'<!DOCTYPE r [<!ENTITY a "b">]>' + PAGE.partition(b"?>")[2],
+        b"<Response><Errors/></Response>",
+        b"",
+    ],
+)
+def test_a_page_of_somebody_else_is_no_answer_with_nothing_in_it(
+    protocol: str, page: bytes
+) -> None:
+    parser = Parsers().create_parser(protocol)
+    with pytest.raises(ResponseParserError, match="in AWS's place"):
+        parser.parse(response(page), SHAPE)
+
+
+def test_aws_s_own_answers_of_each_service_are_read() -> None:
+    account = b"<GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult>"
+    body = b"\n<GetCallerIdentityResponse>" + account + b"</GetCallerIdentityResponse>"
+    sts = botocore.session.get_session().get_service_model("sts")
+    shape: Any = sts.operation_model("GetCallerIdentity").output_shape
+    found = Parsers().create_parser("query").parse(response(body), shape)
+
+    assert found["Account"] == "1"
 
 
 def parsed_by(protocol: str) -> Any:
