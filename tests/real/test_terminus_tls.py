@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,9 @@ from tests.service.certificates import (
     NOW,
     PASSPHRASE,
     Authority,
-    Identity,
+    Parties,
     as_puppets_own,
+    parties_in,
     server_context,
 )
 from tests.service.enc_script import is_one_line, keep
@@ -44,30 +44,11 @@ NO_KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Parties:
-    folder: Path
-    authority: Authority
-    stranger: Authority
-    server: Identity
-    client: Identity
-
-    def context(self) -> ssl.SSLContext:
-        return server_context(self.server, self.authority)
-
-    def settings(self, **others: object) -> dict[str, object]:
-        ours = {"ca": self.authority.file, "cert": self.client.cert, "key": self.client.key}
-        return ours | others
-
-
 @pytest.fixture(scope="module")
 def parties(puppet: TerminusDriver, tmp_path_factory: pytest.TempPathFactory) -> Parties:
     """Some for each Ruby."""
     folder = tmp_path_factory.mktemp(puppet.greeting["ruby"])
-    authority, stranger = Authority(folder, "authority"), Authority(folder, "stranger")
-    server = authority.issue("server", "localhost", "127.0.0.1")
-    client = authority.issue("client", key=as_puppets_own())
-    return Parties(folder, authority, stranger, server, client)
+    return parties_in(folder, key=as_puppets_own())
 
 
 def ask(

@@ -80,6 +80,31 @@ def server_context(identity: Identity, clients: Authority) -> ssl.SSLContext:
     return context
 
 
+@dataclass(frozen=True)
+class Parties:
+    """Who talks TLS in a test, and a stranger whom nobody of them trusts."""
+
+    folder: Path
+    authority: Authority
+    stranger: Authority
+    server: Identity
+    client: Identity
+
+    def context(self) -> ssl.SSLContext:
+        return server_context(self.server, self.authority)
+
+    def settings(self, **others: object) -> dict[str, object]:
+        ours = {"ca": self.authority.file, "cert": self.client.cert, "key": self.client.key}
+        return ours | others
+
+
+def parties_in(folder: Path, *, key: Key | None = None) -> Parties:
+    """`key` is the client's, or else a new one."""
+    authority, stranger = Authority(folder, "authority"), Authority(folder, "stranger")
+    server = authority.issue("server", "localhost", "127.0.0.1")
+    return Parties(folder, authority, stranger, server, authority.issue("client", key=key))
+
+
 def _general(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(name))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.service.certificates import DAY, NOW, PASSPHRASE, Authority, Identity, server_context
+from tests.service.certificates import DAY, NOW, PASSPHRASE, Parties, parties_in, server_context
 from tests.service.enc_script import Run, is_one_line, keep, run_enc
 from tests.service.misbehaving import Act, read, send, serve, stay, trickle
 from tests.service.misbehaviours import NODE, WHOLE, response
@@ -20,28 +19,10 @@ STARTUP = 0.5
 RECORD = b"\x16\x03\x03\x00\x50"
 
 
-@dataclass(frozen=True)
-class Parties:
-    folder: Path
-    authority: Authority
-    stranger: Authority
-    server: Identity
-    client: Identity
-
-    def context(self) -> ssl.SSLContext:
-        return server_context(self.server, self.authority)
-
-    def settings(self, **others: object) -> dict[str, object]:
-        ours = {"ca": self.authority.file, "cert": self.client.cert, "key": self.client.key}
-        return ours | others
-
-
 @pytest.fixture(scope="module")
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
     folder = tmp_path_factory.mktemp("tls")
-    authority, stranger = Authority(folder, "authority"), Authority(folder, "stranger")
-    server = authority.issue("server", "localhost", "127.0.0.1")
-    return Parties(folder, authority, stranger, server, authority.issue("client"))
+    return parties_in(folder)
 
 
 def ask(
