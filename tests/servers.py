@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests import redis_binaries
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
+PROBE_TIMEOUT = 1.0
 
 
 def free_port() -> int:
@@ -179,7 +181,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        wait_until("the ENC service", self._listens, alive=self._alive)
+        wait_until("the ENC service", self._answers, alive=self._alive)
         return self
 
     def stop(self) -> None:
@@ -195,10 +197,15 @@ class Service:
     def _alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def _listens(self) -> bool:
+    def _answers(self) -> bool:
+        """The master listens a second or more before its first worker can answer."""
         unix = self.bind.startswith("unix:")
         family = socket.AF_UNIX if unix else socket.AF_INET
         host, _, port = self.bind.partition(":")
         address = port if unix else (host, int(port))
-        with socket.socket(family) as probe:
-            return probe.connect_ex(address) == 0
+        with socket.socket(family) as probe, suppress(OSError):
+            probe.settimeout(PROBE_TIMEOUT)
+            probe.connect(address)
+            probe.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            return bool(probe.recv(1))
+        return False
