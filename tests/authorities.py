@@ -97,14 +97,19 @@ def cases() -> dict[str, Case]:
         "below an expired root": case(
             below_old, old_root, of=below_old, fault="CN=Old root, which issued CN=Puppet CA, exp"
         ),
-        "without its root": case(middle, of=middle, fault="CN=Puppet CA is there without CN=Root"),
+        "without its root": case(
+            middle, of=middle, fault="CN=Root, which issued CN=Puppet CA, is missing"
+        ),
         "beside another root of that name": case(
-            middle, namesake, of=namesake, remarks=("CN=Puppet CA is there without CN=Root",)
+            middle,
+            namesake,
+            of=namesake,
+            remarks=("CN=Root, which issued CN=Puppet CA, is missing",),
         ),
         "a leaf": case(leaf, of=leaf, fault="CN=web1.example.com is no authority's certificate"),
         "no word of an authority": case(silent, of=silent, fault="CN=Silent is no authority's"),
         "without its root beside another": case(
-            middle, other, of=other, remarks=("CN=Puppet CA is there without CN=Root",)
+            middle, other, of=other, remarks=("CN=Root, which issued CN=Puppet CA, is missing",)
         ),
         "early": case(early_root, of=early_root, remarks=("valid only from 2026-01-02 12:00 UTC",)),
     }

@@ -124,7 +124,7 @@ def _nesting(value: Any) -> int:
 
 def _shallow(value: Any) -> Any:
     if _nesting(value) > MAX_NESTING:
-        raise wrong(f"nested more than {MAX_NESTING} deep", "make the value flatter")
+        raise wrong(f"nested more than {MAX_NESTING} deep", "nest the value less")
     return value
 
 

@@ -47,7 +47,7 @@ class LeaseHeldError(StoreError):
         self.holder = holder
         super().__init__(
             f"another converge is at work: {holder} holds the lease, for {left:.0f} s more if it "
-            "is not renewed; wait for its end, or stop it there"
+            "is not renewed; wait until it ends, or stop it there"
         )
 
 
@@ -60,7 +60,7 @@ class LeaseLostError(StoreError):
     def __init__(self) -> None:
         super().__init__(
             "the lease ran out before this pass had ended, and another converge may be at work; "
-            "nothing more is changed by this one"
+            "this one changes nothing more"
         )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # https://www.puppet.com/docs/puppet/8/environments_creating.html
 _ENVIRONMENT = re.compile(r"[a-z0-9_]{1,100}")
-_INTERRUPTED = "the same command again sees to it that EC2's tags and the store agree"
+_INTERRUPTED = "run the same command again, so that EC2's tags and the store agree"
 
 
 @click.command(
@@ -70,7 +70,7 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
             output.say(f"{made.certname} is new: a foreign node with role {role}")
             return
         if found.state is State.RETIRING:
-            raise CommandError(f"{found.certname} is at the end of its life; Puppet is refused it")
+            raise CommandError(f"{found.certname} is being retired; Puppet gets no answer for it")
         done = assign_node(context, found, role, environment)
     where = f" in environment {done.environment}" if done.environment else ""
     output.say(f"{done.certname} has role {role}{where}; its next Puppet run sees it")
@@ -90,7 +90,7 @@ def _check_foreign(store: Inventory, node: str, *, foreign: bool) -> None:
         raise mistyped(
             f"{node} is not in the inventory, and looks like an EC2 instance; if rolecall launched "
             "it, 'provisioner retire l-...' of its launch (EC2's tag rolecall:launch) ends it; if "
-            "it is another's, say --foreign: then it is answered, and never terminated"
+            "somebody else did, give --foreign: Puppet gets answers, and rolecall never ends it"
         )
 
 
@@ -99,6 +99,6 @@ def _check_environment(environment: str | None) -> None:
     from enc.domain.rolefields import RESERVED_ENVIRONMENTS
 
     if environment and not _ENVIRONMENT.fullmatch(environment):
-        raise mistyped(f"--environment {environment[:120]!r}: 1 to 100 of a-z, 0-9 and '_'")
+        raise mistyped(f"--environment {environment[:120]!r}: use 1 to 100 of a-z, 0-9 and '_'")
     if environment in RESERVED_ENVIRONMENTS:
         raise mistyped(f"--environment {environment}: it is a section of puppet.conf")

@@ -28,8 +28,8 @@ def export() -> None:
 
     Nagios is told of those that are ready, until they drain.
 
-    Where the store cannot be read whole nothing is written, and the exit code is 1. Where a node
-    had to be left out, the others are written, it is named, and the exit code is 3.
+    If the store cannot be read whole, nothing is written, and the exit code is 1. If a node must
+    be left out, it is named, the others are written, and the exit code is 3.
     """
 
 
@@ -75,7 +75,7 @@ def hosts(*, file: Path | None) -> None:
     lines, refused, unknown = hosts(found.nodes)
     deliver("".join(f"{line}\n" for line in lines), file)
     if unknown:
-        output.say(f"without an address, so without a line: {some(unknown)}", err=True)
+        output.say(f"left out, because they have no address: {some(unknown)}", err=True)
     tell_left_out(found, refused)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provisioner.exporting.export import Export, ExportResult
     from provisioner.ports.exports import ExportFile
 
-_INTERRUPTED = "the file is whole, and the same command makes up for a reload that is due"
+_INTERRUPTED = "the file is whole; the same command again makes the reload that is due"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +77,21 @@ class _Wanted:
     show_default=True,
     help="With --watch: the shortest time between two exports.",
 )
-@click.option("--host-template", default="linux-server", show_default=True, metavar="NAME")
-@click.option("--service-template", default="generic-service", show_default=True, metavar="NAME")
-@click.option("--forget", is_flag=True, help="Drop hosts that the store knows nothing of.")
+@click.option(
+    "--host-template",
+    default="linux-server",
+    show_default=True,
+    metavar="NAME",
+    help="Template of each host.",
+)
+@click.option(
+    "--service-template",
+    default="generic-service",
+    show_default=True,
+    metavar="NAME",
+    help="Template of each check.",
+)
+@click.option("--forget", is_flag=True, help="Drop hosts that the store does not know.")
 def nagios(
     *,
     folder: Path,
@@ -128,7 +140,7 @@ def _report(folder: Path, came: ExportResult) -> None:
     output.say(_told(folder, came))
     if came.warnings:
         raise CommandError(
-            "the file is not up to date for what the warnings name, and is for all else",
+            "the file is up to date, except for what the warnings name",
             PARTLY,
         )
 
@@ -136,7 +148,7 @@ def _report(folder: Path, came: ExportResult) -> None:
 def _folder(given: Path) -> Path:
     if not given.is_dir():
         raise mistyped(
-            f"--dir {given} is no folder: make it, and name it in Nagios' main file as "
+            f"--dir {given} is not a folder: make it, and name it in Nagios' main file as "
             f"cfg_dir={given.absolute()}"
         )
     return given.absolute()
@@ -148,7 +160,7 @@ def _style(host: str, service: str) -> Style:
     for option, name in (("--host-template", host), ("--service-template", service)):
         if not TEMPLATE.fullmatch(name):
             raise mistyped(
-                f"{option} {name!r} is no name of a template: use letters, digits, '.', '_' and "
+                f"{option} {name!r} is not a template's name: use letters, digits, '.', '_' and "
                 "'-', and ',' between several"
             )
     return Style(host_template=host, service_template=service)

@@ -54,7 +54,7 @@ ALL_ROLES = "*"
 @click.option(
     *("-n", "--count"),
     type=click.IntRange(1, 10_000),
-    help=f"How many of the latest.  [default: {_SHOWN}, with --since all]",
+    help=f"How many to show.  [default: {_SHOWN}, with --since all]",
 )
 @click.option(
     "--since", type=DurationType(_LONGEST), help="Only the last part of the record, as in 30d."
@@ -73,19 +73,19 @@ def history(
     summary: bool,
     form: str,
 ) -> None:
-    """What happened to NODE, alive or gone; without NODE, the machines that ended, latest first.
+    """Show what happened to NODE, alive or gone; without NODE, machines that ended, latest first.
 
     What has ended is kept for 400 days. A damaged record is named at the end, and the exit code is
     3.
 
-    --summary counts every machine that lived since then, and of its hours those since then: spot's
+    --summary counts every machine that lived within --since, and only its hours within it: spot's
     share, launches that asked spot first and got on-demand machines (fallbacks), spot machines that
     EC2 took back (interruptions), and how long machines took from launch to ready.
     """
     if node is not None and (role is not None or living or summary):
         raise mistyped("--role, --living and --summary are for all machines: leave out NODE")
     if summary and count is not None:
-        raise mistyped("--summary counts all of them: leave out -n, and say --since")
+        raise mistyped("--summary counts every machine: leave out -n, and give --since")
     store, today = inventory(), now()
     begin = today - since if since is not None else None
     if node is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provisioner.context import Context
 
 _WHY = click.option(
-    "--why", default="", help="For the others who will wonder.", metavar="TEXT", show_default=False
+    "--why", default="", help="The reason, for the others.", metavar="TEXT", show_default=False
 )
 _LONGEST_WHY = 200
 
@@ -63,7 +63,7 @@ def resume(role: str) -> None:
             output.say(f"nothing to do: {_named(role)} not stopped")
             return
         if not steering.resume(context, hold):
-            raise CommandError("it was changed by somebody else meanwhile; try again")
+            raise CommandError("somebody else changed it meanwhile; try again")
         paused = "" if not role else _still_paused(context)
     approved = f"; {len(hold.nodes)} node(s) may be ended" if hold.nodes else ""
     output.say(f"{_named(role)} resumed{approved} (it was stopped for: {hold.why}){paused}")
@@ -129,10 +129,10 @@ def rotate(what: str) -> None:
             raise mistyped(str(error)) from error
     errors = [one for one in found if isinstance(one, StoreError)]
     marked = len(found) - len(errors)
-    output.say(f"{marked} node(s) to be replaced; 'provisioner plan' shows how it goes on")
+    output.say(f"{marked} node(s) will be replaced; 'provisioner plan' shows the next steps")
     if errors:
         code = PARTLY if marked else FAILED
-        raise CommandError(f"{len(errors)} not marked: {errors[0]}; the same command again", code)
+        raise CommandError(f"{len(errors)} not marked: {errors[0]}; try again", code)
 
 
 def _meant(context: Context, what: str) -> list[Node]:
@@ -149,7 +149,7 @@ def _meant(context: Context, what: str) -> list[Node]:
 
 def _checked(why: str) -> str:
     if len(why) > _LONGEST_WHY:
-        raise mistyped(f"--why: {len(why)} characters; {_LONGEST_WHY} are enough")
+        raise mistyped(f"--why has {len(why)} characters; the limit is {_LONGEST_WHY}")
     return clean(why.strip())
 
 

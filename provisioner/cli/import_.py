@@ -33,8 +33,8 @@ _PATH = click.Path(path_type=Path)
     "import",
     short_help="Import node definitions from nodes.pp as foreign nodes.",
     epilog=examples(
-        "provisioner import nodes.pp                             # what would come of it",
-        "provisioner import nodes.pp --roles imported.yaml       # the roles that it needs",
+        "provisioner import nodes.pp                          # only the plan",
+        "provisioner import nodes.pp --roles imported.yaml    # the roles it needs",
         "provisioner import nodes.pp --apply",
     ),
 )
@@ -70,8 +70,8 @@ def import_(
     """Read the node definitions in FILE with Puppet's own parser, and plan what becomes of each.
 
     Each name becomes a foreign node, with the role that declares the same classes and parameters.
-    Nothing is changed without --apply; FILE never is. What cannot be imported is told with its
-    line, and makes the exit code 3.
+    Nothing is changed without --apply; FILE never is. What cannot be imported is listed with
+    its line, and the exit code is 3.
     """
     from provisioner import wiring
     from provisioner.importing.apply import apply, planned
@@ -106,7 +106,7 @@ def _manifest(command: Puppet, file: Path) -> Manifest:
 def _source(file: Path) -> bytes:
     """Raises CommandError for what is no file, or too large to be one of node definitions."""
     if not file.is_file():
-        raise mistyped(f"{file} is no file" if file.exists() else f"there is no file {file}")
+        raise mistyped(f"{file} is not a file" if file.exists() else f"there is no file {file}")
     try:
         with file.open("rb") as opened:
             found = opened.read(_MAX_BYTES + 1)
@@ -121,10 +121,10 @@ def _tell(made: Plan, file: Path) -> None:
     if made.trouble:
         output.say(f"warning: EC2 could not be asked: {made.trouble}", err=True)
     for one in made.beside:
-        output.say(f"warning: beside {file} stands {one}", err=True)
+        output.say(f"warning: Puppet also reads {one}", err=True)
     if made.outside:
         every = some(str(one) for one in made.outside)
-        output.say(f"stays in {file}, being for every node: {every}", err=True)
+        output.say(f"stays in {file}, because it is for every node: {every}", err=True)
 
 
 def _unknown(modules: _Modules, manifest: Manifest, made: Plan) -> frozenset[str]:
@@ -156,14 +156,14 @@ class _Modules:
         """Those that are there; where there is none, nothing can be said of any class."""
         from provisioner.ports.errors import PuppetCommandError
 
-        why = "no folder of the module path is here; --modulepath names others"
+        why = "no folder of the module path exists here; give others with --modulepath"
         try:
             path = self.given.split(":") if self.given else self._of_puppet()
         except PuppetCommandError as error:
             path, why = (), str(error)
         there = tuple(folder for folder in path if Path(folder).is_dir())
         if not there:
-            output.say(f"warning: classes are not looked for: {why}", err=True)
+            output.say(f"warning: classes are not checked: {why}", err=True)
         return there
 
     def _of_puppet(self) -> Sequence[str]:
@@ -176,14 +176,14 @@ def _write_roles(made: Plan, path: Path, file: Path) -> None:
     from provisioner.rolesfile.writing import refused
 
     if str(path) == "-":
-        raise mistyped("--roles takes a file: the plan is what goes to stdout")
+        raise mistyped("--roles needs a file, because the plan goes to stdout")
     if not made.new_roles:
         output.say(f"no role is missing: {path} is not written", err=True)
         return
     text = roles_text(made.new_roles, clean(file.name))
     if why := refused(text):
         raise CommandError(
-            f"{path} is not written, for 'provisioner roles apply' would refuse it: {why}; split "
+            f"{path} is not written: 'provisioner roles apply' would refuse it ({why}); split "
             f"{file}, or make one role of classes whose values come from Hiera"
         )
     try:
@@ -192,7 +192,7 @@ def _write_roles(made: Plan, path: Path, file: Path) -> None:
     except FileExistsError as error:
         if path.is_file() and path.read_bytes() == text.encode():
             return
-        raise mistyped(f"{path} is there already: name another file, or remove it") from error
+        raise mistyped(f"{path} exists already: name another file, or remove it") from error
     except OSError as error:
         raise mistyped(f"{path} cannot be written: {error.strerror}") from error
     output.say(f"wrote {len(made.new_roles)} role(s) to {path}", err=True)

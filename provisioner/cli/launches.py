@@ -35,10 +35,10 @@ def standing(launch: Launch, now: datetime, dead: timedelta) -> str:
     silent = now - (launch.heartbeat or launch.opened_at)
     heard = f"{max(silent.total_seconds(), 0):.0f} s ago"
     if silent <= dead:
-        return f"under way: its command was heard of {heard}"
+        return f"under way: its command was last heard {heard}"
     return (
-        f"cut short: its command died {heard}; there may be machines that it did not live to "
-        f"record: 'provisioner retire {launch.id}' finds and ends all of it"
+        f"cut short: its command was last heard {heard}; EC2 may have machines that are not "
+        f"recorded: 'provisioner retire {launch.id}' finds and ends all of it"
     )
 
 
@@ -69,7 +69,7 @@ def how_it_was_left(store: Inventory, launch_id: str) -> str:
         undone = f"'provisioner retire {launch_id}' ends all of it"
         return f"launch {launch_id} is closed; recorded: {recorded}; {undone}"
     return (
-        f"launch {launch_id} was left open; recorded: {recorded}, and EC2 may have more of it; "
-        f"from {Timeouts().dead.total_seconds():.0f} s after now 'provisioner retire {launch_id}' "
+        f"launch {launch_id} was left open; recorded: {recorded}; EC2 may have more machines; "
+        f"wait {Timeouts().dead.total_seconds():.0f} s, then 'provisioner retire {launch_id}' "
         "finds and ends all of it"
     )

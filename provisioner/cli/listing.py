@@ -101,7 +101,7 @@ def _query(
 
 def _empty(store: Inventory, *, narrowed: bool) -> str:
     if narrowed:
-        return "no node is like that; 'provisioner ls' lists all"
+        return "no node matches; 'provisioner ls' lists all"
     if store.roles.names():
         return (
             "no nodes yet: 'provisioner launch ROLE' makes some; 'provisioner roles ls' has roles"
@@ -185,7 +185,7 @@ def _show_machines(launch: Launch, nodes: Sequence[Node]) -> None:
     rows = [listed_record(node, today) for node in nodes]
     _paragraph(rows, output.Listing(_LISTED, NODE_FIELDS))
     if not nodes and launch.got:
-        gone = f"none of its {launch.got} is left in its role: 'provisioner history' has the ended"
+        gone = f"none of its {launch.got} is left in its role: 'provisioner history' lists them"
         output.say(gone, err=True)
 
 

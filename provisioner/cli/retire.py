@@ -37,7 +37,9 @@ _NAMED = 5
 )
 @click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
 @click.option(
-    "--drain", type=DurationType("24h", zero=True), help="Default: fleet.drain of each one's role."
+    "--drain",
+    type=DurationType("24h", zero=True),
+    help="How long each drains. Default: fleet.drain of its role.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
@@ -48,8 +50,8 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
     PUPPET_CA_URL and PUPPETDB_URL are set. Foreign nodes lose their certificate, too; their
     machines are left alone.
 
-    A launch is looked for in EC2, too: machines that its command did not live to record are found
-    by their tags.
+    A launch is looked for in EC2, too: machines that its command did not record are found by
+    their tags.
 
     Interrupted or failed, the same command goes on where it stopped.
     """

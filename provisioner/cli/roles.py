@@ -68,7 +68,7 @@ def apply_(file: Path, *, prune: bool) -> None:
     for name in done.removed:
         output.say(f"removed {name}")
     if not done.changed and not done.removed:
-        output.say(f"nothing to do: {len(done.unchanged)} role(s) as they were")
+        output.say(f"nothing to do: {len(done.unchanged)} role(s) unchanged")
     for name in sorted(set(store.roles.names()) - set(read.roles)):
         output.say(f"kept {name}: stored, and not in {file} (--prune removes it)", err=True)
 

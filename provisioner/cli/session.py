@@ -81,6 +81,6 @@ def confirm(act: str, *, yes: bool) -> None:
     if yes:
         return
     if not (on_terminal(sys.stdin) and on_terminal(sys.stderr)):
-        raise mistyped(f"to {act} say --yes: there is no terminal to ask on")
+        raise mistyped(f"to {act}, give --yes: there is no terminal to ask on")
     if not click.confirm(clean(f"{act[:1].upper()}{act[1:]}?"), err=True):
         raise CommandError("nothing was changed")

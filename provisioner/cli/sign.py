@@ -30,9 +30,9 @@ _NO_CA = (
 def sign() -> None:
     """Judge each certificate request that waits at Puppet's CA.
 
-    Those of our machines are signed, those that stand wrongly in the name of one are deleted, all
-    others are left for a person. A machine whose request met a dead service, or came before its
-    launch was recorded, comes up by this; 'launch --wait-until ready' does the same for its own.
+    Requests of our machines are signed. Requests that wrongly use the name of one are deleted. All
+    others are left for a person. This helps a machine whose request came while the service was
+    down, or before its launch was recorded; 'launch --wait-until ready' does it for its own.
 
     Exit codes: 0 done or nothing to do; 3 some failed; 1 all failed, or the CA or the store.
     """

@@ -24,12 +24,12 @@ _INTERRUPTED = "the store is not begun; 'provisioner init' again goes on"
     short_help="Begin a new or lost store.",
     epilog=examples(
         "provisioner init",
-        "provisioner init --regions us-east-1,eu-west-1    # no machine of the site is elsewhere",
+        "provisioner init --regions us-east-1,eu-west-1    # only these",
         "provisioner init --regions all                    # every region again",
         "provisioner init --no-ec2                         # foreign nodes only",
     ),
 )
-@click.option("--no-ec2", is_flag=True, help="For an inventory without EC2: ask it nothing.")
+@click.option("--no-ec2", is_flag=True, help="Begin an inventory without EC2.")
 @click.option(
     "--regions",
     metavar="LIST",
@@ -44,7 +44,7 @@ def init(*, no_ec2: bool, regions: str | None) -> None:
     that, and nothing else is done. A region where the inventory has something stays in use.
     """
     if no_ec2 and regions:
-        raise mistyped("--no-ec2 asks no region, and --regions names some; say one of them")
+        raise mistyped("--no-ec2 and --regions exclude each other; give one of them")
     with acting(begun=False) as context:
         named = _named(regions)
         if meta := context.inventory.meta.get():

@@ -28,10 +28,10 @@ class Identity:
 def matched(found: str, wanted: str | None) -> Finding:
     """``wanted`` is the inventory's: None where it was not read, "" where it has none. Pure."""
     if wanted is None:
-        said = f"the credentials are for {found}; Redis did not tell the account of the inventory"
+        said = f"the credentials are for {found}; the account of the inventory could not be read"
         return warning(WHAT, said, "see the lines about Redis")
     if not wanted:
-        return ok(WHAT, f"the credentials are for {found}; the inventory is of none (--no-ec2)")
+        return ok(WHAT, f"the credentials are for {found}; the inventory has no EC2 (--no-ec2)")
     if found == wanted:
         return ok(WHAT, f"the credentials are for {found}, as the inventory is")
     remedy = "see 'aws sts get-caller-identity' and set AWS_PROFILE, or point REDIS_URL elsewhere"

@@ -19,7 +19,7 @@ from provisioner.signing.requests import cure, spoilers
 # Nobody's: the CA must say 404 of it, and not 403.
 NOBODY = "rolecall-doctor.invalid"
 WHAT = "CA"
-_LOOK = "see that the puppetserver runs there, and that PUPPET_CA_URL is right"
+_LOOK = "check that the puppetserver runs there, and that PUPPET_CA_URL is right"
 
 
 def examine(ca: Authority, refused_lately: Callable[[], Sequence[str]]) -> Iterator[Finding]:
@@ -36,7 +36,9 @@ def examine(ca: Authority, refused_lately: Callable[[], Sequence[str]]) -> Itera
     yield _asked("CA: read requests", lambda: ca.request(NOBODY), lambda _: "allowed")[0]
     yield _asked("CA: sign", lambda: ca.state(NOBODY), _may_sign)[0]
     said = "not tried: PUT clean would write the revocation list"
-    remedy = "auth.conf must let our certificate PUT clean (README, 'Trust'); retire says if not"
+    remedy = (
+        "auth.conf must let our certificate PUT clean (README, 'Trust'); retire says if it does not"
+    )
     yield skipped("CA: clean", said, remedy)
 
 

@@ -46,6 +46,4 @@ def refused(what: str, error: Exception, otherwise: str = "") -> Finding:
         said, _, advice = said.partition("; ")
     if not advice and not otherwise and getattr(error, "passing", False):
         advice = "it may pass by itself: try again in a minute"
-    return broken(
-        what, said, advice or otherwise or "look into the log of the program that says so"
-    )
+    return broken(what, said, advice or otherwise or "see the log of the program that reports it")

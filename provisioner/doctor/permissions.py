@@ -40,7 +40,7 @@ def examine(permissions: Permissions, cloud: Cloud, place: LaunchPlace) -> Itera
     template = yield from _looked(place, "DescribeLaunchTemplates", permissions.template)
     # Who does not know a dry run would do it: end a machine, that is.
     if not permissions.are_dry(place.region):
-        said = "not looked at: what answers at this endpoint (AWS_ENDPOINT_URL) knows no dry runs"
+        said = "not checked: the endpoint (AWS_ENDPOINT_URL) does not support dry runs"
         yield skipped(place.what("permissions"), said)
         return
     yield from _launching(permissions, place, template)

@@ -9,7 +9,7 @@ from provisioner.ports.checks import PuppetDBStatus
 from provisioner.ports.errors import PuppetError
 
 WHAT = "PuppetDB"
-_LOOK = "see that it runs there, and that PUPPETDB_URL is right"
+_LOOK = "check that it runs there, and that PUPPETDB_URL is right"
 
 
 def examine(puppetdb: PuppetDBStatus) -> Iterator[Finding]:

@@ -22,8 +22,8 @@ def judged(info: Info) -> Iterator[Finding]:
         if field in info:
             yield judge(what, info)
         else:
-            said = f"INFO does not tell {field}, so it cannot be asked"
-            yield warning(what, said, "see the settings of whoever runs this Redis")
+            said = f"INFO does not report {field}, so it cannot be checked"
+            yield warning(what, said, "ask whoever runs this Redis")
 
 
 def _version(what: str, info: Info) -> Finding:

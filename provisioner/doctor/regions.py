@@ -35,7 +35,7 @@ class Regions:
         named = f"; in use: {', '.join(self._remembered)}" if self._remembered else ""
         yield ok(_LIST, f"{len(enabled)} are enabled{named}")
         if theirs is None:
-            yield skipped("EC2: clock", "its answers have no Date header: something on the way")
+            yield skipped("EC2: clock", "its answers have no Date header; a proxy may drop it")
         else:
             yield clocks.compared("EC2: clock", theirs, self._clock.now())
 
@@ -43,7 +43,7 @@ class Regions:
         if error.trouble is not Trouble.DENIED:
             return refused(_LIST, error)
         if self._remembered:
-            said = f"denied, and not needed: in use are {', '.join(self._remembered)}"
+            said = f"denied, but not needed: the regions in use are {', '.join(self._remembered)}"
             return skipped(_LIST, said)
         return broken(_LIST, str(error), f"{error.hint}; or {_NAME}")
 

@@ -11,7 +11,7 @@ from provisioner.doctor.finding import Finding, broken
 from provisioner.ports.host import Clock
 
 SECONDS = 10.0
-_SILENT = "see that it runs, and that nothing on the way drops packets (firewall, route, proxy)"
+_SILENT = "check that it runs, and that nothing on the way drops packets (firewall, route, proxy)"
 _OURS = "this is a bug of rolecall: report it with this text"
 _Told = tuple[int, Finding | None]
 

@@ -35,11 +35,11 @@ def judged(bind: str, status: int, body: bytes, site: str) -> Finding:
         if said.get("site") == site:
             return ok(WHAT, f"ready at {bind}")
         remedy = "give both the same ROLECALL_SITE and REDIS_URL"
-        return broken(WHAT, f"it is of site {said.get('site')}, and we of {site}", remedy)
+        return broken(WHAT, f"its site is {said.get('site')}, ours is {site}", remedy)
     if status == HTTPStatus.SERVICE_UNAVAILABLE and said.get("detail"):
         return broken(WHAT, f"not ready: {said['detail']}", f"mend Redis first; else {_LOOK}")
     remedy = "something else listens there: set ENC_BIND as the service has it"
-    return broken(WHAT, f"{bind} answers {status}, not as the ENC service does", remedy)
+    return broken(WHAT, f"{bind} answers {status}, but it is not the ENC service", remedy)
 
 
 def _away(bind: str, error: OSError, *, named: bool) -> Finding:

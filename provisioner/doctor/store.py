@@ -105,7 +105,7 @@ def _limits(inventory: Inventory, specs: Sequence[RoleSpec]) -> Finding:
     free = [one.name for one in specs if one.launch and one.limits.machines is None]
     if site.machines is None and (free or not specs):
         advice = "write limits: {machines: N, launches_per_hour: N} at the top of roles.yaml"
-        return warning(_LIMITS, "nothing bounds how many machines are launched", advice)
+        return warning(_LIMITS, "there is no limit on how many machines are launched", advice)
     most = "by role" if site.machines is None else f"{site.machines} machines"
     return ok(_LIMITS, f"{most} at most")
 

@@ -65,7 +65,7 @@ class Export:
         text = (old or b"").decode(errors="replace")
         if text and not text.startswith(_OURS):
             raise ExportError(
-                f"{self.place.name} is not of rolecall's making and is left as it is; move it away"
+                f"rolecall did not write {self.place.name}, and leaves it as it is; move it away"
             )
         return read_last(text)
 

@@ -11,7 +11,7 @@ from enc.inventory.health import one_inventory
 from enc.outputs import SERVING
 from enc.outputs.nagios import LEFT, Last
 
-FORGOTTEN = "the store knows nothing of it, neither as a node nor as one that ended"
+FORGOTTEN = "the store does not know it, neither as a node nor as one that ended"
 
 
 @dataclass(frozen=True, kw_only=True)

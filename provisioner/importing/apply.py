@@ -122,7 +122,7 @@ def _applied(context: Context, entry: Entry, source: str) -> Entry:
     except AlreadyThereError as error:
         there = context.inventory.nodes.get(entry.name)
         if there and (there.kind, there.role, there.environment) == (Kind.FOREIGN, entry.role, ""):
-            return replace(entry, verdict=Verdict.UNCHANGED, reason="somebody just made it so")
+            return replace(entry, verdict=Verdict.UNCHANGED, reason="somebody just created it")
         return replace(entry, verdict=Verdict.CONFLICT, reason=f"{error}; import again")
     except ArchivedError as error:
         return replace(entry, verdict=Verdict.CONFLICT, reason=f"{error}; import again")

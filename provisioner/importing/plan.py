@@ -215,7 +215,7 @@ def _known(entry: Entry, there: Node, ground: Known) -> Entry:
         reason = f"the inventory has it as a machine of rolecall's own ({there.kind}, {there.role})"
         return replace(entry, verdict=Verdict.CONFLICT, reason=reason)
     if there.state not in ANSWERED:
-        reason = "the inventory has it at the end of its life: let that end, and import again"
+        reason = "the inventory has it, and it is being retired: wait, and import again"
         return replace(entry, verdict=Verdict.CONFLICT, reason=reason)
     if not same:
         reason = (
@@ -223,7 +223,7 @@ def _known(entry: Entry, there: Node, ground: Known) -> Entry:
             f"'provisioner explain {there.certname}' shows what"
         )
         return replace(entry, verdict=Verdict.CONFLICT, reason=reason, role=there.role)
-    reason = "the inventory has it so"
+    reason = "the inventory has it already"
     if environment := there.environment or (role.environment if role else ""):
         reason += f", in environment {environment}, which nodes.pp does not say"
     if is_ec2_name(entry.name) and ground.look.whole and not entry.machines:
@@ -251,7 +251,7 @@ def _of_another(name: str, machines: Sequence[Instance], ground: Known) -> str:
     if machines or not is_ec2_name(name) or not ground.look.asked:
         return ""
     if ground.look.trouble:
-        return "EC2 could not be asked whether a machine has that name; --no-ec2 goes without"
+        return "EC2 could not be asked whether a machine has that name; --no-ec2 does not ask"
     return (
         "EC2 makes such names, and no live instance has it in this account: whether its machine "
         f"lives elsewhere cannot be told; if it does, 'provisioner assign {name} ROLE', else take "

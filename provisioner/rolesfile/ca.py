@@ -107,7 +107,7 @@ class _Chains:
         issuer = one.issuer.rfc4514_string()
         if n not in self.until:
             remedy = "put the issuers' certificates up to the root into the file, too"
-            return Flaw(what=f"{name} is there without {issuer}, which issued it", remedy=remedy)
+            return Flaw(what=f"{issuer}, which issued {name}, is missing", remedy=remedy)
         if self.until[n] <= now:
             what = f"{issuer}, which issued {name}, expired on {self.until[n]:{_AT}}"
             return Flaw(what=what, remedy=_RENEW)

@@ -116,7 +116,7 @@ def _words(error: Mapping[str, Any]) -> tuple[str, str]:
 def _out_of_bounds(given: Any, bound: str) -> tuple[str, str]:
     if isinstance(given, str | list | dict):
         unit = "characters" if isinstance(given, str) else "entries"
-        return f"has {len(given)} {unit}", f"{bound} are needed" if not given else bound
+        return f"has {len(given)} {unit}", f"{bound} needed" if not given else bound
     return f"{shown(given)} is out of bounds", bound
 
 

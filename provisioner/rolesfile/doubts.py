@@ -26,5 +26,5 @@ def doubts(role: Tree) -> Iterator[tuple[Tree, str, str]]:
     for check in checks.value if checks else ():
         command = check.value["command"]
         if not _NO_LONE_DOLLAR.fullmatch(command.value):
-            what = f"{shown(command.value)} has a lone $, with which a macro begins to Nagios"
+            what = f"{shown(command.value)} has a single $, which begins a macro in Nagios"
             yield command, what, "write $$ for a dollar sign"

@@ -152,7 +152,7 @@ class _Sheet:
             return {}
         named = self._map(roles, "a map of role names")
         if isinstance(roles.value, dict) and not 0 < len(named) <= MAX_ROLES:
-            message = f"{len(named)} roles; 1 to {MAX_ROLES} are taken"
+            message = f"{len(named)} roles; 1 to {MAX_ROLES} are allowed"
             self._add([Problem(roles.place, roles.line, message)])
             return {}
         return named
@@ -264,7 +264,7 @@ _NO_CA = (
     "give the path of the Puppet CA's certificate",
 )
 _NO_LAUNCH = "or launch: null for a role that launches nothing"
-_HIERA = "large data belongs into Hiera"
+_HIERA = "put large data into Hiera"
 
 
 def _in_role(tree: Tree, problem: Problem) -> Problem:

@@ -95,7 +95,7 @@ def read(given: str | bytes) -> tuple[Tree, list[Problem]]:
 def _text(given: str | bytes) -> str:
     size = len(given if isinstance(given, bytes) else given.encode(errors="surrogatepass"))
     if size > MAX_BYTES:
-        message = f"the file has {size} bytes; {MAX_BYTES} are the limit"
+        message = f"the file has {size} bytes; the limit is {MAX_BYTES}"
         raise UnreadableError(Problem((), None, message, "move what repeats into defaults"))
     text = (_decoded(given) if isinstance(given, bytes) else given).removeprefix("\ufeff")
     found = INVISIBLE.search(text.replace("\r\n", "\n"))

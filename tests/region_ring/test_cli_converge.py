@@ -131,7 +131,7 @@ def test_a_fleet_of_five_rotates_and_never_fewer_than_five_are_ready(operator: O
     passes(operator, 3)
     old = set(operator.nodes())
     marked = operator.run("rotate", "solid")
-    assert marked.out.startswith("5 node(s) to be replaced")
+    assert marked.out.startswith("5 node(s) will be replaced")
 
     def rotated() -> bool:
         done = operator.run("converge")

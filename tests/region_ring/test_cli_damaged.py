@@ -61,7 +61,7 @@ class TestLs:
         ended = operator.run("ls", "-q", BAD)
         assert (ended.code, ended.out) == (1, "")
         assert f"node:{BAD} in Redis has state" in ended.err
-        assert "no node is like that" not in ended.err
+        assert "no node matches" not in ended.err
 
     def test_that_does_not_ask_for_the_damaged_says_nothing_of_it(self, operator: Operator) -> None:
         ended = operator.run("ls", "-q", WELL)

@@ -218,7 +218,9 @@ def test_without_puppet_it_says_what_to_install(operator: Operator) -> None:
     assert "install the package puppet-agent" in done.said[0]
 
 
-@pytest.mark.parametrize(("name", "says"), [("none.pp", "there is no file"), (".", "is no file")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("none.pp", "there is no file"), (".", "is not a file")]
+)
 def test_what_is_no_file_is_exit_2(operator: Operator, name: str, says: str) -> None:
     done = run(operator, name)
 
@@ -231,7 +233,7 @@ def test_a_file_is_never_written_over(operator: Operator, every: str) -> None:
     done = run(operator, every, "--roles", "new.yaml")
 
     assert done.code == 2
-    assert "is there already" in done.said[0]
+    assert "exists already" in done.said[0]
     assert (operator.folder / "new.yaml").read_text() == "mine\n"
 
 

@@ -129,7 +129,7 @@ def test_a_filter_leaves_only_what_it_names(
 
 def test_an_empty_list_is_explained_on_stderr_and_empty_on_stdout(done: dict[str, Done]) -> None:
     assert done["ls none"].out == ""
-    assert "no node is like that; 'provisioner ls' lists all" in done["ls none"].err
+    assert "no node matches; 'provisioner ls' lists all" in done["ls none"].err
     assert done["ls none json"].json == []
     assert done["ls none csv"].out.splitlines() == [done["ls csv"].out.splitlines()[0]]
 

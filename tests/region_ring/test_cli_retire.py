@@ -294,7 +294,7 @@ def test_an_instance_that_nobody_recorded_is_foreign_only_when_it_is_said(
     said = operator.run("assign", "--foreign", unknown, "web")
 
     assert refused.code == 2
-    assert "say --foreign: then it is answered, and never terminated" in refused.said[0]
+    assert "give --foreign: Puppet gets answers, and rolecall never ends it" in refused.said[0]
     assert (said.code, operator.nodes()) == (0, [unknown])
 
 
@@ -307,5 +307,5 @@ def test_a_node_at_its_end_and_a_launch_are_no_nodes_to_assign(operator: Operato
     named = operator.run("assign", made, "web")
 
     assert (ended.code, named.code) == (1, 2)
-    assert f"{dying} is at the end of its life" in ended.said[0]
+    assert f"{dying} is being retired" in ended.said[0]
     assert f"{made} is a launch: 'provisioner show {made}'" in named.said[0]

@@ -241,7 +241,7 @@ def test_the_next_command_understands_what_a_dead_one_left(
 
     assert (listed.code, shown.code) == (0, 0)
     assert f"warning: launch {launch} " in listed.err
-    assert "cut short: its command died" in shown.out
+    assert "cut short: its command was last heard" in shown.out
 
 
 @pytest.mark.parametrize("case", EVERY, ids=str)

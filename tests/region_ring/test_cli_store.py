@@ -128,7 +128,7 @@ def test_roles_are_applied_and_each_is_named(stranger: Operator) -> None:
         0,
         "applied web\napplied batch\napplied solid\napplied plain\n",
     )
-    assert (again.code, again.out) == (0, "nothing to do: 4 role(s) as they were\n")
+    assert (again.code, again.out) == (0, "nothing to do: 4 role(s) unchanged\n")
 
 
 def test_types_that_ec2_cannot_launch_are_a_mistake_and_change_nothing(operator: Operator) -> None:

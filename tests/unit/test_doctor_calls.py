@@ -118,7 +118,7 @@ def test_who_knows_no_dry_runs_is_asked_for_nothing_that_would_then_be_done() ->
     found = list(permissions.examine(asked(aws), NoCloud(), PLACE))  # type: ignore[arg-type]
 
     assert found[-1].verdict is Verdict.SKIPPED
-    assert "no dry runs" in found[-1].said
+    assert "does not support dry runs" in found[-1].said
     assert [name for name, _ in aws.calls if name in WRITES] == []
 
 

@@ -201,11 +201,11 @@ READY = b'{"status": "ready", "site": "prod", "schema": 1}'
     ("status", "body", "verdict", "part"),
     [
         (200, READY, Verdict.OK, "ready"),
-        (200, READY.replace(b"prod", b"test"), Verdict.BROKEN, "of site test"),
+        (200, READY.replace(b"prod", b"test"), Verdict.BROKEN, "its site is test"),
         (503, b'{"detail": "Redis is away"}', Verdict.BROKEN, "Redis is away"),
         (503, b"<html>", Verdict.BROKEN, "answers 503"),
-        (200, b"<html>", Verdict.BROKEN, "not as the ENC service does"),
-        (200, b"[]", Verdict.BROKEN, "not as the ENC service does"),
+        (200, b"<html>", Verdict.BROKEN, "it is not the ENC service"),
+        (200, b"[]", Verdict.BROKEN, "it is not the ENC service"),
         (404, READY, Verdict.BROKEN, "answers 404"),
     ],
 )

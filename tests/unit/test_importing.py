@@ -224,7 +224,7 @@ def test_an_unchanged_name_that_no_live_instance_has_says_so() -> None:
         (foreign(role="other"), "role other, which declares something else"),
         (foreign(role="gone"), "role gone"),
         (node("db1.example.com", kind=Kind.FLEET), "rolecall's own (fleet, web)"),
-        (foreign(state=State.RETIRING), "end of its life"),
+        (foreign(state=State.RETIRING), "being retired"),
     ],
 )
 def test_what_the_inventory_has_otherwise_is_a_conflict(there: Any, says: str) -> None:

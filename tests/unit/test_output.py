@@ -168,9 +168,9 @@ def test_a_launch_keeps_its_key_to_itself() -> None:
 @pytest.mark.parametrize(
     ("state", "silent", "expected"),
     [
-        (LaunchState.OPEN, 30, "under way: its command was heard of 30 s ago"),
-        (LaunchState.OPEN, 31, "cut short: its command died 31 s ago"),
-        (LaunchState.OPEN, -5, "under way: its command was heard of 0 s ago"),
+        (LaunchState.OPEN, 30, "under way: its command was last heard 30 s ago"),
+        (LaunchState.OPEN, 31, "cut short: its command was last heard 31 s ago"),
+        (LaunchState.OPEN, -5, "under way: its command was last heard 0 s ago"),
         (LaunchState.COMPLETE, 31, ""),
     ],
 )

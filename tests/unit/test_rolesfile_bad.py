@@ -124,7 +124,7 @@ def test_defaults_that_roles_complete_are_not_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("roles: {}", "roles.yaml:1: roles: 0 roles; 1 to 1000 are taken"),
+        ("roles: {}", "roles.yaml:1: roles: 0 roles; 1 to 1000 are allowed"),
         ("roles: ", "roles.yaml:1: roles: expected a map of role names, got nothing"),
         ("roles: [web]", "roles.yaml:1: roles: expected a map of role names, got a list"),
         ("defaults: {}", "roles.yaml: roles: required, but missing; as in roles: {web: {}}"),
@@ -221,7 +221,7 @@ def test_a_role_is_refused_for(yaml: str, message: str) -> None:
         ("region: useast", 'region: "useast" is not a region; as in us-east-1'),
         ("region: us-east-1a", 'region: "us-east-1a" is not a region'),
         ("subnets: subnet-a", 'expected a list, got the text "subnet-a"; as in [subnet-a]'),
-        ("subnets: []", "subnets: has 0 entries; at least 1 are needed"),
+        ("subnets: []", "subnets: has 0 entries; at least 1 needed"),
         ("subnets: [sn-1]", 'subnets[0]: "sn-1" is not a subnet; as in subnet-'),
         ("subnets: [subnet-a, subnet-a]", 'subnets: "subnet-a" is in the list twice; keep one'),
         ("security_groups: [web]", 'security_groups[0]: "web" is not a security group; as in sg-'),

@@ -50,8 +50,8 @@ TOO_MUCH = "more than 100000 values or 4194304 characters; aliases (*name) count
             f"nested more than {MAX_DEPTH} deep",
         ),
         ("? " * 100_000, "a key that is not a text; put it in quotes"),
-        ("#" * (MAX_BYTES + 1), f"the file has {MAX_BYTES + 1} bytes; {MAX_BYTES} are the limit"),
-        (b"\xff" * (MAX_BYTES + 1), f"{MAX_BYTES} are the limit"),
+        ("#" * (MAX_BYTES + 1), f"the file has {MAX_BYTES + 1} bytes; the limit is {MAX_BYTES}"),
+        (b"\xff" * (MAX_BYTES + 1), f"the limit is {MAX_BYTES}"),
         (
             f"defaults: {{parameters: {{x: {'y' * 30_000}}}}}\nroles:\n"
             + "".join(f"  r{i}: {{}}\n" for i in range(1000)),
@@ -59,7 +59,7 @@ TOO_MUCH = "more than 100000 values or 4194304 characters; aliases (*name) count
         ),
         (
             f"roles: {{web: {{parameters: {{a: '{'x' * 262_144}'}}}}}}",
-            "roles.web: 262225 characters with its defaults; at most 262144; large data belongs",
+            "roles.web: 262225 characters with its defaults; at most 262144; put large data",
         ),
     ],
     ids=range(11),
@@ -180,7 +180,7 @@ def test_a_role_name_in_quotes_needs_nothing_more() -> None:
         ('"\\e[31m"', "an invisible character in the text, U+001B; remove it"),
         ('"a\\rb"', "an invisible character in the text, U+000D; remove it"),
         ('"\\L"', "an invisible character in the text, U+2028; remove it"),
-        (f"{'[' * 20}1{']' * 20}", "nested more than 20 deep; make the value flatter"),
+        (f"{'[' * 20}1{']' * 20}", "nested more than 20 deep; nest the value less"),
     ],
 )
 def test_a_value_is_refused(yaml: str, message: str) -> None:

@@ -215,7 +215,7 @@ def test_a_service_that_is_ready_is_well_and_one_of_another_site_is_not(
     running = Service(tmp_path / "service", redis_server.url, bind=bind).start()
     try:
         assert looked(bind).verdict is Verdict.OK
-        assert "of site default" in looked(bind, site="elsewhere").said
+        assert "its site is default" in looked(bind, site="elsewhere").said
         inventory.redis.flushall()
         found = looked(bind)
         assert (found.verdict, "not ready" in found.said) == (Verdict.BROKEN, True)

@@ -143,7 +143,7 @@ class TestWhatCannotBeRead:
         exporter.create(TWO)
         came = exporter.once()
         assert exporter.hosts() == {ONE, TWO}
-        assert any(ONE in warning and "knows nothing" in warning for warning in came.warnings)
+        assert any(ONE in warning and "does not know it" in warning for warning in came.warnings)
         exporter.other(forget=True).once()
         assert exporter.hosts() == {TWO}
 
@@ -240,7 +240,7 @@ class TestTheFile:
 
     def test_that_is_somebody_elses_is_not_replaced(self, exporter: Exporter) -> None:
         exporter.file.write_text("define host {\n}\n")
-        with pytest.raises(ExportError, match="not of rolecall's making"):
+        with pytest.raises(ExportError, match="rolecall did not write"):
             exporter.once()
         assert exporter.file.read_text() == "define host {\n}\n"
 
