@@ -10,7 +10,8 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
-from provisioner.cli.errors import DONE, mistyped, tell
+from provisioner.cli.errors import mistyped, tell
+from provisioner.cli.exit_codes import DONE
 from provisioner.cli.finding import known_role
 from provisioner.cli.launch import NOTHING_YET, carried_out, print_told
 from provisioner.cli.session import acting, check_puppet_files, if_interrupted

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli import output
-from provisioner.cli.errors import PARTLY, CommandError
+from provisioner.cli.csv_cells import csv_text
+from provisioner.cli.errors import CommandError
+from provisioner.cli.exit_codes import PARTLY
 from provisioner.cli.export_nagios import nagios
 from provisioner.cli.files import deliver, output_option
 from provisioner.cli.session import inventory, settings
@@ -96,7 +98,7 @@ def table(*, file: Path | None) -> None:
     from provisioner.cli.records import NODE_FIELDS, node_record
 
     found = read()
-    deliver(output.csv_text(map(node_record, found.nodes), NODE_FIELDS), file)
+    deliver(csv_text(map(node_record, found.nodes), NODE_FIELDS), file)
     tell_left_out(found, ())
 
 

@@ -11,7 +11,8 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
-from provisioner.cli.errors import PARTLY, CommandError, mistyped, tell
+from provisioner.cli.errors import CommandError, mistyped, tell
+from provisioner.cli.exit_codes import PARTLY
 from provisioner.cli.session import if_interrupted, settings
 from provisioner.cli.usage import examples
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli import output
-from provisioner.cli.errors import FAILED, PARTLY, CommandError, mistyped
+from provisioner.cli.errors import CommandError, mistyped
+from provisioner.cli.exit_codes import FAILED, PARTLY
 from provisioner.cli.finding import find_node, known_node, known_role
 from provisioner.cli.session import acting
 from provisioner.cli.texts import clean

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli import output
-from provisioner.cli.errors import PARTLY, CommandError, mistyped
+from provisioner.cli.errors import CommandError, mistyped
+from provisioner.cli.exit_codes import PARTLY
 from provisioner.cli.files import create
 from provisioner.cli.import_rows import LISTING, rows
 from provisioner.cli.session import acting, if_interrupted

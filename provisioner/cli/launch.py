@@ -12,7 +12,8 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
-from provisioner.cli.errors import DONE, advised, mistyped, tell
+from provisioner.cli.errors import advised, mistyped, tell
+from provisioner.cli.exit_codes import DONE
 from provisioner.cli.finding import known_role
 from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.table import columns

@@ -13,7 +13,8 @@ from provisioner.cli.burst import burst
 from provisioner.cli.converge import converge, plan
 from provisioner.cli.converge import run as run_for_ever
 from provisioner.cli.doctor import doctor
-from provisioner.cli.errors import INTERRUPTED, MISTYPED, NOBODY_READS, explained, tell
+from provisioner.cli.errors import explained, tell
+from provisioner.cli.exit_codes import INTERRUPTED, MISTYPED, NOBODY_READS
 from provisioner.cli.explain import explain
 from provisioner.cli.export import export
 from provisioner.cli.history import history

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from enc.domain.durations import format_duration
 from enc.domain.model import Kind, LaunchState, Node, State
-from provisioner.cli.errors import DONE, FAILED, INTERRUPTED, PARTLY, advised
+from provisioner.cli.errors import advised
+from provisioner.cli.exit_codes import DONE, FAILED, INTERRUPTED, PARTLY
 from provisioner.cli.texts import some
 from provisioner.launching.launch import Outcome
 from provisioner.launching.order import Order

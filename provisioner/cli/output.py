@@ -8,14 +8,15 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import click
 
+from provisioner.cli.csv_cells import csv_lines, csv_text
 from provisioner.cli.errors import CommandError
 from provisioner.cli.table import Column, lay_out, plainly
-from provisioner.cli.texts import cell, clean, quoted, readable
+from provisioner.cli.texts import clean, readable
 
 FORMATS = ("table", "json", "csv", "yaml")
 # Records in one write.
@@ -67,7 +68,7 @@ def emit_rows(form: str, records: Iterable[Mapping[str, Any]], listing: Listing)
     """
     match form:
         case "csv":
-            _write_all(_csv_lines(records, listing.fields))
+            _write_all(csv_lines(records, listing.fields))
         case "json":
             _write_all(_json_lines(records))
         case "yaml":
@@ -164,16 +165,6 @@ def _yaml_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield _yaml([record])
     if empty:
         yield _yaml([])
-
-
-def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
-    return "".join(_csv_lines(rows, fields))
-
-
-def _csv_lines(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[str]:
-    """Lines end as all others here: cut, awk and read take a carriage return for text."""
-    for cells in chain([fields], ([cell(row.get(field)) for field in fields] for row in rows)):
-        yield ",".join(map(quoted, cells)) + "\n"
 
 
 def _table(rows: Sequence[Mapping[str, Any]], shown: Sequence[Column]) -> str:

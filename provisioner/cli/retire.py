@@ -11,7 +11,8 @@ import click
 
 from provisioner.cli import output
 from provisioner.cli.durations import DurationType
-from provisioner.cli.errors import FAILED, PARTLY, CommandError
+from provisioner.cli.errors import CommandError
+from provisioner.cli.exit_codes import FAILED, PARTLY
 from provisioner.cli.finding import find_ended, find_launch, find_node, how_it_ended, known_node
 from provisioner.cli.session import acting, check_puppet_files, confirm, if_interrupted
 from provisioner.cli.texts import some

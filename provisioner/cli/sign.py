@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli import output
-from provisioner.cli.errors import FAILED, PARTLY, CommandError
+from provisioner.cli.errors import CommandError
+from provisioner.cli.exit_codes import FAILED, PARTLY
 from provisioner.cli.session import acting, check_puppet_files, if_interrupted
 from provisioner.cli.usage import examples
 

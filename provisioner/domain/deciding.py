@@ -12,11 +12,12 @@ from enc.domain.model import ANSWERED, Kind, LaunchState, Node, State
 from provisioner.domain import actions as do
 from provisioner.domain import suspicions
 from provisioner.domain.actions import Action, Plan
+from provisioner.domain.expiry import Reports, waiting
 from provisioner.domain.failures import failures
 from provisioner.domain.filling import decide_fleet
 from provisioner.domain.fleet import fleet_of
 from provisioner.domain.headroom import with_planned
-from provisioner.domain.lives import Reports, life, waiting
+from provisioner.domain.lives import life
 from provisioner.domain.newcomers import Newcomers, newcomers
 from provisioner.domain.notes import stopped_by
 from provisioner.domain.openlaunches import judge, missing_of

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from datetime import datetime, timedelta
-from heapq import nlargest
+from collections.abc import Callable
 
 from enc.domain.damage import damaged
-from enc.domain.durations import for_people
-from enc.domain.lifetimes import Change, life_of, young_since
+from enc.domain.lifetimes import Change
 from enc.domain.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
+from provisioner.domain.expiry import Reports, changes_due, expired, in_time, needs_no_puppet
 from provisioner.domain.machines import followed
 from provisioner.domain.retirement import BEFORE_GONE, step_of
 from provisioner.domain.suspicions import absent
@@ -20,23 +18,6 @@ from provisioner.ports.notices import Warned
 
 _STOPPED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
 _SERVING = frozenset({State.RUNNING, State.READY})
-# Where there is nobody to compare with, a node has so many times its time to become ready.
-_ALONE = 4
-
-# Who was silent for so long says nothing of whether Puppet works now.
-_LONG_SILENT = timedelta(days=1)
-
-
-class Reports:
-    """When Puppet was last heard of, by whom: whether it works at all."""
-
-    def __init__(self, nodes: Iterable[Node]) -> None:
-        heard = ((n.report_at, n.certname) for n in nodes if n.report_at is not None)
-        self._latest = nlargest(2, heard)
-
-    def of_others(self, node: Node) -> datetime | None:
-        """The latest report of another node than this one."""
-        return next((at for at, name in self._latest if name != node.certname), None)
 
 
 def life(world: World, reports: Reports, node: Node) -> Action | None:
@@ -96,8 +77,8 @@ def _dead(node: Node, instance: Instance) -> Action | None:
 
 def _stopped(world: World, node: Node, instance: Instance) -> Action | None:
     """Kept and shown, and replaced; only its end of life, or a person, terminates it."""
-    if Change.EXPIRES in (due := _due(world, node)):
-        return _expired(world, node, due)
+    if Change.EXPIRES in (due := changes_due(world, node)):
+        return expired(world, node, due)
     if node.state in (State.LOST, State.FAILED):
         return None
     why = f"EC2 lists it {instance.state}; it is kept until 'provisioner retire', or started again"
@@ -123,12 +104,12 @@ def _by_time(
 ) -> Action | None:
     if instance is None or node.state is State.LOST or instance.state in _STOPPED:
         return None
-    due = _due(world, node)
-    sure = _warned(world, node) or _expired(world, node, due) or _followed(world, node, instance)
+    due = changes_due(world, node)
+    sure = _warned(world, node) or expired(world, node, due) or _followed(world, node, instance)
     if sure or node.role in world.unreadable_roles:
         # How long it may drain, or take to get ready, stands in a role that cannot be read.
         return sure
-    return _in_time(world, reports, node, due)
+    return in_time(world, reports, node, due)
 
 
 def _warned(world: World, node: Node) -> Action | None:
@@ -150,71 +131,11 @@ def _heeds_advice(world: World, node: Node) -> bool:
     return world.fleet(node.role).rebalance == "replace" and node.kind is Kind.FLEET
 
 
-def _due(world: World, node: Node) -> frozenset[Change]:
-    """What the time has brought; nothing where nobody knows what time it is."""
-    if world.untimed:
-        return frozenset()
-    every = life_of(node, world.fleet(node.role))
-    return frozenset(one.change for one in every if one.at <= world.now)
-
-
-def _expired(world: World, node: Node, due: Collection[Change]) -> Action | None:
-    if Change.EXPIRES not in due or _kept(world, node):
-        return None
-    return End(node=node, reason=f"its life ended at {node.expires_at:%Y-%m-%d %H:%M:%S} UTC")
-
-
-def _in_time(world: World, reports: Reports, node: Node, due: Collection[Change]) -> Action | None:
-    """What takes longer than its role lets it."""
-    kept = _kept(world, node)
-    since = world.now - node.state_since
-    if Change.DRAINED in due and not kept and node.certname not in world.unordered:
-        return End(node=node, reason=f"it has drained for {for_people(since)}")
-    if Change.GIVEN_UP in due and not kept:
-        why = f"it failed {for_people(since)} ago and has not become ready since"
-        return End(node=node, reason=why)
-    if Change.FAILS in due and (why := _unready(world, reports, node)):
-        return Write(node=node, what="failed", fields={"state": State.FAILED}, reason=why)
-    if Change.DRAINS in due and not kept:
-        # Nobody is sent to a machine that is about to power itself off.
-        why = f"its life ends at {node.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-        return Drain(node=node, floor=None, reason=why)
-    return None
-
-
-def _unready(world: World, reports: Reports, node: Node) -> str:
-    """Why it failed; "" while it may not: a puppetserver that answers nobody is no dead machine."""
-    timeout, since = world.fleet(node.role).ready_timeout, young_since(node)
-    age, heard = world.now - since, reports.of_others(node)
-    if heard is not None and heard < since - _LONG_SILENT:
-        heard = None
-    meanwhile = heard is not None and heard > since + timeout / 2
-    alone = heard is None and age >= timeout * _ALONE
-    if not (meanwhile or alone or _needs_no_puppet(world, node)):
-        return ""
-    others = "others reported meanwhile" if meanwhile else "no other node reported either"
-    return f"not ready after {for_people(age)} ({others})"
-
-
-def waiting(world: World, node: Node) -> bool:
-    """Whether it is not ready in time, and only not failed because Puppet answers nobody."""
-    return Change.FAILS in _due(world, node)
-
-
-def _needs_no_puppet(world: World, node: Node) -> bool:
-    return world.fleet(node.role).ready_when == "running"
-
-
 def _followed(world: World, node: Node, instance: Instance) -> Action | None:
-    change = followed(node, instance, ready_when_running=_needs_no_puppet(world, node))
+    change = followed(node, instance, ready_when_running=needs_no_puppet(world, node))
     if change is None:
         return None
     fields = dict(change.fields)
     if fields.get("state") is State.READY:
         fields["ready_at"] = world.now
     return Write(node=node, what=change.what, fields=fields, reason=change.why)
-
-
-def _kept(world: World, node: Node) -> bool:
-    """By a person, or by what stops its role."""
-    return bool(node.held) or world.hold(node.role) is not None

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from enc.domain.durations import for_people
 from enc.domain.model import CONVERGE, Attempt, HoldCause, Kind, Launch, LaunchState, Market
 from provisioner.domain.actions import Action, Advance, Close
-from provisioner.domain.launching import (
+from provisioner.domain.newcomers import is_dead
+from provisioner.domain.quotas import used_up
+from provisioner.domain.spot_fallback import (
     FALLBACK_SPAN,
     Course,
     End,
@@ -18,8 +20,6 @@ from provisioner.domain.launching import (
     next_step,
     turned,
 )
-from provisioner.domain.newcomers import is_dead
-from provisioner.domain.quotas import used_up
 from provisioner.domain.world import KnownRole, World
 
 

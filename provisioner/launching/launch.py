@@ -18,7 +18,7 @@ from provisioner.bootstrap import render
 from provisioner.calls import Heartbeat, check_account, retry
 from provisioner.context import Context
 from provisioner.domain import ground
-from provisioner.domain.launching import End
+from provisioner.domain.spot_fallback import End
 from provisioner.domain.volumes import planned
 from provisioner.launching.order import Order, asked, terms
 from provisioner.launching.requests import Asking

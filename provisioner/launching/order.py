@@ -11,9 +11,9 @@ from enc.domain.model import Kind, Launch, Market, Node, Role, State
 from enc.domain.rolespec import LaunchSpec, RoleSpec
 from provisioner.context import Context
 from provisioner.domain import ground
-from provisioner.domain.launching import Course
 from provisioner.domain.machines import tags_for
 from provisioner.domain.pools import Offer, one_subnet_per_zone
+from provisioner.domain.spot_fallback import Course
 from provisioner.ports.ec2 import Ground
 
 

@@ -11,10 +11,10 @@ from enc.domain.model import Attempt, Launch, LaunchState, Market, Node
 from enc.inventory import NotAllRecordedError, StoreError
 from provisioner.calls import retry, retry_write
 from provisioner.context import Context
-from provisioner.domain import launching
-from provisioner.domain.launching import Ask, End, Progress, Turn, Wait
+from provisioner.domain import spot_fallback as launching
 from provisioner.domain.pool_answers import Tried
 from provisioner.domain.pools import codes, left_out, told_by_pool
+from provisioner.domain.spot_fallback import Ask, End, Progress, Turn, Wait
 from provisioner.launching.lost_answers import looks, unrecorded
 from provisioner.launching.order import Terms
 from provisioner.launching.recording import came, record

@@ -16,7 +16,7 @@ from provisioner.domain import actions as do
 from provisioner.domain.actions import Action, Plan
 from provisioner.domain.deciding import decide
 from provisioner.domain.world import Rules, World
-from provisioner.loop.acts import ends, launches, nodes, others
+from provisioner.loop.acts import drain, ends, launches, nodes, others
 from provisioner.loop.acts.done import Done, Result
 from provisioner.loop.lease import leased
 from provisioner.loop.observe import Seen, observe
@@ -108,7 +108,7 @@ _ACTS: dict[type[Action], _Act] = {
     do.Recount: others.recount,
     do.Adopt: nodes.adopt,
     do.Write: nodes.write,
-    do.Drain: nodes.drain,
+    do.Drain: drain.drain,
     do.End: ends.end,
     do.EndOrphan: ends.end_orphans,
     do.Stop: others.stop,

@@ -14,7 +14,8 @@ import pytest
 from enc.domain.explain.outlook import outlook
 from enc.domain.model import Kind, Node, State
 from provisioner.domain.actions import Drain, End, Write
-from provisioner.domain.lives import Reports, life
+from provisioner.domain.expiry import Reports
+from provisioner.domain.lives import life
 from provisioner.domain.rotation import due_of
 from provisioner.domain.world import KnownRole
 from provisioner.ports.ec2 import InstanceState

@@ -17,6 +17,7 @@ from enc.domain.model import Kind, LaunchState, Market, Node, State
 from enc.domain.rolespec import RoleSpec
 from enc.inventory import StoreLostError
 from provisioner.cli import errors
+from provisioner.cli.csv_cells import cell, quoted
 from provisioner.cli.durations import DurationType
 from provisioner.cli.launches import standing
 from provisioner.cli.main import cli
@@ -24,7 +25,7 @@ from provisioner.cli.outcome import LaunchReport
 from provisioner.cli.records import NODE_FIELDS, age, launch_record, node_record
 from provisioner.cli.reporters import QUIET_SECONDS, PlainReporter, TerminalReporter
 from provisioner.cli.table import columns, lay_out
-from provisioner.cli.texts import cell, clean, quoted, readable, some
+from provisioner.cli.texts import clean, readable, some
 from provisioner.cli.usage import usage
 from provisioner.launching.launch import Outcome
 from provisioner.launching.order import Order

@@ -15,9 +15,9 @@ import yaml
 
 import provisioner.cli
 from provisioner.cli import output
+from provisioner.cli.csv_cells import cell
 from provisioner.cli.output import Listing, emit_rows
 from provisioner.cli.table import columns, lay_out
-from provisioner.cli.texts import cell
 
 CLI = Path(provisioner.cli.__file__).parent
 # What prints; all others go through these.

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from provisioner.domain.actions import Action
+from enc.domain.model import Node
+from enc.inventory import ConflictError, StoreError
+from provisioner.domain.actions import Action, Drain, Write
 
 
 class Result(StrEnum):
@@ -47,3 +49,12 @@ def failed(action: Action, error: BaseException | str) -> Done:
 
 def all_failed(actions: Iterable[Action], error: BaseException | str) -> list[Done]:
     return [failed(action, error) for action in actions]
+
+
+def came(action: Write | Drain, now: Node | StoreError) -> Done:
+    match now:
+        case ConflictError():
+            return left(action, "it was changed meanwhile; the next pass looks again")
+        case StoreError():
+            return failed(action, now)
+    return Done(action=action)

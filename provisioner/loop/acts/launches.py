@@ -22,8 +22,8 @@ from provisioner.context import Context
 from provisioner.domain.actions import Action, Advance, Close, Open, Sweep
 from provisioner.domain.failures import counted, failed_hold
 from provisioner.domain.ground import listed, request, unsuitable
-from provisioner.domain.launching import Progress
 from provisioner.domain.openlaunches import next_request
+from provisioner.domain.spot_fallback import Progress
 from provisioner.domain.world import KnownRole, World
 from provisioner.launching.launch import bounds_of, intended, prepare
 from provisioner.launching.order import Order, asked, terms

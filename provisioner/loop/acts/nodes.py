@@ -1,17 +1,16 @@
-"""Writing down what is true of nodes: newcomers, what EC2 says, and who drains."""
+"""Writing down what is true of nodes: newcomers, and what EC2 says."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from enc.domain.model import Node, State
-from enc.inventory import ConflictError, Event, NotAllRecordedError, StoreError
+from enc.domain.model import Node
+from enc.inventory import Event, NotAllRecordedError, StoreError
 from provisioner.context import Context
-from provisioner.domain.actions import Adopt, Drain, Write
-from provisioner.domain.retirement import only_news
+from provisioner.domain.actions import Adopt, Write
 from provisioner.domain.world import World
-from provisioner.loop.acts.done import Done, all_failed, failed, left
+from provisioner.loop.acts.done import Done, all_failed, came, failed, left
 from provisioner.ports.errors import CloudError
 
 
@@ -68,16 +67,7 @@ def write(context: Context, actions: Sequence[Write], _: World) -> list[Done]:
         for one in sure
     ]
     found = context.inventory.nodes.change_each(changes)
-    return [*doubted, *(_came(one, now) for one, now in zip(sure, found, strict=True))]
-
-
-def _came(action: Write | Drain, now: Node | StoreError) -> Done:
-    match now:
-        case ConflictError():
-            return left(action, "it was changed meanwhile; the next pass looks again")
-        case StoreError():
-            return failed(action, now)
-    return Done(action=action)
+    return [*doubted, *(came(one, now) for one, now in zip(sure, found, strict=True))]
 
 
 def _asked_by_id(context: Context, actions: Sequence[Write]) -> tuple[list[Write], list[Done]]:
@@ -104,56 +94,6 @@ def _by_region(actions: Iterable[Write]) -> Mapping[str, list[Write]]:
     for one in actions:
         found[one.node.region].append(one)
     return found
-
-
-def drain(context: Context, actions: Sequence[Drain], _: World) -> list[Done]:
-    """Not below what is to stay ready, and not what was held or stopped meanwhile."""
-    going, done = _still_to_drain(context, actions)
-    changes = [
-        (fresh, _event(context, fresh, "draining", one.reason), {"state": State.DRAINING})
-        for one, fresh in going
-    ]
-    found = context.inventory.nodes.change_each(changes)
-    return [*done, *(_came(one, n) for (one, _), n in zip(going, found, strict=True))]
-
-
-def _still_to_drain(
-    context: Context, actions: Sequence[Drain]
-) -> tuple[list[tuple[Drain, Node]], list[Done]]:
-    """Each with its node as it is now; those that may not drain by now."""
-    store = context.inventory
-    now = {node.certname: node for node in store.nodes.many([o.node.certname for o in actions])}
-    roles = sorted({one.node.role for one in actions})
-    held = store.holds.all(roles)
-    ready = {role: _ready(counts) for role, counts in store.roles.counts(roles).items()}
-    going: list[tuple[Drain, Node]] = []
-    done: list[Done] = []
-    for one in actions:
-        fresh, role = now.get(one.node.certname), one.node.role
-        if why := _why_not(one, fresh, ready[role], stopped="" in held or role in held):
-            done.append(left(one, why))
-        elif fresh is not None:
-            ready[role] -= fresh.state is State.READY
-            going.append((one, fresh))
-    return going, done
-
-
-def _why_not(action: Drain, fresh: Node | None, ready: int, *, stopped: bool) -> str:
-    if fresh is None or not only_news(action.node, fresh):
-        return "it was changed meanwhile; the next pass looks again"
-    if fresh.state not in (State.RUNNING, State.READY):
-        return f"it is {fresh.state} by now"
-    if stopped and action.floor is not None:
-        return "its role was stopped meanwhile"
-    if action.floor is None:
-        return ""
-    sure = ready - action.unseen
-    return f"only {sure} nodes of its role are ready now" if sure <= action.floor else ""
-
-
-def _ready(counts: Mapping[str, int]) -> int:
-    """Fleet nodes that are ready, of every market."""
-    return sum(count for key, count in counts.items() if key.startswith("fleet:ready:"))
 
 
 def _event(context: Context, node: Node, what: str, why: str) -> Event:

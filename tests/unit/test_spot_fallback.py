@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from enc.domain.model import LaunchState, Market
-from provisioner.domain.launching import (
+from provisioner.domain.spot_fallback import (
     FALLBACK_SPAN,
     LONGEST_WAIT,
     Ask,

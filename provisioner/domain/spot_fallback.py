@@ -1,4 +1,4 @@
-"""What a launch does next: ask a market, wait, or end. Pure: facts in, a decision out."""
+"""From spot to on-demand: what a launch does next: ask a market, wait, or end. Pure."""
 
 from __future__ import annotations
 
