@@ -60,7 +60,7 @@ $(STAMP): requirements/dev.txt $(SANDBOX)
 	@touch $@
 
 NOT_INSTALLED = echo "pip could not install everything, and said why above. Is this machine offline?" \
-	"The next run goes on, with what pip has downloaded." >&2; exit 1
+	"The next run continues with what pip has downloaded." >&2; exit 1
 
 # The tests' own tools may want newer ones; pip says so, and they work.
 lowest:  ## what decides and what stores, with the lowest versions that setup.cfg allows

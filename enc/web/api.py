@@ -97,7 +97,9 @@ def _explained(inventory: Inventory, name: str) -> Shape | ProblemError:
 def _role(inventory: Inventory, name: str) -> Shape | ProblemError:
     found = inventory.roles.get(name)
     if found is None:
-        return ProblemError(UNKNOWN_ROLE, f"no role has this name: {name!a}; /v1/roles has all")
+        return ProblemError(
+            UNKNOWN_ROLE, f"no role has this name: {name!a}; /v1/roles lists them all"
+        )
     return lists.role_shapes(inventory, [found])[0]
 
 

@@ -109,7 +109,7 @@ def _check_known(found: Snapshot, role: str | None) -> None:
     nodes = found.nodes or found.spoilt
     if role is None or nodes or role in found.roles or role in found.spoilt_roles:
         return
-    raise ProblemError(UNKNOWN_ROLE, "no role has the name that was asked for; /v1/roles has all")
+    raise ProblemError(UNKNOWN_ROLE, "there is no role with this name; /v1/roles lists them all")
 
 
 def _tell(tool: str, found: Snapshot, made: Made, counts: Metrics) -> None:

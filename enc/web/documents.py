@@ -25,15 +25,15 @@ class Kind:
 
 IMPOSSIBLE_CERTNAME = Kind(400, "impossible-certname", "No machine can have this certname")
 BAD_PARAMETER = Kind(400, "bad-parameter", "A query parameter cannot be used")
-BAD_REPORT = Kind(400, "bad-report", "This is not the summary of a report")
+BAD_REPORT = Kind(400, "bad-report", "The body is not the summary of a report")
 CSR_REFUSED = Kind(403, "csr-refused", "This certificate request is not signed")
 UNKNOWN_NODE = Kind(404, "unknown-node", "Not in the inventory")
 UNKNOWN_ROLE = Kind(404, "unknown-role", "No such role")
 UNKNOWN_LAUNCH = Kind(404, "unknown-launch", "No such launch")
 ENDED_NODE = Kind(410, "ended-node", "This machine's life is over")
-REPORT_TOO_LARGE = Kind(413, "report-too-large", "This is larger than a report's summary")
-NOT_JSON = Kind(415, "not-json", "This is not sent as JSON")
-UNCLASSIFIABLE = Kind(422, "unclassifiable-node", "Known, but not classifiable")
+REPORT_TOO_LARGE = Kind(413, "report-too-large", "The summary of a report is too large")
+NOT_JSON = Kind(415, "not-json", "The request is not JSON")
+UNCLASSIFIABLE = Kind(422, "unclassifiable-node", "The node is known, but has no usable role")
 CORRUPT = Kind(422, "corrupt-value", "The store holds what rolecall did not write")
 STORE_UNAVAILABLE = Kind(503, "store-unavailable", "The store cannot be asked")
 STORE_LOST = Kind(503, "store-lost", "The store has no inventory")
@@ -72,8 +72,8 @@ _DETAILS = {
     400: "The request is malformed.",
     404: "There is nothing at this path; see /v1/ for what there is.",
     405: "This path does not take that method; the Allow header names those it takes.",
-    413: "The body of the request is larger than this service takes.",
+    413: "The body of the request is larger than this service accepts.",
     414: "The request line is longer than this service takes.",
-    431: "The headers are larger than this service takes.",
+    431: "The headers are larger than this service accepts.",
     500: "Something went wrong in the service; its log says what.",
 }

@@ -76,7 +76,7 @@ def _events(inventory: Inventory, given: Values) -> Page:
         page = inventory.events.page(given["limit"], given["before"], **filters)
         return {"events": [event_shape(*one) for one in page.events], "cursor": page.cursor}
     if given["before"] is not None:
-        raise ProblemError(BAD_PARAMETER, "before and after cannot be asked for at once")
+        raise ProblemError(BAD_PARAMETER, "give before or after, not both")
     wanted = {name: text for name, text in filters.items() if text is not None}
     found, last = inventory.events.since(given["after"], given["limit"], wanted)
     return {"events": [event_shape(*one) for one in found], "cursor": last}

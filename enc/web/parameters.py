@@ -44,7 +44,7 @@ class Parameters:
         self._given = given
         for name in given:
             if name not in known:
-                raise _bad(f"a parameter is not known here{_nearest(name, known)}")
+                raise _bad(f"unknown parameter{_nearest(name, known)}")
             if len(given.getlist(name)) > 1:
                 raise _bad(f"{name} is given more than once; several values cannot be asked for")
 
@@ -64,42 +64,42 @@ class Parameters:
 
 def _text(text: str, most: int) -> str:
     if not 1 <= len(text) <= most:
-        raise ValueError(f"is not a text of 1 to {most} characters")
+        raise ValueError(f"must have 1 to {most} characters")
     return text
 
 
 def _prefix(text: str) -> str:
     if not (folded := fold(_text(text, _LONGEST_TEXT))):
-        raise ValueError("is blank")
+        raise ValueError("must not be blank")
     return folded
 
 
 def _number(text: str, most: int) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-        raise ValueError(f"is not a whole number from 1 to {most}")
+        raise ValueError(f"must be a whole number from 1 to {most}")
     return int(text)
 
 
 def _event_id(text: str) -> str:
     if not EVENT_ID.fullmatch(text):
-        raise ValueError("is not the id of an event")
+        raise ValueError("must be the id of an event")
     return text
 
 
 def _moment(text: str) -> datetime:
     if not _MOMENT.fullmatch(text):
-        raise ValueError("is not a time with a zone, as in 2026-01-31T12:00:00Z")
+        raise ValueError("must be a time with a zone, as in 2026-01-31T12:00:00Z")
     try:
         return whole_milliseconds(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
-        raise ValueError("is no time that there is") from None
+        raise ValueError("must be a time that exists") from None
 
 
 def _one_of(text: str, allowed: Collection[Any]) -> Any:
     for one in allowed:
         if one.value == text:
             return one
-    raise ValueError(f"is none of {', '.join(one.value for one in allowed)}")
+    raise ValueError(f"must be one of: {', '.join(one.value for one in allowed)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +159,17 @@ class Order(StrEnum):
     NEWEST = "newest"
 
 
-LIMIT = number("limit", "how many at most", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+LIMIT = number("limit", "at most this many", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 CURSOR = Parameter(
     name="cursor",
-    about="where to go on: the cursor of the page before",
+    about="the cursor of the page before",
     schema={"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": LONGEST_CURSOR},
     parse=partial(_text, most=LONGEST_CURSOR),
 )
 ROLE = text("role", "of this role")
-PORT = number("port", "of every node this port, in place of those of its role's checks", most=65535)
+PORT = number(
+    "port", "this port of every node, instead of the ports of its role's checks", most=65535
+)
 NODE_FILTERS = (
     ROLE,
     one_of("kind", "of this kind", tuple(Kind)),
@@ -180,7 +182,7 @@ NODE_FILTERS = (
         parse=_prefix,
     ),
 )
-ORDER = one_of("order", "which come first, by the time of launch", tuple(Order), Order.OLDEST)
+ORDER = one_of("order", "the order, by the time of launch", tuple(Order), Order.OLDEST)
 
 
 def values(given: Parameters, table: Sequence[Parameter]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _report() -> Report:
     try:
         return read(_body())
     except BadReportError as error:
-        raise ProblemError(BAD_REPORT, f"this is no report's summary: {error}") from error
+        raise ProblemError(BAD_REPORT, f"this is not the summary of a report: {error}") from error
 
 
 def _body() -> bytes:

@@ -76,5 +76,5 @@ class SignalStop:
 
 def cut_short(what: str) -> None:
     """Leave, with what is under way as it stands: "a pass"."""
-    os.write(2, f"provisioner: stopped in the middle of {what}; the next one goes on\n".encode())
+    os.write(2, f"provisioner: stopped in the middle of {what}; the next one continues\n".encode())
     os._exit(0)

@@ -29,7 +29,7 @@ _SHOWN = output.Listing(
     _FIELDS,
     empty="nothing to do: the fleet is as roles.yaml says",
 )
-_INTERRUPTED = "the next pass goes on where this one stopped"
+_INTERRUPTED = "the next pass continues where this one stopped"
 _NAMED = 10
 
 _prune = click.option("--prune", is_flag=True, help="End nodes whose role is gone from the store.")

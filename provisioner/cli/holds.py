@@ -41,7 +41,7 @@ def pause(role: str, why: str) -> None:
         if role:
             known_role(context.inventory, role)
         steering.pause(context, role, _checked(why) or "no reason given")
-    output.say(f"{_named(role)} paused; 'provisioner resume{_argument(role)}' goes on")
+    output.say(f"{_named(role)} paused; 'provisioner resume{_argument(role)}' ends the pause")
 
 
 @click.command(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # A file of node definitions has some hundred bytes for each node.
 _MAX_BYTES = 64 * 1024 * 1024
-_INTERRUPTED = "what was created stays; the same command again goes on"
+_INTERRUPTED = "what was created stays; run the same command again to continue"
 _PATH = click.Path(path_type=Path)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provisioner.context import Context
     from provisioner.ending.retire import Retirement
 
-GOES_ON = "the same command goes on where it stopped"
+GOES_ON = "run the same command again to continue"
 _NAMED = 5
 
 
@@ -54,7 +54,7 @@ def retire(nodes: Sequence[str], *, drain: timedelta | None, yes: bool) -> None:
     A launch is looked for in EC2, too: machines that its command did not record are found by
     their tags.
 
-    Interrupted or failed, the same command goes on where it stopped.
+    After an interruption or a failure, run the same command again to continue.
     """
     check_puppet_files()
     with acting() as context:

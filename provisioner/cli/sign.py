@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from provisioner.ports.puppet import CA
     from provisioner.signing.sign import Done
 
-_INTERRUPTED = "what is signed stays signed; 'provisioner sign' again goes on"
+_INTERRUPTED = "what is signed stays signed; run 'provisioner sign' again for the rest"
 _NO_CA = (
     "PUPPET_CA_URL is not set, so there is no CA to ask; set it to https://HOST:8140, with "
     "PUPPET_CERT, PUPPET_KEY and PUPPET_CA"
@@ -60,5 +60,5 @@ def _known(ca: CA | None) -> CA:
 
 def _unfinished(failed: int, total: int) -> CommandError:
     code = FAILED if failed == total else PARTLY
-    said = f"{failed} of {total} request(s) failed; 'provisioner sign' again goes on"
+    said = f"{failed} of {total} request(s) failed; run 'provisioner sign' again for the rest"
     return CommandError(said, code)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from provisioner.commands.adopt import Begun
     from provisioner.context import Context
 
-_INTERRUPTED = "the store is not begun; 'provisioner init' again goes on"
+_INTERRUPTED = "the store is not initialised; run 'provisioner init' again"
 
 
 @click.command(

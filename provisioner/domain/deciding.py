@@ -241,7 +241,7 @@ def _warnings(world: World, news: Newcomers) -> Iterator[str]:
         yield world.ca_warning
     if world.paused:
         hold = world.paused
-        yield f"paused {stopped_by(hold)}; 'provisioner resume' goes on"
+        yield f"paused {stopped_by(hold)}; 'provisioner resume' ends the pause"
     yield from _roles_gone(world)
     yield from _left_alone(world, news)
     yield from _waiting_for_the_ca(world)

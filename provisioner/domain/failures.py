@@ -131,8 +131,8 @@ def _stop(world: World, known: KnownRole, backoff: Backoff) -> Stop:
     said = f"; EC2 says {backoff.why}" if backoff.why else ""
     why = (
         f"{len(backoff.unready)} launches in a row never became ready ({launches}){said}: see "
-        f"'provisioner history --role {name}'; a changed launch section, or "
-        f"'provisioner resume {name}', goes on"
+        f"'provisioner history --role {name}'; change its launch section, "
+        f"or run 'provisioner resume {name}', to try again"
     )
     return failed_hold(world, name, known.role.spec_hash, why)
 

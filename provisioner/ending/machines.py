@@ -172,7 +172,7 @@ class Ending:
     def _still_there(self) -> None:
         for ours in self._left.values():
             for node in ours.values():
-                self._ledger.remain([node], f"{self._word(node)}; retire it again to go on")
+                self._ledger.remain([node], f"{self._word(node)}; retire it again to continue")
 
     def _word(self, node: Node) -> str:
         """EC2's last one, and whether it has ever taken the order."""

@@ -226,7 +226,7 @@ class TestWithoutAStore:
 def test_a_bad_parameter_is_a_page_that_says_which(stage: Stages, reader: Readers) -> None:
     who = reader(stage(5), **DESKTOP)
     who.open("/nodes?limit=0", 400)
-    expect(who.page.get_by_text("limit is not a whole number from 1 to 1000")).to_be_visible()
+    expect(who.page.get_by_text("limit must be a whole number from 1 to 1000")).to_be_visible()
     who.has_access()
     who.shoot("bad-parameter-desktop-light")
     who.is_content()

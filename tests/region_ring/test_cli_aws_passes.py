@@ -114,7 +114,7 @@ def test_a_machine_that_cannot_be_terminated_remains_and_the_same_command_goes_o
 
     ended = operator.run(*retire)
     assert (ended.code, ended.out) == (1, "")
-    assert "0 of 1 archived; the same command goes on where it stopped" in ended.said[0]
+    assert "0 of 1 archived; run the same command again to continue" in ended.said[0]
     assert DENIED in ended.said[1]
     assert "allow ec2:TerminateInstances" in ended.said[1]
 

@@ -114,7 +114,7 @@ def test_a_pause_stops_it_and_resume_goes_on(operator: Operator, what: str) -> N
     words = [what] if what else []
     paused = operator.run("pause", *words, "--why", "a load test")
     assert paused.code == 0
-    assert f"'provisioner resume{' ' + what if what else ''}' goes on" in paused.out
+    assert f"'provisioner resume{' ' + what if what else ''}' ends the pause" in paused.out
     done = operator.run("converge")
     assert (done.code, done.out) == (0, "nothing to do\n")
     assert "a load test" in done.err

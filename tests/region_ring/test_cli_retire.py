@@ -95,7 +95,9 @@ def test_a_drain_takes_its_time_and_can_be_stopped_and_gone_on_with(operator: Op
     stopped = command.end()
     assert stopped.code == 130
     [said] = stopped.said
-    assert f"interrupted; 0 of 1 archived; {machine} is draining; the same command goes on" in said
+    assert (
+        f"interrupted; 0 of 1 archived; {machine} is draining; run the same command again" in said
+    )
     assert operator.machines() == [machine]
 
     done = operator.run("retire", "--yes", "--drain", "0s", machine)
@@ -112,7 +114,7 @@ def test_a_termination_that_is_stopped_goes_on(operator: Operator) -> None:
     stopped = command.end()
 
     assert stopped.code == 130
-    assert f"{machine} is retiring (next: terminate); the same command goes on" in stopped.said[0]
+    assert f"{machine} is retiring (next: terminate); run the same command again" in stopped.said[0]
     assert operator.run("retire", "--yes", machine).code == 0
     assert (operator.machines(), operator.nodes()) == ([], [])
 

@@ -80,7 +80,7 @@ def refused_and_gone_on_with(operator: Operator, puppet: PuppetServer, how: How)
 
     assert refused.code == 1
     first, second = refused.said
-    assert first == ("provisioner: 0 of 1 archived; the same command goes on where it stopped:")
+    assert first == ("provisioner: 0 of 1 archived; run the same command again to continue:")
     assert second.startswith(f"  {FOREIGN}: its certificate is not revoked yet: ")
     assert "Traceback" not in refused.err
     shown = operator.run("show", FOREIGN, "--format", "json").json

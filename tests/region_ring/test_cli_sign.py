@@ -93,7 +93,7 @@ def test_one_that_fails_leaves_the_others_signed_and_is_said(
 
     assert done.code == 3
     assert [line.partition(":")[0] for line in done.out.splitlines()] == ["failed", "signed"]
-    said = "1 of 2 request(s) failed; 'provisioner sign' again goes on"
+    said = "1 of 2 request(s) failed; run 'provisioner sign' again for the rest"
     assert done.said[0] == f"provisioner: {said}"
     assert operator.run("sign").code == 0
     assert sorted(puppet.vault.signed) == [first, second]

@@ -104,7 +104,7 @@ def test_an_init_that_is_stopped_has_begun_nothing_and_goes_on(stranger: Operato
 
     assert stopped.code == 130
     assert stopped.said == [
-        "provisioner: interrupted; the store is not begun; 'provisioner init' again goes on"
+        "provisioner: interrupted; the store is not initialised; run 'provisioner init' again"
     ]
     assert stranger.redis.exists("meta") == 0
     assert stranger.run("init").code == 0

@@ -171,8 +171,8 @@ class TestThePages:
         self, client: FlaskClient, buried: None, path: str
     ) -> None:
         text = page(client, path)
-        assert f"among the {LOOKED_AT:,} that were looked at" in words(text)
-        assert "Look further back" in words(text)
+        assert f"None of the {LOOKED_AT:,}" in words(text)
+        assert "Search older ones" in words(text)
 
     def test_lead_on_to_what_was_not_looked_at(self, client: FlaskClient, buried: None) -> None:
         text = page(client, "/launches?role=rare")
@@ -183,13 +183,16 @@ class TestThePages:
         self, client: FlaskClient, buried: None
     ) -> None:
         text = words(page(client, "/roles/rare"))
-        assert f"None among the newest {LOOKED_AT:,} of all roles. Look further back" in text
+        assert (
+            f"No launch of this role among the newest {LOOKED_AT:,} of all roles. Search older ones"
+            in text
+        )
 
     def test_of_a_role_without_launches_say_just_that(
         self, client: FlaskClient, inventory: Inventory
     ) -> None:
         inventory.roles.apply([role("rare")], event())
-        assert "None in 400 days." in words(page(client, "/roles/rare"))
+        assert "No launch in the last 400 days." in words(page(client, "/roles/rare"))
 
     def test_that_are_short_but_not_empty_say_so(
         self, client: FlaskClient, inventory: Inventory, redis: Redis, buried: None
@@ -197,7 +200,7 @@ class TestThePages:
         inventory.launches.open(launch("l-00000000000000bb", role="rare"), event())
         redis.zadd("launches", {"l-00000000000000bb": 9.1e9})
         text = page(client, "/launches?role=rare")
-        assert f"Only {LOOKED_AT:,} are looked at for one page" in words(text)
+        assert f"One page reads at most {LOOKED_AT:,} records" in words(text)
         assert following(text)
 
     def test_that_are_whole_say_nothing_of_it(

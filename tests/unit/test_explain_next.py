@@ -50,7 +50,7 @@ def test_a_held_node_says_why_and_what_lifts_it() -> None:
         (Hold(why="test", since=START, by="bob"), "Everything is paused since"),
         (
             Hold(role="web", why="x", since=START, by="c", cause=HoldCause.BREAKER, nodes=(NAME,)),
-            "'provisioner resume web' goes on. This node is among those that it keeps.",
+            "'provisioner resume web' lifts it. This node is among those that it keeps.",
         ),
     ],
 )

@@ -139,7 +139,7 @@ def test_offline_it_says_so_and_what_was_not_finished_is_made_anew(tmp_path: Pat
     code, said = make(tmp_path, f"PYTHON={sys.executable}", "run")
 
     assert code == 2
-    assert "Is this machine offline? The next run goes on" in said
+    assert "Is this machine offline? The next run continues" in said
     assert "making .venv" in said
     assert left.resolve() == Path(sys.executable).resolve()
     assert not (tmp_path / ".venv/.sandbox").exists()

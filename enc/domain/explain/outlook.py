@@ -87,7 +87,7 @@ def _stopped(node: Node, hold: Hold | None) -> tuple[str, ...]:
         return ()
     whose = f"Role {hold.role}" if hold.role else "Everything"
     named = " This node is among those that it keeps." if node.certname in hold.nodes else ""
-    lifted = f"'provisioner resume{' ' + hold.role if hold.role else ''}' goes on"
+    lifted = f"'provisioner resume{' ' + hold.role if hold.role else ''}' lifts it"
     since = f"since {at(hold.since)} by {hold.by}"
     return (f"{whose} is {_CAUSES[hold.cause]} {since} ({hold.why}); {lifted}.{named}",)
 

@@ -34,9 +34,9 @@ def _span(text: str) -> Duration:
     try:
         span = Duration(text)
     except ValueError:
-        raise ValueError("is no duration: write one as in 12h or 7d") from None
+        raise ValueError("must be a duration, as in 12h or 7d") from None
     if span > KEPT:
-        raise ValueError(f"is more than the {KEPT.days} days that are kept")
+        raise ValueError(f"must be at most {KEPT.days} days: older records are deleted")
     return span
 
 

@@ -201,8 +201,8 @@ def _ground(context: Context, launch: Launch, order: Order, world: World) -> Gro
 def _hold(context: Context, launch: Launch, why: str, world: World) -> None:
     """No type is left: only another launch section, or a person, changes that."""
     why = (
-        f"none of its instance types can be launched ({why}); a changed launch section, or "
-        f"'provisioner resume {launch.role}', goes on"
+        f"none of its instance types can be launched ({why}); change its launch section, "
+        f"or run 'provisioner resume {launch.role}', to try again"
     )
     _close_if_open(context, launch, why)
     stop(context, [failed_hold(world, launch.role, launch.spec_hash, why)], world)

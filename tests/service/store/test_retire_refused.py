@@ -162,7 +162,7 @@ def test_what_ec2_was_not_told_is_not_said_to_be(stage: Stage) -> None:
     why = stage.end([machine]).remaining[machine.certname]
     assert why.startswith("EC2 was not told to terminate it (")
     assert "RequestLimitExceeded" in why
-    assert "and says running; retire it again to go on" in why
+    assert "and says running; retire it again to continue" in why
 
 
 def test_one_that_is_going_down_by_itself_is_not_said_to_be_told(stage: Stage) -> None:

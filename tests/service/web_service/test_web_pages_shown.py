@@ -57,7 +57,7 @@ class TestWithoutAnything:
 
     @pytest.mark.parametrize("path", ["/nodes?q=zzz", "/launches?role=db", "/events?node=zzz"])
     def test_a_filter_says_that_nothing_fits(self, filled: FlaskClient, path: str) -> None:
-        assert " fits" in words(page(filled, path))
+        assert " matches" in words(page(filled, path))
 
 
 class TestTheFleet:
@@ -219,7 +219,7 @@ class TestANode:
         assert len(text) < 1000
 
     def test_without_runs_says_how_they_come(self, filled: FlaskClient) -> None:
-        assert "None has been reported" in words(page(filled, "/nodes/i-0b"))
+        assert "No run has been reported" in words(page(filled, "/nodes/i-0b"))
 
     def test_of_a_role_that_is_gone_says_what_is_wrong(
         self, filled: FlaskClient, inventory: Inventory
@@ -305,7 +305,7 @@ class TestLaunches:
     ) -> None:
         assert "had no answer" not in words(page(filled, f"/launches/{LAUNCH}"))
         redis.hset(f"launch:{LAUNCH}", "asked", "3")
-        assert "1 request more had no answer" in words(page(filled, f"/launches/{LAUNCH}"))
+        assert "1 request more got no answer" in words(page(filled, f"/launches/{LAUNCH}"))
 
 
 class TestEvents:
