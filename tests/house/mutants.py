@@ -1,6 +1,6 @@
 """Would a test notice? A seeded sample of small faults in the rules: ``make mutants SEED=1``.
 
-Each mutant is one change of one module, and is tried with the unit tests that import the module, in
+Each mutant is one change of one module, and is tried with the unit tests that reach the module, in
 a process of its own. Killed is what a test fails on, or what hangs; the score is killed of all,
 where those that change nothing count against us.
 """
@@ -102,18 +102,26 @@ def mutated(mutant: Mutant) -> ast.Module:
 
 @cache
 def tests_of(file: Path) -> list[str]:
-    """The unit tests that import the module, or a rule that does; of converge, its passes, too."""
-    rules = {module_of(file), *_importers(module_of(file))}
-    found = [test for test in _tests("unit") if rules & _imports(test)]
+    """The unit tests that reach the module, the nearest first; of converge, its passes, too."""
+    near = _reaching(module_of(file))
+    found = [test for rule in near for test in _tests("unit") if rule in _imports(test)]
     if file.is_relative_to(ROOT / "provisioner"):
         found += [one for one in _tests("service/store") if one.stem.startswith(_PASSES)]
-    return sorted(map(str, found))
+    return list(dict.fromkeys(map(str, found)))
 
 
-def _importers(module: str) -> Iterator[str]:
-    for file in (one for folder in PURE for one in (ROOT / folder).rglob("*.py")):
-        if module in set(imported(file)):
-            yield module_of(file)
+def _reaching(module: str) -> list[str]:
+    """The module, the rules that import it, the rules that import those, and so on."""
+    found = [module]
+    for near in found:
+        found += [one for one in _importers(near) if one not in found]
+    return found
+
+
+@cache
+def _importers(module: str) -> list[str]:
+    files = [one for folder in PURE for one in (ROOT / folder).rglob("*.py")]
+    return [module_of(file) for file in files if module in set(imported(file))]
 
 
 def tried(sample: Sequence[Mutant]) -> dict[Mutant, bool]:
