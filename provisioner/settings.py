@@ -148,7 +148,7 @@ def regions_in(variable: str, text: str) -> tuple[str, ...]:
         return ()
     bad = [name for name in names if not _REGION.fullmatch(name)]
     if bad or not names:
-        what = f"{bad[0]!r} is no region" if bad else "there is no region in it"
+        what = f"{bad[0]!r} is not a region" if bad else "there is not a region in it"
         raise SettingError(f"{variable}: {what}; write us-east-1,eu-west-1, or all")
     return tuple(names)
 
@@ -183,7 +183,7 @@ def _spans(environ: Mapping[str, str]) -> dict[str, timedelta]:
             continue
         if name not in SPANS:
             raise SettingError(
-                f"{variable} is no timeout of rolecall; the timeouts are {', '.join(SPANS)}"
+                f"{variable} is not a timeout of rolecall; the timeouts are {', '.join(SPANS)}"
             )
         try:
             found[name] = parse(text)

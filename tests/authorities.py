@@ -85,7 +85,7 @@ def cases() -> dict[str, Case]:
         "Puppet's two": case(middle, root, of=middle),
         "Puppet's two, the other way": case(root, middle, of=middle),
         "with a leaf": case(
-            root, leaf, of=root, remarks=("CN=web1.example.com is no authority's",)
+            root, leaf, of=root, remarks=("CN=web1.example.com is not an authority's",)
         ),
         "the old beside the new": case(old, middle, root, of=middle, remarks=expired),
         "renewed with its key": case(old_root, renewed, of=renewed, remarks=expired),
@@ -106,8 +106,10 @@ def cases() -> dict[str, Case]:
             of=namesake,
             remarks=("CN=Root, which issued CN=Puppet CA, is missing",),
         ),
-        "a leaf": case(leaf, of=leaf, fault="CN=web1.example.com is no authority's certificate"),
-        "no word of an authority": case(silent, of=silent, fault="CN=Silent is no authority's"),
+        "a leaf": case(
+            leaf, of=leaf, fault="CN=web1.example.com is not an authority's certificate"
+        ),
+        "no word of an authority": case(silent, of=silent, fault="CN=Silent is not an authority's"),
         "without its root beside another": case(
             middle, other, of=other, remarks=("CN=Root, which issued CN=Puppet CA, is missing",)
         ),

@@ -245,7 +245,7 @@ def _status(value: Any) -> Status:
     for status in Status:
         if value == status.value:
             return status
-    raise BadReportError(f"is none of {', '.join(Status)}")
+    raise BadReportError(f"must be one of {', '.join(Status)}")
 
 
 def _flag(value: Any) -> bool:

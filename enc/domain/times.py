@@ -16,9 +16,9 @@ def sane(time: datetime) -> datetime:
     try:
         found = whole_milliseconds(time)
     except OverflowError as error:
-        raise ValueError(f"{time} is no time of a machine") from error
+        raise ValueError(f"{time} is not a time of a machine") from error
     if not _EARLIEST <= found < _LATEST:
-        raise ValueError(f"{time} is no time of a machine")
+        raise ValueError(f"{time} is not a time of a machine")
     return found
 
 

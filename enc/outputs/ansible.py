@@ -109,7 +109,7 @@ def _notes(kind: str, names: Mapping[str, str]) -> Iterator[str]:
 def _why_not(node: Node, groups: Iterable[str]) -> str:
     address = address_of(node)
     if not is_certname(node.certname):
-        return "its name is no certname"
+        return "its name is not a certname"
     if node.certname in _ITSELF:
         return "Ansible would take it for the machine that it runs on"
     if node.certname in groups:

@@ -188,7 +188,7 @@ def _address(text: str) -> Address:
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        raise ValueError(f"its private_ip is {text[:80]!a}, which is no address") from None
+        raise ValueError(f"its private_ip is {text[:80]!a}, which is not an address") from None
     if found.version == 6 and found.scope_id:  # noqa: PLR2004
         raise ValueError(f"its private_ip is {text[:80]!a}, an address of one link only")
     return found

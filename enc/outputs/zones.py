@@ -91,7 +91,7 @@ def parse_hostmaster(text: str) -> str:
     """A mail address. Raises ValueError."""
     person, at, host = text.partition("@")
     if not at or not _PERSON.fullmatch(person):
-        raise ValueError(f"is no mail address: {text[:80]!a}")
+        raise ValueError(f"is not a mail address: {text[:80]!a}")
     return f"{person.replace('.', chr(92) + '.')}.{_host(host, 'host')}"
 
 
@@ -168,7 +168,7 @@ def _host(word: str, what: str) -> str:
     labels = name.split(".")
     whole = all(map(_HOST_LABEL.fullmatch, labels)) and len(name) <= LONGEST_NAME
     if not whole or len(labels) < 2:  # noqa: PLR2004  # one label is a top-level domain
-        raise ValueError(f"has a {what} that is no host name with a dot: {word[:80]!a}")
+        raise ValueError(f"has a {what} that is not a host name with a dot: {word[:80]!a}")
     return name
 
 

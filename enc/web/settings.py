@@ -151,8 +151,8 @@ def _dns_bind(text: str) -> str:
     except ValueError:
         pass
     raise ValueError(
-        "is no loopback address with a port, such as 127.0.0.1:8053 or [::1]:8053: PowerDNS, which "
-        "asks there over TCP, runs on this machine"
+        "is not a loopback address with a port, such as 127.0.0.1:8053 or [::1]:8053: PowerDNS, "
+        "which asks there over TCP, runs on this machine"
     )
 
 
@@ -181,7 +181,7 @@ def _site(text: str) -> str:
 
 def _log_level(text: str) -> str:
     if text.lower() not in LOG_LEVELS:
-        raise ValueError(f"is none of {', '.join(LOG_LEVELS)}")
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
     return text.lower()
 
 

@@ -140,7 +140,9 @@ def instances_of(region: str, page: Mapping[str, Any]) -> list[Instance]:
             for entry in reservation.get("Instances", ())
         ]
     except (KeyError, ValueError) as error:
-        message = f"the answer of {region} is no list of machines: {type(error).__name__}: {error}"
+        message = (
+            f"the answer of {region} is not a list of machines: {type(error).__name__}: {error}"
+        )
         advice = "see what answers in EC2's place: a proxy, or AWS_ENDPOINT_URL"
         raise CloudError(
             Trouble.UNAVAILABLE, _UNREADABLE, message, action="DescribeInstances", hint=advice

@@ -53,7 +53,7 @@ class Folder:
         if S_ISREG(found.st_mode) and found.st_nlink == 1:
             return handle
         os.close(handle)
-        raise OSError(errno.ELOOP, "is no file of its own", str(self._lock))
+        raise OSError(errno.ELOOP, "is not a file of its own", str(self._lock))
 
     def current(self) -> bytes | None:
         with self._said():

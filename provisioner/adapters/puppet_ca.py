@@ -146,7 +146,7 @@ class PuppetCA:
     def _segment(self, act: str, text: str) -> str:
         # A client takes dots for a way through the path before it sends them.
         if text in ("", ".", ".."):
-            raise self._caller.error(Refusal.UNEXPECTED, act, f"{text!r} is no certname")
+            raise self._caller.error(Refusal.UNEXPECTED, act, f"{text!r} is not a certname")
         return quote(text, safe="")
 
     def _parsed(self, act: str, answer: Answer, kind: type) -> Any:

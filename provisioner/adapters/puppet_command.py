@@ -73,7 +73,7 @@ class PuppetCommand:
         if found := shutil.which(wanted) or ("" if self._command else shutil.which(_VENDORS)):
             return found
         raise PuppetCommandError(
-            f"{wanted!r} is no command that can be run: Puppet's own parser reads the file; "
+            f"{wanted!r} is not a command that can be run: Puppet's own parser reads the file; "
             "install the package puppet-agent (or openvox-agent), or say where it is with --puppet"
         )
 

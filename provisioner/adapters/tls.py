@@ -43,7 +43,7 @@ class Tls:
         try:
             context.load_verify_locations(self.ca)
         except ssl.SSLError as error:
-            raise FileError(f"PUPPET_CA: {self.ca} is no PEM file of certificates") from error
+            raise FileError(f"PUPPET_CA: {self.ca} is not a PEM file of certificates") from error
 
     def _identify(self, context: ssl.SSLContext) -> None:
         try:

@@ -84,7 +84,8 @@ def not_ours(tags: Mapping[str, str]) -> str:
     Other tools have tags like ours, and people edit them.
     """
     if not _LAUNCH_ID.fullmatch(tags.get(LAUNCH_TAG, "")):
-        return f"its {LAUNCH_TAG} is no launch's" if tags.get(LAUNCH_TAG) else f"no {LAUNCH_TAG}"
+        found = tags.get(LAUNCH_TAG)
+        return f"its {LAUNCH_TAG} is not the id of a launch" if found else f"no {LAUNCH_TAG}"
     return "" if tags.get(ROLE_TAG) else f"no {ROLE_TAG}"
 
 

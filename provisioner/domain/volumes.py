@@ -48,7 +48,7 @@ def _device(name: str, volumes: Mapping[str, VolumeSpec], ground: Ground) -> str
 
 def _root(volumes: Mapping[str, VolumeSpec], ground: Ground) -> str:
     if ground.root not in [disk.device for disk in ground.disks]:
-        message = f"the root device of {ground.image} is no EBS volume"
+        message = f"the root device of {ground.image} is not an EBS volume"
         raise _wrong(message, f"take {ROOT} out of launch.volumes, or take another image")
     if ground.root in volumes:
         message = f"{ROOT} and {ground.root} are one device of {ground.image}"

@@ -101,7 +101,7 @@ class _Chains:
         one = self._found[n]
         name = one.subject.rfc4514_string()
         if n not in self._issuers:
-            return Flaw(what=f"{name} is no authority's certificate", remedy=_GIVE)
+            return Flaw(what=f"{name} is not an authority's certificate", remedy=_GIVE)
         if one.not_valid_after_utc <= now:
             return Flaw(what=f"{name} expired on {one.not_valid_after_utc:{_AT}}", remedy=_RENEW)
         issuer = one.issuer.rfc4514_string()

@@ -250,7 +250,7 @@ class FakeCloud(Script):
     def _reachable(self, region: str) -> None:
         if region not in self.region_names:
             code = CODES[Trouble.UNAVAILABLE]
-            raise CloudError(Trouble.UNAVAILABLE, code, f"there is no region {region}")
+            raise CloudError(Trouble.UNAVAILABLE, code, f"there is not a region {region}")
         if region in self.denied:
             said = "You are not authorized to perform this operation."
             raise CloudError(Trouble.DENIED, CODES[Trouble.DENIED], said)

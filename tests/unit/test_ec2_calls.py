@@ -108,7 +108,7 @@ def test_an_answer_that_is_no_listing_is_no_proof_of_anything(
         lambda: cloud.everyone(REGION),
         lambda: cloud.describe(REGION, ["i-1"]),
     ):
-        with pytest.raises(CloudError, match="no list of machines") as raised:
+        with pytest.raises(CloudError, match="not a list of machines") as raised:
             look()
         assert raised.value.trouble is Trouble.UNAVAILABLE
 

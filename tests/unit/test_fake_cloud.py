@@ -204,7 +204,7 @@ def test_a_replay_may_list_nothing(clock: FakeClock) -> None:
 
 def test_twenty_thousand_machines_are_listed_in_a_moment(cloud: FakeCloud) -> None:
     cloud.create_fleet(replace(FLEET, count=20_000))
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert len(cloud.instances(REGION, "default")) == 20_000
-    assert time.perf_counter() - began < 5.0  # 0.2 s on an idle core
+    assert time.process_time() - began < 5.0  # 0.2 s on an idle core

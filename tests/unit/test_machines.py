@@ -77,7 +77,10 @@ def test_a_stopped_machine_is_adopted_as_lost_however_old_it_is(state: InstanceS
     [
         ({"rolecall:launch": "l-00000000000000aa"}, "no rolecall:role"),
         ({"rolecall:role": "web"}, "no rolecall:launch"),
-        ({"rolecall:role": "web", "rolecall:launch": "mine"}, "rolecall:launch is no launch's"),
+        (
+            {"rolecall:role": "web", "rolecall:launch": "mine"},
+            "rolecall:launch is not the id of a launch",
+        ),
     ],
 )
 def test_a_machine_that_does_not_say_its_launch_and_its_role_is_not_adopted(

@@ -96,7 +96,7 @@ def test_a_variable_with_colons_is_never_the_nodes_own() -> None:
     top = {"^": ["var", "::tier"]}
     [problem] = body(variable("tier", "t"), class_like("b", given("x", top))).problems
 
-    assert "$::tier, which is no constant of this file" in problem.what
+    assert "$::tier, which is not a constant of this file" in problem.what
 
 
 def test_a_variable_is_noted_to_become_top_scope() -> None:

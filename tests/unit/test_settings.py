@@ -159,7 +159,7 @@ def test_a_level_of_the_log_may_be_written_as_one_likes(level: str) -> None:
 
 @pytest.mark.parametrize("level", ["verbose", "10", "trace", "warn ing"])
 def test_a_level_that_is_none_is_refused_with_those_that_are(level: str) -> None:
-    with pytest.raises(SettingsError, match=r"^LOG_LEVEL is none of debug, info"):
+    with pytest.raises(SettingsError, match=r"^LOG_LEVEL must be one of debug, info"):
         of(LOG_LEVEL=level)
 
 

@@ -60,7 +60,7 @@ def test_an_image_on_instance_store_has_no_root_to_change() -> None:
     bare = Ground(image="ami-1", subnets=(), root="/dev/sda1")
 
     assert made(bare) == {}
-    with pytest.raises(CloudError, match="the root device of ami-1 is no EBS volume"):
+    with pytest.raises(CloudError, match="the root device of ami-1 is not an EBS volume"):
         made(bare, root={})
 
 
@@ -68,7 +68,7 @@ def test_an_image_that_does_not_tell_its_root_refuses_no_name_but_root() -> None
     silent = Ground(image="ami-1", subnets=())
 
     assert list(made(silent, **{"/dev/xvda": {"size": 8}})) == ["/dev/xvda"]
-    with pytest.raises(CloudError, match="is no EBS volume"):
+    with pytest.raises(CloudError, match="is not an EBS volume"):
         made(silent, root={"size": 8})
 
 

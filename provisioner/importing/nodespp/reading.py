@@ -140,7 +140,7 @@ def _outside(whole: Any, others: Sequence[Token]) -> Iterator[Remark]:
 
 def _tell_descent(body: Body, line: int | None, parent: str, lacking: str) -> None:
     if lacking:
-        what = f"it inherits {lacking}, which is no node of this file that can be found"
+        what = f"it inherits {lacking}, which is not a node of this file that can be found"
         body.problems.append(Remark(line=line, what=f"{what}; {_NONE_NOW}"))
     elif parent:
         what = f"it inherits {parent}, whose statements come first; {_NONE_NOW}"

@@ -98,7 +98,7 @@ def _spelt(inner: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
 def _variable(name: str, known: Mapping[str, Any]) -> Any:
     """``known`` has those at the top under their names with :: as well."""
     if name not in known:
-        raise NotConstantError(f"${name}, which is no constant of this file")
+        raise NotConstantError(f"${name}, which is not a constant of this file")
     return known[name]
 
 

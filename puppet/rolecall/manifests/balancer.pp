@@ -80,7 +80,7 @@ class rolecall::balancer (
   $values = rolecall::balancer::values()
 
   if $ca_backend and !($ca_backend in $backends) {
-    fail("rolecall::balancer::ca_backend is ${ca_backend}, which is none of rolecall::balancer::backends: ${backends.join(', ')}")
+    fail("rolecall::balancer::ca_backend is ${ca_backend}, which is not one of rolecall::balancer::backends: ${backends.join(', ')}")
   }
   if $puppet_port == $enc_port {
     fail("rolecall::balancer::puppet_port and rolecall::balancer::enc_port are both ${enc_port}: choose two")

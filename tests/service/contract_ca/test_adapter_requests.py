@@ -33,7 +33,7 @@ def test_a_name_arrives_as_it_is(puppet: PuppetServer, name: str) -> None:
 def test_a_name_that_would_be_a_way_through_the_path_is_not_sent(
     puppet: PuppetServer, name: str
 ) -> None:
-    with pytest.raises(PuppetError, match="is no certname"):
+    with pytest.raises(PuppetError, match="is not a certname"):
         adapter(puppet).refuse(name)
     assert puppet.calls == []
 

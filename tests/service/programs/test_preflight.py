@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +44,6 @@ def root(server: RedisServer) -> Iterator[Redis]:
 
 def preflight(**environment: str) -> tuple[int, str]:
     """(exit code, standard error)."""
-    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "enc.preflight"],
         env={"PATH": os.defpath, **environment},
@@ -55,7 +53,6 @@ def preflight(**environment: str) -> tuple[int, str]:
         check=False,
     )
     assert done.stdout == ""
-    assert time.monotonic() - begun < SECONDS
     return done.returncode, done.stderr
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from enc.domain.model import Node
 from enc.inventory import Inventory
+from enc.worker import ARRIVAL_TIMEOUT, EXCHANGE_TIMEOUT
 from tests.builders import event, node, role
 from tests.servers import RedisServer, Service, free_port, wait_until
 from tests.service import http
@@ -188,7 +189,7 @@ def test_clients_that_send_nothing_stop_nobody(service: Service) -> None:
     idle = [http.connect(service) for _ in range(4)]
     began = time.monotonic()
     assert http.get(service, "/healthz").status == 200
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < ARRIVAL_TIMEOUT
     for connection in idle:
         connection.close()
 
@@ -301,7 +302,7 @@ def test_a_socket_that_was_left_behind_is_replaced_and_slow_clients_are_let_go(
             slow.sendall(ASK)
             began = time.monotonic()
             assert slow.recv(1) == b""
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < EXCHANGE_TIMEOUT
         assert http.get(service, f"/v1/enc/{NAME}").status == 200
         assert "client too slow" in service.log.read_text(encoding="utf-8")
     finally:

@@ -116,7 +116,7 @@ describe 'rolecall::balancer' do
   context 'with a CA that is none of the puppetservers' do
     let(:params) { { ca_backend: '127.0.0.1:9999' } }
 
-    it { is_expected.to compile.and_raise_error(/ca_backend is 127\.0\.0\.1:9999, which is none of/) }
+    it { is_expected.to compile.and_raise_error(/ca_backend is 127\.0\.0\.1:9999, which is not one of/) }
   end
 
   context 'with one port for both' do

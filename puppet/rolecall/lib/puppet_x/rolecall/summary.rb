@@ -76,7 +76,7 @@ module PuppetX
       def self.certname(report)
         return report.host if report.host.is_a?(String) && CERTNAME.match?(report.host)
 
-        raise NotAReport, 'its host is no certname'
+        raise NotAReport, 'its host is not a certname'
       end
 
       def self.time(report)
@@ -88,7 +88,7 @@ module PuppetX
       def self.status(report)
         return report.status if STATUSES.include?(report.status)
 
-        raise NotAReport, "its status is none of #{STATUSES.join(', ')}"
+        raise NotAReport, "its status must be one of #{STATUSES.join(', ')}"
       end
 
       def self.told?(value)

@@ -66,7 +66,7 @@ module PuppetX
             nil
           elsif !line.strip.empty? && !key.start_with?('#')
             word = WORD.match?(key) ? key : 'this line'
-            "#{path} line #{number}: #{word} is none of #{DEFAULTS.keys.join(' = , ')} ="
+            "#{path} line #{number}: #{word} is not among #{DEFAULTS.keys.join(' = , ')} ="
           end
         end
 
