@@ -9,7 +9,7 @@ from enc.domain.lifetimes import Change
 from enc.domain.model import Kind, Node, State
 from provisioner.domain.actions import Action, Drain, End, Suspect, Write
 from provisioner.domain.expiry import Reports, changes_due, expired, in_time, needs_no_puppet
-from provisioner.domain.machines import followed
+from provisioner.domain.machines import followed, why_dead
 from provisioner.domain.retirement import BEFORE_GONE, step_of
 from provisioner.domain.suspicions import absent
 from provisioner.domain.world import World, launched_by_us
@@ -58,7 +58,7 @@ def _by_ec2(world: World, _: Reports, node: Node, instance: Instance | None) -> 
     if instance is None:
         return _absent(world, node)
     if not instance.alive:
-        return _dead(node, instance)
+        return _dead(world, node, instance)
     if instance.state in _STOPPED:
         return _stopped(world, node, instance)
     if node.state is State.LOST and instance.state is InstanceState.RUNNING:
@@ -67,12 +67,11 @@ def _by_ec2(world: World, _: Reports, node: Node, instance: Instance | None) -> 
     return None
 
 
-def _dead(node: Node, instance: Instance) -> Action | None:
-    why = f"EC2 lists it {instance.state}: {instance.state_reason or 'no reason given'}"
-    if node.state in (State.LOST, State.FAILED):
-        over = instance.state is InstanceState.TERMINATED
-        return End(node=node, reason=why, gone=True) if over else None
-    return Write(node=node, what="lost", fields={"state": State.LOST}, reason=why)
+def _dead(world: World, node: Node, instance: Instance) -> Action | None:
+    if node.state not in (State.LOST, State.FAILED):
+        return _followed(world, node, instance)
+    over = instance.state is InstanceState.TERMINATED
+    return End(node=node, reason=why_dead(instance), gone=True) if over else None
 
 
 def _stopped(world: World, node: Node, instance: Instance) -> Action | None:

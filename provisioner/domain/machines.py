@@ -109,8 +109,11 @@ def followed(node: Node, instance: Instance, *, ready_when_running: bool = False
 def _lost(node: Node, instance: Instance) -> Change | None:
     if node.state is State.LOST or State.LOST not in ALLOWED[node.state]:
         return None
-    why = f"EC2 lists it {instance.state}: {instance.state_reason or 'no reason given'}"
-    return Change(node=node, what="lost", why=why, fields={"state": State.LOST})
+    return Change(node=node, what="lost", why=why_dead(instance), fields={"state": State.LOST})
+
+
+def why_dead(instance: Instance) -> str:
+    return f"EC2 lists it {instance.state}: {instance.state_reason or 'no reason given'}"
 
 
 def _state_of(instance: Instance, now: datetime, ready_timeout: timedelta) -> State:

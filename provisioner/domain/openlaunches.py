@@ -126,7 +126,9 @@ def _on_demand(world: World, launch: Launch, progress: Progress) -> Next | None:
     if _stale(world, launch):
         return Next(market=None, why="its deadline lies in the past")
     if family := _used_up(world, launch, Market.ON_DEMAND):
-        late = world.now >= (progress.fallback_until or launch.deadline + FALLBACK_SPAN)
+        # Not of ``progress``: by that, a launch that has just left spot has its time before it.
+        until = so_far(launch).fallback_until or launch.deadline + FALLBACK_SPAN
+        late = world.now >= until
         said = f"the on-demand quota is used up ({family})"
         return Next(market=None, why=said, failed=True) if late else None
     why = f"{progress.fallback_why}, so on-demand" if progress.fallback_why else "on-demand"

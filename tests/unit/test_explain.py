@@ -24,7 +24,22 @@ from tests.explaining import (
 )
 from tests.worlds import of_fleet
 
+# Who it is.
+
+
+def test_a_machine_of_ours_was_launched_and_a_foreign_one_is_known() -> None:
+    assert why(node(NAME)).headline.endswith(", launched 1h ago.")
+    assert why(foreign("db1.example.com")).headline.endswith(", known for 1h.")
+
+
 # Where it came from.
+
+
+@pytest.mark.parametrize(("image", "told"), [("ami-0abc", True), ("", False)])
+def test_the_image_is_told_where_it_is_known(image: str, told: bool) -> None:
+    origin = why(node(NAME, image=image)).origin
+    assert said(origin, ", from image ami-0abc.") is told
+    assert said(origin, "image") is told
 
 
 def test_who_asked_for_how_many_and_when_is_told() -> None:

@@ -43,6 +43,26 @@ def test_a_held_node_says_why_and_what_lifts_it() -> None:
     assert not said(found.next, "to be replaced")
 
 
+def test_an_end_that_nobody_ordered_is_left_alone_and_says_what_to_do() -> None:
+    ends = of_fleet(1, State.RETIRING)
+    [said_] = why(ends, ordered=False).next
+
+    assert said_ == (
+        f"Converge leaves it alone: its record says retiring, and order:{ends.certname} in Redis "
+        "does not: nobody ordered that; see who wrote it; "
+        f"'provisioner retire {ends.certname}' ends it."
+    )
+    assert "Converge leaves it alone" not in why(ends).next[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"), [(1, "Its life ends at"), (0, "Its life ended at"), (-1, "Its life ended")]
+)
+def test_a_life_is_over_at_its_very_second(before: int, words: str) -> None:
+    node = of_fleet(1, expires_at=NOW + timedelta(seconds=before))
+    assert said(why(node).next, words)
+
+
 @pytest.mark.parametrize(
     ("hold", "words"),
     [

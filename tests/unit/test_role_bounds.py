@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from enc.domain.rolefields import ClassName, KeyName, ParameterName, VariableName
 from enc.domain.rolespec import (
     BurstSpec,
     Check,
@@ -117,3 +118,17 @@ def test_what_a_volume_says_fits_its_type(given: dict[str, Any], fine: bool) -> 
 )
 def test_a_fleet_can_rotate(given: dict[str, Any], fine: bool) -> None:
     assert is_taken(FleetSpec, given) is fine
+
+
+@pytest.mark.parametrize("name", [ClassName, ParameterName, VariableName, KeyName])
+def test_a_name_may_have_255_characters_and_no_more(name: Any) -> None:
+    kind = TypeAdapter(name)
+
+    assert kind.validate_python("a" * 255) == "a" * 255
+    with pytest.raises(ValidationError, match="256 characters"):
+        kind.validate_python("a" * 256)
+
+
+@pytest.mark.parametrize(("length", "taken"), [(0, False), (1, True), (4096, True), (4097, False)])
+def test_the_name_of_a_file_may_have_4096_characters_and_not_none(length: int, taken: bool) -> None:
+    assert is_taken(PuppetServer, {"ca": "x" * length}) is taken

@@ -132,7 +132,7 @@ def test_time_to_ready_is_of_those_that_became_ready_since() -> None:
     never = ended(5)
 
     every = total(quick, slow, never)
-    late = total(quick, slow, never, since=START + 2 * MINUTE)
+    late = total(quick, slow, never, since=START + 3 * MINUTE)
 
     assert (every["ready"], every["ready_median_s"], every["ready_p95_s"]) == (2, 60, 180)
     assert (late["ready"], late["ready_median_s"]) == (1, 180)
