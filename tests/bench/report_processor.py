@@ -10,7 +10,8 @@ from statistics import median, quantiles
 from typing import Any
 
 from tests.bench.table import Row, show
-from tests.real.reportdriver import JRUBY_HOME, MRI, ReportDriver, as_yaml, jruby, log, report
+from tests.real.reportdriver import ReportDriver, as_yaml, log, report
+from tests.real.rubydriver import JRUBY_HOME, MRI, jruby
 
 REPORTS = 400
 # A puppetserver's JVM compiles what it has run often enough.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.real.reportdriver import LOCALE, MODULE_LIB, MRI
+from tests.real.rubydriver import LOCALE, MODULE_LIB, MRI
 from tests.service.enc_script import COMMAND
 
 DRIVER = Path(__file__).parent / "ruby" / "compile_driver.rb"

@@ -14,8 +14,9 @@ import pytest
 
 from tests.real.agent import Agent, machine
 from tests.real.puppetdb import PuppetDB
-from tests.real.reportdriver import MRI, Drivers, ReportDriver
+from tests.real.reportdriver import Drivers, ReportDriver
 from tests.real.ring import Ring, image
+from tests.real.rubydriver import MRI
 from tests.real.site import Site
 from tests.real.terminusdriver import RUBIES, TerminusDriver
 from tests.region.boots import Booter

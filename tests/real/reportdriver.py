@@ -10,46 +10,23 @@ import contextlib
 import json
 import os
 import re
-import select
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import yaml
 
-from tests.real.jvm import BRIEF
+from tests.real.rubydriver import HERE, MRI, RubyDriver
 from tests.service.enc_script import is_one_line
 
-HERE = Path(__file__).parent
 REPORTS = HERE / "reports"
-DRIVER = HERE / "ruby" / "report_driver.rb"
-MODULE_LIB = HERE.parents[1] / "puppet/rolecall/lib"
-MRI = ("ruby",)
-JRUBY_HOME = Path("/usr/share/jruby")
-
-
-def jruby(*options: str) -> tuple[str, ...]:
-    """The puppetserver's own copy of Puppet, and its gems, in a JVM with these options."""
-    return (
-        *("env", "GEM_PATH=/usr/lib/puppetserver/vendored-jruby-gems", "java", *options),
-        *(f"-Djruby.home={JRUBY_HOME}", "-cp", f"{JRUBY_HOME}/lib/*", "org.jruby.Main"),
-        *("-I", "/usr/lib/puppetserver/ruby/vendor_ruby"),
-    )
-
-
-JRUBY = jruby(*BRIEF)
-# As Debian 13 starts its puppetserver: with less, for Ruby takes what it reads for US-ASCII then.
-LOCALE = {"LANG": "C", "LC_ALL": "C"}
 NOBODY_ID = 65534
 NOBODY = ("setpriv", f"--reuid={NOBODY_ID}", f"--regid={NOBODY_ID}", "--clear-groups")
 SEGMENT = re.compile(r"\d{8}T\d{6}\.\d{9}\.jsonl")
 TAG = "--- !ruby/object:Puppet::Transaction::Report\n"
-ANSWER_SECONDS = 120
 
 
 def as_written(name: str) -> str:
@@ -131,44 +108,8 @@ class Drivers(Protocol):
     ) -> ReportDriver: ...
 
 
-class NoAnswerError(Exception):
-    """It ended, or takes too long."""
-
-
-class ReportDriver:
-    greeting: dict[str, str]
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-
-    @classmethod
-    @contextlib.contextmanager
-    def start(cls, ruby: Sequence[str] = MRI, within: Sequence[str] = ()) -> Iterator[Self]:
-        """`within` is a command that runs a command. The spool's folders are not its business."""
-        with tempfile.TemporaryDirectory(prefix="rolecall-puppet-") as folder:
-            Path(folder).chmod(0o777)
-            # Copied: another user may not be let into the checkout.
-            lib, program = Path(folder, "lib"), Path(folder, DRIVER.name)
-            shutil.copytree(MODULE_LIB, lib)
-            shutil.copyfile(DRIVER, program)
-            said = Path(folder, "said")
-            with said.open("wb") as stderr:
-                process = subprocess.Popen(
-                    [*within, *ruby, "-I", str(lib), str(program), folder],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=os.environ | {"HOME": folder} | LOCALE,
-                )
-            try:
-                driver = cls(process)
-                driver.greeting = driver._read()
-                yield driver
-            except NoAnswerError as error:
-                raise RuntimeError(f"no answer from Ruby; it said: {said.read_text()}") from error
-            finally:
-                process.kill()
-                process.communicate()
+class ReportDriver(RubyDriver):
+    program = HERE / "ruby" / "report_driver.rb"
 
     def seen(self, path: Path) -> Path:
         """That path, as the process sees it: `within` may have given it a disk of its own."""
@@ -202,18 +143,3 @@ class ReportDriver:
             }
         )
         return Answer(answer["logs"], answer["raised"], answer.get("ms", []))
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_SECONDS)
-        line = self._process.stdout.readline() if ready else b""
-        if not line:
-            raise NoAnswerError
-        answer: dict[str, Any] = json.loads(line)
-        return answer

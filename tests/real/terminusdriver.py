@@ -7,33 +7,24 @@ with TerminusDriver.start() as puppet:
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import select
-import shutil
-import signal
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
 from tests.real.jvm import BRIEF
-from tests.real.reportdriver import LOCALE, MODULE_LIB, MRI, NoAnswerError, jruby
+from tests.real.rubydriver import MRI, RubyDriver, jruby
 from tests.service.enc_script import is_one_line
 
-DRIVER = Path(__file__).parent / "ruby" / "terminus_driver.rb"
 RUBIES = {
     "ruby": MRI,
     # A puppetserver has OpenSSL's jars in its class path, as has this, where JRuby would not look.
     "jruby": jruby(*BRIEF, "-Djruby.openssl.load.jars=false"),
 }
-ANSWER_SECONDS = 120
 NO_FILE = "/nonexistent/enc.conf"
 
 
@@ -47,44 +38,10 @@ class Found:
     seconds: float
 
 
-class TerminusDriver:
-    greeting: dict[str, str]
+class TerminusDriver(RubyDriver):
+    program = Path(__file__).parent / "ruby" / "terminus_driver.rb"
     # How many threads Ruby had after the last call.
     threads: int = 0
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-
-    @classmethod
-    @contextlib.contextmanager
-    def start(cls, ruby: Sequence[str] = MRI, within: Sequence[str] = ()) -> Iterator[Self]:
-        """`within` is a command that runs a command."""
-        with tempfile.TemporaryDirectory(prefix="rolecall-puppet-") as folder:
-            Path(folder).chmod(0o777)
-            # Copied: another user may not be let into the checkout.
-            lib, program = Path(folder, "lib"), Path(folder, DRIVER.name)
-            shutil.copytree(MODULE_LIB, lib)
-            shutil.copyfile(DRIVER, program)
-            said = Path(folder, "said")
-            with said.open("wb") as stderr:
-                process = subprocess.Popen(
-                    [*within, *ruby, "-I", str(lib), str(program), folder],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=os.environ | {"HOME": folder} | LOCALE,
-                    start_new_session=True,
-                )
-            try:
-                driver = cls(process)
-                driver.greeting = driver._read()
-                yield driver
-            except NoAnswerError as error:
-                raise RuntimeError(f"no answer from Ruby; it said: {said.read_text()}") from error
-            finally:
-                # With what `within` started: a thread in a look-up of a name outlives its limit.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
 
     def look_up(self, node: str, **settings: object) -> Found:
         """Settings are given as ENC_<KEY>; the machine's own enc.conf is kept out."""
@@ -116,21 +73,6 @@ class TerminusDriver:
         """Those that it has open now."""
         targets = map(_target, Path(f"/proc/{self._process.pid}/fd").iterdir())
         return {target for target in targets if target.startswith("socket:")}
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_SECONDS)
-        line = self._process.stdout.readline() if ready else b""
-        if not line:
-            raise NoAnswerError
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
 
 def _found(answer: dict[str, Any]) -> Found:

@@ -15,9 +15,6 @@ import pytest
 
 from tests.real.reportdriver import (
     ALL_WELL,
-    JRUBY,
-    MODULE_LIB,
-    MRI,
     NOBODY,
     Answer,
     Drivers,
@@ -26,6 +23,7 @@ from tests.real.reportdriver import (
     log,
     report,
 )
+from tests.real.rubydriver import JRUBY, MODULE_LIB, MRI
 
 pytestmark = pytest.mark.differs
 

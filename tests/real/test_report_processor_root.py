@@ -13,8 +13,6 @@ import pytest
 
 from tests.real.reportdriver import (
     ALL_WELL,
-    JRUBY,
-    MRI,
     NOBODY,
     NOBODY_ID,
     Answer,
@@ -25,6 +23,7 @@ from tests.real.reportdriver import (
     report,
     the_one_line,
 )
+from tests.real.rubydriver import JRUBY, MRI
 from tests.real.test_report_processor import Shipper
 
 MEBIBYTE = 1024 * 1024

@@ -12,9 +12,6 @@ import pytest
 
 from tests.real.reportdriver import (
     ALL_WELL,
-    JRUBY,
-    MODULE_LIB,
-    MRI,
     NOBODY,
     NOBODY_ID,
     Drivers,
@@ -25,6 +22,7 @@ from tests.real.reportdriver import (
     segments,
     the_one_line,
 )
+from tests.real.rubydriver import JRUBY, MODULE_LIB, MRI
 
 MEBIBYTE = 1024 * 1024
 # As the clock had it before it was set back.

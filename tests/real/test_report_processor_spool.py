@@ -13,8 +13,6 @@ import pytest
 
 from tests.real.reportdriver import (
     ALL_WELL,
-    JRUBY,
-    MRI,
     NOBODY,
     NOBODY_ID,
     SEGMENT,
@@ -27,6 +25,7 @@ from tests.real.reportdriver import (
     segments,
     the_one_line,
 )
+from tests.real.rubydriver import JRUBY, MRI
 
 SMALL_DISK = (
     *("unshare", "--mount", "sh", "-c"),

@@ -10,8 +10,6 @@ import pytest
 
 from tests.real.reportdriver import (
     ALL_WELL,
-    JRUBY,
-    MRI,
     Drivers,
     ReportDriver,
     as_written,
@@ -19,6 +17,7 @@ from tests.real.reportdriver import (
     log,
     report,
 )
+from tests.real.rubydriver import JRUBY, MRI
 from tests.service.enc_script import is_one_line
 
 MAX_LINE = 4096

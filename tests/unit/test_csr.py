@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from enc.domain import csr
@@ -328,3 +328,26 @@ def test_a_signature_that_its_key_cannot_have_made_is_none() -> None:
         csr.read(assembled(named(NODE.encode()), algorithm=one)) for one in (RSA, csrs.ECDSA)
     ]
     assert (said.verified, good.verified) == (False, True)
+
+
+@pytest.mark.parametrize(("bits", "read"), [(16384, True), (16385, False)])
+def test_an_rsa_key_of_more_than_16384_bits_is_not_computed_with(bits: int, read: bool) -> None:
+    pem = assembled(named(NODE.encode()), key=Unsigned(bits))
+    if read:
+        assert csr.read(pem).key.size == bits
+    else:
+        with pytest.raises(csr.UnreadableError, match="neither RSA of a sane size"):
+            csr.read(pem)
+
+
+class Unsigned:
+    """A public key of so many bits; nobody has its private one, so its signature is none."""
+
+    def __init__(self, bits: int) -> None:
+        self._public = rsa.RSAPublicNumbers(65537, (1 << bits - 1) | 1).public_key()
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self._public
+
+    def sign(self, *_: object) -> bytes:
+        return b"none"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enc.domain.model import LaunchState, Market
+from enc.domain.model import Kind, LaunchState, Market
 from provisioner.domain import actions as do
 from provisioner.domain.actions import Action
 from provisioner.domain.deciding import decide
@@ -18,7 +18,7 @@ from provisioner.domain.spot_fallback import FALLBACK_SPAN
 from provisioner.domain.suspicions import template
 from provisioner.domain.world import World
 from tests.fakes.clock import START
-from tests.worlds import LAUNCH, REGION, machine, of_fleet, opened, world
+from tests.worlds import LAUNCH, REGION, known, machine, of_fleet, opened, world
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 NOW = START + HOUR
@@ -131,3 +131,35 @@ def test_a_quota_of_another_family_stops_nothing() -> None:
     other = quotas(Market.ON_DEMAND, ["g5.large"], REGION)
     seen = world(launches={LAUNCH: launch}, now=NOW, quotas=other)
     assert len(found(seen, do.Advance)) == 1
+
+
+def test_a_launch_of_a_fleet_without_a_size_is_closed_and_an_extra_is_not() -> None:
+    unsized = [known(size=None)]
+
+    def closed(kind: Kind) -> list[str]:
+        launch = opened(want=2, kind=kind)
+        return [
+            one.reason for one in found(world(launches={LAUNCH: launch}, roles=unsized), do.Close)
+        ]
+
+    assert closed(Kind.FLEET) == ["got 0 of 2: its role has no size any more"]
+    assert closed(Kind.EXTRA) == []
+
+
+def test_an_open_launch_asks_for_nothing_while_the_clocks_differ() -> None:
+    seen = world(launches={LAUNCH: opened(want=2)})
+    untimed = replace(seen, untimed="the clocks differ")
+
+    assert len(found(seen, do.Advance)) == 1
+    assert found(untimed, do.Advance) == []
+
+
+@pytest.mark.parametrize(
+    ("launches", "words"), [(True, "of launch l-"), (False, "of unknown launch l-")]
+)
+def test_an_adopted_machine_says_whether_its_launch_is_known(launches: bool, words: str) -> None:
+    ended = opened(want=2, got=1, state=LaunchState.PARTIAL, opened_at=START, asked_at=START)
+    listed = [machine(of_fleet(7), launched_at=START)]
+    seen = world(instances=listed, launches={LAUNCH: ended} if launches else {}, now=NOW)
+    [adopt] = found(seen, do.Adopt)
+    assert words in adopt.reason

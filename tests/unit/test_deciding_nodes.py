@@ -13,6 +13,7 @@ from provisioner.domain import actions as do
 from provisioner.domain.actions import Action
 from provisioner.domain.deciding import decide
 from provisioner.domain.retirement import Step
+from provisioner.domain.suspicions import absent
 from provisioner.domain.world import World
 from provisioner.ports.ec2 import InstanceState
 from tests.builders import foreign
@@ -76,3 +77,50 @@ def test_a_retiring_machine_counts_against_limits_until_ec2_was_told_to_end_it()
     ]
     seen = world([*ending, of_fleet(4)], limits=Limits(machines=4), unordered={})
     assert [one.count for one in found(seen, do.Open)] == [1]
+
+
+# An end that has begun.
+
+
+def ending(**fields: Any) -> World:
+    """EC2 does not list the machine of a node whose end has begun."""
+    node = of_fleet(1, State.RETIRING, retire_step=Step.CONFIRM.value)
+    return world([node], instances=[], now=NOW, **fields)
+
+
+def test_an_ending_machine_that_ec2_does_not_list_is_suspected_first() -> None:
+    [suspect] = found(ending(), do.Suspect)
+    assert suspect.what == absent(of_fleet(1).certname)
+    assert found(ending(), do.End) == []
+
+
+@pytest.mark.parametrize(("seconds", "twice"), [(59, False), (60, True)])
+def test_a_suspected_one_ends_as_absent_only_a_minute_later(seconds: int, twice: bool) -> None:
+    since = NOW - timedelta(seconds=seconds)
+    seen = ending(suspects={absent(of_fleet(1).certname): since})
+    assert [one.absent for one in found(seen, do.End)] == [twice]
+
+
+def test_nothing_is_suspected_while_the_clocks_differ() -> None:
+    assert found(ending(untimed="the clocks differ"), do.Suspect) == []
+
+
+# Requests at the CA.
+
+
+def test_a_waiting_request_of_a_node_of_ours_is_signed_and_no_others() -> None:
+    ready, gone = of_fleet(1), of_fleet(2, State.RETIRING, retire_step=Step.TERMINATE.value)
+    seen = world([ready, gone], requests=(ready.certname, gone.certname, "stranger.example.com"))
+    assert [one.node.certname for one in found(seen, do.Sign)] == [ready.certname]
+
+
+# Surplus.
+
+
+def test_no_more_are_too_many_than_stand_ready_above_the_size() -> None:
+    """Two of the five that are wanted are not ready yet."""
+    coming = [of_fleet(number, State.RUNNING, state_since=NOW) for number in (4, 5)]
+    seen = world([*(of_fleet(number) for number in (1, 2, 3)), *coming], now=NOW)
+    assert found(seen, do.Drain) == []
+    one_more = world([of_fleet(number) for number in (1, 2, 3, 4)], roles=[known(max_age=None)])
+    assert len(found(one_more, do.Drain)) == 1

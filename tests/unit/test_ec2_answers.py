@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from enc.domain.model import Market
 from provisioner.adapters import ec2_values as values
-from provisioner.ports.ec2 import FleetRequest, InstanceState
+from provisioner.ports.ec2 import InstanceState
 from provisioner.ports.errors import Trouble
-
-REGION = "us-east-1"
-FLEET = FleetRequest(
-    region=REGION,
-    token="l-1-1",
-    template="rolecall-l-1",
-    market=Market.SPOT,
-    count=3,
-    overrides=(("c5.large", "subnet-b"),),
-)
-LAUNCHED = datetime(2026, 1, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
-LISTED = {
-    "InstanceId": "i-1",
-    "State": {"Name": "running"},
-    "LaunchTime": LAUNCHED,
-    "Placement": {"AvailabilityZone": "us-east-1a"},
-    "InstanceType": "c5.large",
-    "Tags": [{"Key": "rolecall:site", "Value": "default"}],
-}
+from tests.ec2_samples import FLEET, LISTED, REGION
 
 
 def pool_error(code: str, message: str = "no", subnet: str = "subnet-a") -> dict[str, Any]:

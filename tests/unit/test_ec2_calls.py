@@ -5,59 +5,23 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from enc.domain.model import Market
 from provisioner.adapters.aws import TRIES, client_factory
 from provisioner.adapters.ec2 import BATCH, Ec2Cloud
-from provisioner.ports.ec2 import FleetRequest
 from provisioner.ports.errors import CloudError, Trouble
+from tests.ec2_samples import FLEET, LISTED, REGION
 from tests.fakes.aws import FakeAws, refusal
 from tests.fakes.clock import FakeClock
-
-REGION = "us-east-1"
-FLEET = FleetRequest(
-    region=REGION,
-    token="l-1-1",
-    template="rolecall-l-1",
-    market=Market.SPOT,
-    count=3,
-    overrides=(("c5.large", "subnet-b"),),
-)
-LAUNCHED = datetime(2026, 1, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
-LISTED = {
-    "InstanceId": "i-1",
-    "State": {"Name": "running"},
-    "LaunchTime": LAUNCHED,
-    "Placement": {"AvailabilityZone": "us-east-1a"},
-    "InstanceType": "c5.large",
-    "Tags": [{"Key": "rolecall:site", "Value": "default"}],
-}
 
 
 def page(*instances: dict[str, Any], token: str = "") -> dict[str, Any]:
     """Each machine in a reservation of its own."""
     reservations = [{"Instances": [instance]} for instance in instances]
     return {"Reservations": reservations, **({"NextToken": token} if token else {})}
-
-
-@pytest.fixture
-def aws() -> FakeAws:
-    return FakeAws()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def cloud(aws: FakeAws, clock: FakeClock) -> Ec2Cloud:
-    return Ec2Cloud(aws, clock)
 
 
 # Calls that are and are not repeated

@@ -11,24 +11,8 @@ from provisioner.adapters.ec2 import Ec2Cloud
 from provisioner.ports.ec2 import GroundRequest, TypeOffer
 from provisioner.ports.errors import CloudError, Trouble
 from tests.fakes.aws import FakeAws, refusal
-from tests.fakes.clock import FakeClock
 
 REGION = "us-east-1"
-
-
-@pytest.fixture
-def aws() -> FakeAws:
-    return FakeAws()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def cloud(aws: FakeAws, clock: FakeClock) -> Ec2Cloud:
-    return Ec2Cloud(aws, clock)
 
 
 GROUND = GroundRequest(

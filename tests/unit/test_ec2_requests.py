@@ -18,7 +18,6 @@ from provisioner.adapters.ec2 import Ec2Cloud
 from provisioner.ports.ec2 import FleetRequest, TemplateRequest, Volume
 from provisioner.ports.errors import CloudError
 from tests.fakes.aws import FakeAws, refusal
-from tests.fakes.clock import FakeClock
 
 REGION = "us-east-1"
 TEMPLATE = TemplateRequest(
@@ -42,21 +41,6 @@ FLEET = FleetRequest(
 )
 
 TAGS = [{"Key": "Name", "Value": "pdf2swf"}, {"Key": "rolecall:site", "Value": "default"}]
-
-
-@pytest.fixture
-def aws() -> FakeAws:
-    return FakeAws()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def cloud(aws: FakeAws, clock: FakeClock) -> Ec2Cloud:
-    return Ec2Cloud(aws, clock)
 
 
 # Templates

@@ -120,3 +120,11 @@ def test_an_on_demand_launch_is_bounded_by_the_deadline_itself() -> None:
 def test_a_denial_ends_it_at_once_and_is_told() -> None:
     ended = step(SPOT, replace(REFUSED, barred="UnauthorizedOperation: no"))
     assert ended == End(state=LaunchState.FAILED, reason="got 0 of 3: UnauthorizedOperation: no")
+
+
+def test_the_longest_wait_is_30_seconds_and_the_first_after_spot_is_one() -> None:
+    late = replace(REFUSED, tries=20)
+    left = turned(late, Turn(until=DEADLINE, reason="spot's deadline has passed"))
+
+    assert step(SPOT, late).span == timedelta(seconds=30)
+    assert (left.tries, left.untried, left.market) == (0, True, Market.ON_DEMAND)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,6 @@ from tests.service.spool import (
 )
 
 DAY = 2000
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 def dies_at(number: int, reply: Reply = DIES) -> object:

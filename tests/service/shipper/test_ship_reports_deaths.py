@@ -5,29 +5,16 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers import wait_until
-from tests.service.reports_sink import TAKEN, Reply, Sink, sink
+from tests.service.reports_sink import TAKEN, Reply, Sink
 from tests.service.spool import FIRST, SECOND, fill, line, run_ship, start_ship, write
 
 MANY = 1000
 PATIENCE = 20.0
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 class TestAShipperThatDies:

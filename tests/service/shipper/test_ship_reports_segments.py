@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import runpy
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers import wait_until
 from tests.service.enc_script import is_one_line
-from tests.service.reports_sink import Sink, sink
+from tests.service.reports_sink import Sink
 from tests.service.spool import FIRST, SCRIPT, SECOND, fill, left, line, run_ship, start_ship
 
 FUTURE = "20991231T235959.999999999.jsonl"
@@ -20,18 +19,6 @@ FUTURE = "20991231T235959.999999999.jsonl"
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
 # The script's functions; nothing of it runs by this.
 PARTS = runpy.run_path(str(SCRIPT))
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 class TestWhatWeMayNotRead:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.service.enc_script import is_one_line
 from tests.service.hanging_resolver import needs_root
-from tests.service.reports_sink import TAKEN, Reply, Sink, sink
+from tests.service.reports_sink import TAKEN, Reply, Sink
 from tests.service.spool import (
     FIRST,
     SECOND,
@@ -36,18 +35,6 @@ code=$?
 rm -- * "$spool"/filler* && cp -- "$spool"/* .
 exit $code
 """
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 def refuses(*texts: bytes, status: int = 400) -> object:

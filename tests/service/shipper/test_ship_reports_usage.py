@@ -6,7 +6,6 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,13 @@ import pytest
 from tests.service import autosign_script
 from tests.service.enc_script import is_one_line
 from tests.service.hanging_resolver import needs_root
-from tests.service.reports_sink import Sink, sink
+from tests.service.reports_sink import Sink
 from tests.service.scripts.test_autosign_script_usage import modules_of
 from tests.service.spool import FIRST, SCRIPT, fill, left, run_ship
 
 SOMEBODY = 65534
 # What both scripts must do alike, and each is one file.
 SHARED = ["connect", "split_url", "dial", "secure", "read_problem", "read_settings", "read_file"]
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 class TestTheArguments:

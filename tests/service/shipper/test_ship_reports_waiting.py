@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.enc_script import is_one_line
-from tests.service.reports_sink import TAKEN, Reply, Sink, sink
+from tests.service.reports_sink import TAKEN, Reply, Sink
 from tests.service.spool import FIRST, fill, left, line, run_ship
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 def refused(spool: Path) -> list[dict[str, str]]:

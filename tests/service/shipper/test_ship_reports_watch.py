@@ -5,7 +5,6 @@ from __future__ import annotations
 import runpy
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,18 +28,6 @@ DELAYED_ACK = 0.04
 # The script's functions; nothing of it runs by this.
 PARTS = runpy.run_path(str(SCRIPT))
 NO_CONTENT = header("204 No Content", "Connection: close")
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    (folder := tmp_path / "spool").mkdir()
-    return folder
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Sink]:
-    with sink(tmp_path) as made:
-        yield made
 
 
 def end(process: subprocess.Popen) -> tuple[int, str, float]:

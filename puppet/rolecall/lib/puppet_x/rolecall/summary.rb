@@ -88,7 +88,7 @@ module PuppetX
       def self.status(report)
         return report.status if STATUSES.include?(report.status)
 
-        raise NotAReport, "its status must be one of #{STATUSES.join(', ')}"
+        raise NotAReport, "its status is not one of #{STATUSES.join(', ')}"
       end
 
       def self.told?(value)
