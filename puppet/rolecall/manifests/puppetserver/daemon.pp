@@ -18,8 +18,11 @@ define rolecall::puppetserver::daemon (
   # A restart, not a reload: the web server's settings are read once.
   unless defined(Service[$name]) {
     if $ensure == 'absent' {
+      # Puppet shows the journal of a service that does not start, and nothing of a command's.
+      $why = "journalctl --unit=${name} --no-pager --output=cat --lines=10"
       exec { "rolecall: systemctl try-restart ${name}":
-        command     => "systemctl try-restart ${name}",
+        command     => "systemctl try-restart ${name} || { ${why}; false; }",
+        provider    => shell,
         path        => ['/usr/bin', '/bin'],
         refreshonly => true,
         timeout     => 600,
