@@ -185,6 +185,6 @@ def test_a_default_in_another_file_of_the_folder_is_told(house: House) -> None:
     file = house.file("far", "node far { include sec }\n")
     told = house.run("import", str(file), "--no-ec2").stderr
 
-    assert "stands default of site.pp: " in told
+    assert "Puppet also reads default of site.pp: " in told
     assert "empty it before switching" in told
     assert house.imported(file)["far"]["notes"][-1].startswith("default of site.pp, if it stays")
