@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from time import perf_counter
 from urllib.parse import parse_qsl, urlsplit
 
 from enc.inventory import (
@@ -78,7 +79,10 @@ def _check_port(bind: str) -> None:
 
 
 def _check_store(settings: Settings) -> str:
-    store = Inventory.on(connect(settings.redis_url, timeout=SERVICE_TIMEOUT, name="rolecall-enc"))
+    redis = connect(
+        settings.redis_url, timeout=SERVICE_TIMEOUT, name="rolecall-enc", clock=perf_counter
+    )
+    store = Inventory.on(redis)
     try:
         check_ready(store.redis, settings.site)
         _try_reading(store, settings.site)

@@ -21,7 +21,9 @@ def make_app() -> Any:
     """The service as the environment describes it. Raises SettingsError."""
     settings = Settings.from_environment(os.environ)
     logs.configure(settings.log_level, secrets=settings.secrets)
-    redis = connect(settings.redis_url, timeout=SERVICE_TIMEOUT, name="rolecall-enc")
+    redis = connect(
+        settings.redis_url, timeout=SERVICE_TIMEOUT, name="rolecall-enc", clock=perf_counter
+    )
     return create_app(
         Inventory.on(redis),
         site=settings.site,

@@ -37,7 +37,10 @@ def clock() -> Clock:
 
 def open_inventory(settings: Settings) -> Inventory:
     """The inventory, connected lazily; nothing is asked of Redis yet."""
-    return Inventory.on(connect(settings.redis_url, timeout=COMMAND_TIMEOUT, name="provisioner"))
+    redis = connect(
+        settings.redis_url, timeout=COMMAND_TIMEOUT, name="provisioner", clock=clock().monotonic
+    )
+    return Inventory.on(redis)
 
 
 def begun_inventory(settings: Settings) -> Inventory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,12 +19,15 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from enc.inventory import sentinel
 from enc.inventory.errors import StoreUnavailableError
+from enc.inventory.sentinel import BadUrlError
 
 SERVICE_TIMEOUT = 0.5
 COMMAND_TIMEOUT = 5.0
 
 _SCHEMES = ("redis", "rediss", "unix")
+_BEGINNINGS = "redis://, rediss://, redis+sentinel://, rediss+sentinel://"
 # Others would undo what we rely on: the time-outs, text answers, no retries.
 _OPTIONS = frozenset({"db", "health_check_interval"})
 _TLS_OPTIONS = frozenset(
@@ -36,30 +39,43 @@ _TLS_OPTIONS = frozenset(
 _OWN_AUTHORITY = frozenset({"ssl_ca_certs", "ssl_ca_path"})
 
 
-def connect(url: str, *, timeout: float, name: str = "rolecall") -> Redis:
+def connect(
+    url: str,
+    *,
+    timeout: float,
+    name: str = "rolecall",
+    clock: Callable[[], float] | None = None,
+) -> Redis:
     """A client that gives up after ``timeout`` seconds and retries nothing by itself.
 
-    Takes redis://, rediss:// (with ``ssl_...`` options as redis-py names them) and unix://.
+    Takes redis://, rediss:// (with ``ssl_...`` options as redis-py names them) and unix://; and
+    redis+sentinel://HOST,HOST,HOST/NAME/0, or rediss+sentinel:// for TLS to all of them.
+    Those need ``clock``, in seconds: it says how old the Sentinels' word is.
     Login and password stand before the @, percent-encoded.
     RESP 2 on purpose: reply shapes are the same for every redis-py and server that we support.
     Raises StoreUnavailableError for an URL that is none, without repeating any of it.
     """
     try:
+        server = sentinel.plain(url) if sentinel.is_sentinels(url) else url
         client = Client.from_url(
-            url,
+            server,
             decode_responses=True,
             protocol=2,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
             client_name=name,
-            **_checked(url),
+            **_checked(server),
         )
+        if server != url:
+            if clock is None:
+                raise TypeError("Sentinels need a clock")
+            sentinel.through_sentinels(client, url, timeout, clock)
         _try_options(client)
     except ValueError as error:
         # Not chained: urllib's own messages quote what they take for the port, which in an
         # unescaped URL is a part of the password.
-        why = str(error) if isinstance(error, _BadUrlError) else "it is not a URL"
+        why = str(error) if isinstance(error, BadUrlError) else "it is not a URL"
         msg = f"REDIS_URL is not usable: {why}; it looks like redis://:PASSWORD@HOST:6379/0"
         raise StoreUnavailableError(msg) from None
     return client
@@ -117,35 +133,31 @@ def is_demoted(said: object) -> bool:
     return isinstance(said, ResponseError) and "READONLY" in str(said)
 
 
-class _BadUrlError(ValueError):
-    """Says what is wrong without a word of the URL."""
-
-
 def _try_options(client: Redis) -> None:
     """Make a connection that does not connect: redis-py looks at its options only there."""
     pool: Any = client.connection_pool
     try:
         pool.connection_class(**pool.connection_kwargs)
     except (TypeError, RedisError):
-        raise _BadUrlError("an option is not one of redis-py's, or has a wrong value") from None
+        raise BadUrlError("an option is not one of redis-py's, or has a wrong value") from None
 
 
 def _checked(url: str) -> dict[str, Any]:
     """Further options for the client. redis-py itself takes redis://host/zero for database 0."""
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
-        raise _BadUrlError("it must begin with redis://, rediss:// or unix://")
+        raise BadUrlError(f"it must begin with {_BEGINNINGS} or unix://")
     if parts.fragment or "#" in url:
-        raise _BadUrlError("write # in a password as %23")
+        raise BadUrlError("write # in a password as %23")
     _check_place(parts.scheme, parts.hostname, parts.path)
     if parts.scheme != "unix" and parts.port == 0:
-        raise _BadUrlError("port 0 is none")
+        raise BadUrlError("port 0 is none")
     secure = parts.scheme == "rediss"
     given = parse_qs(parts.query, keep_blank_values=True)
     allowed = _OPTIONS | (_TLS_OPTIONS if secure else frozenset())
     if given.keys() - allowed:
         # Unnamed: behind the ? of an unescaped password it would be a part of that.
-        raise _BadUrlError(f"behind ? only these can be set: {', '.join(sorted(allowed))}")
+        raise BadUrlError(f"behind ? only these can be set: {', '.join(sorted(allowed))}")
     options: dict[str, Any] = {} if parts.scheme == "unix" else {"socket_keepalive": True}
     if secure and _OWN_AUTHORITY & given.keys():
         # From Python 3.13 on these want extensions that old authorities' certificates lack:
@@ -158,8 +170,8 @@ def _check_place(scheme: str, host: str | None, path: str) -> None:
     escape = "special characters of a password are written as %40 for @, %2F for /, %3A for :"
     if scheme == "unix":
         if host or not path.strip("/"):
-            raise _BadUrlError("a socket is written unix:///path/to/redis.sock")
+            raise BadUrlError("a socket is written unix:///path/to/redis.sock")
     elif not host:
-        raise _BadUrlError(f"it names no host; {escape}")
+        raise BadUrlError(f"it names no host; {escape}")
     elif path.strip("/") and not path.strip("/").isdigit():
-        raise _BadUrlError(f"behind the host stands a database number or nothing; {escape}")
+        raise BadUrlError(f"behind the host stands a database number or nothing; {escape}")

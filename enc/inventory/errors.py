@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from redis import exceptions
 
 from enc.domain.model import Node
+from enc.inventory.sentinel import NoMajorityError
 
 
 class StoreError(Exception):
@@ -187,11 +188,6 @@ def as_ours(error: BaseException, key: str) -> StoreError:
             msg = "Redis is loading its data after a start; try again in a minute"
         case exceptions.ResponseError() if _is_of_a_cluster(error):
             return StoreRefusedError(_CLUSTER)
-        case exceptions.ConnectionError() if _MOST_CLIENTS in str(error):
-            msg = (
-                "Redis has as many clients as its maxclients allows; raise maxclients, or look "
-                "with CLIENT LIST who holds them"
-            )
         case exceptions.ResponseError() if _WRONG_TYPE in str(error):
             return CorruptError(key, "has a value of the wrong type")
         case exceptions.ResponseError():
@@ -201,8 +197,19 @@ def as_ours(error: BaseException, key: str) -> StoreError:
         case exceptions.TimeoutError():
             msg = "Redis did not answer in time; is it overloaded, stopped, or behind a firewall?"
         case _:
-            msg = f"Redis cannot be reached: {_said(error)}; is it running, is REDIS_URL right?"
+            msg = _unreachable(error)
     return StoreUnavailableError(msg)
+
+
+def _unreachable(error: BaseException) -> str:
+    if isinstance(error, NoMajorityError):
+        return f"{error}; until they agree nothing is read or written; see SENTINEL MASTERS"
+    if _MOST_CLIENTS in str(error):
+        return (
+            "Redis has as many clients as its maxclients allows; raise maxclients, or look "
+            "with CLIENT LIST who holds them"
+        )
+    return f"Redis cannot be reached: {_said(error)}; is it running, is REDIS_URL right?"
 
 
 def _is_of_a_cluster(error: exceptions.ResponseError) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from enc.inventory import SERVICE_TIMEOUT, StoreError, connect
 from enc.outputs import zones as dns
@@ -90,9 +90,11 @@ class Settings:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """What no log may show: the password of Redis as written, and as Redis hears it."""
+        """What no log may show: the password of Redis as written and as heard, and Sentinel's."""
         password = urlsplit(self.redis_url).password or ""
-        return frozenset({password, unquote(password)}) - {""}
+        options = dict(parse_qsl(urlsplit(self.redis_url).query))
+        of_sentinels = options.get("sentinel_password", "")
+        return frozenset({password, unquote(password), of_sentinels}) - {""}
 
 
 def parse_bind(text: str) -> str:
@@ -167,7 +169,7 @@ def _socket_path(path: str) -> str:
 def _redis_url(text: str) -> str:
     """What can be wrong with it is known where clients are made; this one is not used."""
     try:
-        connect(text, timeout=SERVICE_TIMEOUT)
+        connect(text, timeout=SERVICE_TIMEOUT, clock=float)
     except StoreError as error:
         raise ValueError(str(error).removeprefix("REDIS_URL ")) from None
     return text

@@ -15,11 +15,15 @@ def judged(url: str) -> Finding:
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return ok(WHAT, "a socket of this machine")
-    if is_loopback(parts.hostname or ""):
+    if all(map(is_loopback, _hosts(parts))):
         return ok(WHAT, "loopback")
-    if parts.scheme != "rediss":
+    if parts.scheme not in ("rediss", "rediss+sentinel"):
         said = "to another host, unencrypted: the launch keys can be read on the way"
-        return broken(WHAT, said, "use rediss:// with a certificate on the server (tls-port)")
+        return broken(
+            WHAT,
+            said,
+            "use rediss:// with a certificate on each server (tls-port)",
+        )
     if not parts.password:
         said = "to another host, without a password: whoever reaches it may do everything"
         remedy = "give the provisioner a user with a password, as docs/redis.md has it"
@@ -28,6 +32,12 @@ def judged(url: str) -> Finding:
         said = "TLS, and the server's certificate is not checked"
         return warning(WHAT, said, "take ssl_cert_reqs and ssl_check_hostname out of REDIS_URL")
     return ok(WHAT, "TLS and a password")
+
+
+def _hosts(parts: SplitResult) -> list[str]:
+    """One, or each Sentinel's."""
+    each = parts.netloc.rpartition("@")[2].split(",")
+    return [urlsplit(f"//{place}").hostname or "" for place in each]
 
 
 def is_loopback(host: str) -> bool:

@@ -120,6 +120,9 @@ def test_what_info_does_not_tell_cannot_be_asked() -> None:
         ("redis://ops:s3cret@10.0.0.9:6379/0", Verdict.BROKEN),
         ("rediss://redis.example:6379/0", Verdict.BROKEN),
         ("rediss://:s3cret@redis.example:6379/0?ssl_cert_reqs=none", Verdict.WARNING),
+        ("redis+sentinel://:s3cret@127.0.0.1,[::1]:26380/m/0", Verdict.OK),
+        ("redis+sentinel://:s3cret@127.0.0.1,10.0.0.9:26379/m/0", Verdict.BROKEN),
+        ("rediss+sentinel://:s3cret@10.0.0.8,10.0.0.9:26379/m/0", Verdict.OK),
         ("rediss://:s3cret@redis.example:6379/0?ssl_check_hostname=false", Verdict.WARNING),
     ],
 )

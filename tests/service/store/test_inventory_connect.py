@@ -121,11 +121,20 @@ def test_a_password_that_redis_does_not_want_is_told_and_not_repeated(
         "unix://redis.sock",
         "unix://:wr0ngword@var/run/redis.sock",
         "rediss://",
+        "redis+sentinel://",
+        "redis+sentinel://127.0.0.1",
+        "redis+sentinel://127.0.0.1,/m/0",
+        "redis+sentinel://:wr0ngword@127.0.0.1:0/m/0",
+        "redis+sentinel://:wr0ngword@127.0.0.1:port/m/0",
+        "redis+sentinel://:wr0ngword@a,b,a:26379/m/0",
+        "redis+sentinel://:wr0ngword@127.0.0.1/m/zero",
+        "redis+sentinel://:wr0ngword@127.0.0.1/m/0?wr0ngword=1",
+        "redis+sentinel://127.0.0.1/m/0?ssl_cert_reqs=none",
     ],
 )
 def test_a_url_that_is_none_is_told_without_a_word_of_it(url: str) -> None:
     with pytest.raises(StoreUnavailableError, match=r"^REDIS_URL is not usable: ") as caught:
-        connect(url, timeout=1)
+        connect(url, timeout=1, clock=float)
     assert "wr0ngword" not in everything_said(caught.value)
     assert "redis://:PASSWORD@HOST:6379/0" in str(caught.value)
 
