@@ -18,7 +18,7 @@ define rolecall::environment (
   include rolecall::folders
 
   $user = "rolecall-${name}"
-  if $ensure == 'present' and $rolecall::redis_url =~ /\Arediss:/ and $password =~ Undef {
+  if $ensure == 'present' and $rolecall::redis_url =~ /\Arediss(\+sentinel)?:/ and $password =~ Undef {
     fail("rolecall::${name}_password is not set: Redis is not on this machine (rolecall::redis_url), so give the password that its user ${user} has there") # lint:ignore:140chars
   }
 

@@ -76,4 +76,7 @@ describe 'rolecall' do
   refuses(redis_url: 'redis://redis.example:6379/0')
   refuses(redis_url: 'redis://:password@127.0.0.1:6379/0')
   refuses(redis_url: 'http://127.0.0.1')
+  refuses(redis_url: 'redis+sentinel://a.example,b.example/mymaster/0')
+  refuses(redis_url: 'rediss+sentinel://a.example,b.example')
+  refuses(redis_url: 'rediss+sentinel://:password@a.example/mymaster/0')
 end
