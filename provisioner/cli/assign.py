@@ -51,6 +51,7 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
     An unknown NODE becomes a foreign node: Puppet gets answers for it, and EC2 is never asked.
     """
     from enc.domain.model import State
+    from provisioner.clocks import check_clocks
     from provisioner.commands.assign import assign as assign_node
     from provisioner.commands.assign import make_foreign
 
@@ -65,6 +66,7 @@ def assign(node: str, role: str, *, foreign: bool, environment: str | None) -> N
         _check_environment(environment)
         if found is None:
             _check_foreign(store, node, foreign=foreign)
+            check_clocks(context)
             made = make_foreign(context, node, role, environment)
             context.reporter.status("")
             output.say(f"{made.certname} is new: a foreign node with role {role}")

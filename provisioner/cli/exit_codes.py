@@ -24,6 +24,7 @@ FAILED_KINDS = frozenset(
         "enc.domain.model.IllegalTransitionError",
         "provisioner.launching.abandon.LaunchAliveError",
         "provisioner.calls.WrongAccountError",
+        "provisioner.clocks.WrongClockError",
         "provisioner.domain.ground.UnsuitableError",
         "provisioner.ports.exports.ExportError",
         "provisioner.ports.errors.CloudError",

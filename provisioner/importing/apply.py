@@ -10,6 +10,7 @@ from enc.domain.certname import is_certname, is_instance_id
 from enc.domain.model import Kind, Node, Role
 from enc.inventory import AlreadyThereError, ArchivedError, Inventory
 from provisioner.calls import in_parallel
+from provisioner.clocks import check_clocks
 from provisioner.commands.assign import make_foreign
 from provisioner.context import Context
 from provisioner.importing.look import Look, looked
@@ -68,7 +69,11 @@ def look(context: Context, names: Sequence[str]) -> Look:
 
 
 def apply(context: Context, made: Plan, source: str) -> Applied:
-    """Make the foreign nodes of the plan. May be run again at any time: what is there stays."""
+    """Make the foreign nodes of the plan. May be run again at any time: what is there stays.
+
+    Raises WrongClockError, before anything is made, and StoreError's kinds.
+    """
+    check_clocks(context)
     entries: list[Entry] = []
     wanted = len(made.of(Verdict.CREATE))
     done = 0

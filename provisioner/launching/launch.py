@@ -16,6 +16,7 @@ from enc.domain.model import Launch, LaunchState, Node
 from enc.inventory import LaunchGoneError, StoreError, StoreLostError
 from provisioner.bootstrap import render
 from provisioner.calls import Heartbeat, check_account, retry
+from provisioner.clocks import check_clocks
 from provisioner.context import Context
 from provisioner.domain import ground
 from provisioner.domain.spot_fallback import End
@@ -52,12 +53,13 @@ class LaunchCutShortError(KeyboardInterrupt):
 def launch(context: Context, order: Order) -> Outcome:
     """Get machines for a role, recorded.
 
-    Raises CloudError, UnsuitableError or StoreError while nothing is written.
+    Raises CloudError, UnsuitableError, WrongClockError or StoreError while nothing is written.
 
     Once the intent is written it always ends in an Outcome, or in LaunchCutShortError.
     """
     check_account(context)
     found = _checked_ground(context, order)
+    check_clocks(context, [order.launch_spec.region])
     intent = replace(intended(context, order), image=found.image)
     prepared = prepare(context, order, intent, found)
     try:

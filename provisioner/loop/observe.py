@@ -15,6 +15,7 @@ from enc.domain.rolespec import RoleSpec, StoredRoleError
 from enc.inventory import CorruptError, StoreError
 from enc.inventory.query import Everything
 from provisioner.calls import in_parallel
+from provisioner.clocks import differ
 from provisioner.context import Context
 from provisioner.domain.quotas import quotas
 from provisioner.domain.suspicions import region_of
@@ -95,7 +96,7 @@ def observe(context: Context, rules: Rules | None = None) -> Seen:
         damaged_counts=stored.every.damaged,
         suspects=stored.suspects,
         warned=_warned(notice for each in taken for notice in each.notices),
-        untimed=_untimed(context, store_now - now, sorted(regions)),
+        untimed=differ(context, store_now - now, sorted(regions)),
         timeouts=context.timeouts,
         rules=rules or Rules(),
     )
@@ -186,18 +187,6 @@ def _quotas(context: Context, roles: Iterable[KnownRole]) -> frozenset[str]:
         for name in quotas(market, launch.instance_types, launch.region)
     }
     return context.inventory.droughts.dry(sorted(asked), context.clock.now())
-
-
-def _untimed(context: Context, off: timedelta, regions: Iterable[str]) -> str:
-    """Why our clock cannot be trusted with what hangs on the time; "" where it can."""
-    most = context.timeouts.skew
-    if abs(off) > most:
-        return f"Redis' clock differs from ours by {off.total_seconds():.0f} s"
-    for region in regions:
-        ahead = context.cloud.skew(region)
-        if ahead is not None and abs(ahead) > most:
-            return f"EC2's clock differs from ours by {ahead.total_seconds():.0f} s ({region})"
-    return ""
 
 
 def _of_ours(stored: _Stored) -> set[str]:
