@@ -68,8 +68,6 @@ def connect(
             **_checked(server),
         )
         if server != url:
-            if clock is None:
-                raise TypeError("Sentinels need a clock")
             sentinel.through_sentinels(client, url, timeout, clock)
         _try_options(client)
     except ValueError as error:
