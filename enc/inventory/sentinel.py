@@ -198,8 +198,12 @@ def _database(parts: SplitResult) -> str:
     return parts.path.strip("/").partition("/")[2] or "0"
 
 
-def through_sentinels(client: Redis, url: str, timeout: float, clock: Callable[[], float]) -> None:
+def through_sentinels(
+    client: Redis, url: str, timeout: float, clock: Callable[[], float] | None
+) -> None:
     """Let a client that was made of ``plain(url)`` find its primary by the Sentinels of ``url``."""
+    if clock is None:
+        raise TypeError("Sentinels need a clock")
     parts, pool = urlsplit(url), client.connection_pool
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     within = min(timeout * _PART, _LONGEST)
