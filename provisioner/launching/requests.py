@@ -11,7 +11,7 @@ from enc.domain.model import Attempt, Launch, LaunchState, Market, Node
 from enc.inventory import NotAllRecordedError, StoreError
 from provisioner.calls import retry, retry_write
 from provisioner.context import Context
-from provisioner.domain import spot_fallback as launching
+from provisioner.domain import spot_fallback
 from provisioner.domain.pool_answers import Tried
 from provisioner.domain.pools import codes, left_out, told_by_pool
 from provisioner.domain.spot_fallback import Ask, End, Progress, Turn, Wait
@@ -43,7 +43,7 @@ class Asking:
     ) -> None:
         self._context, self._launch, self._terms = context, launch, terms
         self._course, self._offer = terms.course, terms.offer
-        self._progress = launching.begin(terms.course)
+        self._progress = spot_fallback.begin(terms.course)
         self._attempt, self._before = launch.asked, launch.got
         self._patience = patience
         self._shared = False
@@ -62,7 +62,9 @@ class Asking:
         """Until there are enough, or it is over. Raises StoreError when nothing can be recorded."""
         while True:
             now = self._context.clock.now()
-            step = launching.next_step(self._course, self._progress, now, self._context.jitter())
+            step = spot_fallback.next_step(
+                self._course, self._progress, now, self._context.jitter()
+            )
             match step:
                 case End():
                     if not self._lost_an_answer:
@@ -105,14 +107,14 @@ class Asking:
 
     def _turn(self, turn: Turn) -> None:
         self._context.reporter.say(f"{turn.reason}: asking on-demand")
-        self._progress = launching.turned(self._progress, turn)
+        self._progress = spot_fallback.turned(self._progress, turn)
 
     def _wait(self, wait: Wait) -> None:
         seconds = wait.span.total_seconds()
         got = f"{self._got} of {self._course.want}"
         self._context.reporter.status(f"{got}; {wait.reason}; asking again in {seconds:.0f} s")
         self._context.clock.sleep(seconds)
-        self._progress = launching.waited(self._progress)
+        self._progress = spot_fallback.waited(self._progress)
         self._tried.again()
 
     def _ask(self, ask: Ask) -> None:
