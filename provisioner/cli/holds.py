@@ -35,12 +35,12 @@ def pause(role: str, why: str) -> None:
 
     Machines are still adopted and requests signed, and what is already gone is cleaned up.
     """
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
     with acting() as context:
         if role:
             known_role(context.inventory, role)
-        steering.pause(context, role, _checked(why) or "no reason given")
+        holds.pause(context, role, _checked(why) or "no reason given")
     output.say(f"{_named(role)} paused; 'provisioner resume{_argument(role)}' ends the pause")
 
 
@@ -54,16 +54,16 @@ def resume(role: str) -> None:
 
     What the breaker had stopped is approved for an hour, for the very nodes that it named.
     """
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
     with acting() as context:
         if role:
             known_role(context.inventory, role)
-        hold = steering.standing(context, role)
+        hold = holds.standing(context, role)
         if hold is None:
             output.say(f"nothing to do: {_named(role)} not stopped")
             return
-        if not steering.resume(context, hold):
+        if not holds.resume(context, hold):
             raise CommandError("somebody else changed it meanwhile; try again")
         paused = "" if not role else _still_paused(context)
     approved = f"; {len(hold.nodes)} node(s) may be ended" if hold.nodes else ""
@@ -78,10 +78,10 @@ def resume(role: str) -> None:
 @_WHY
 def hold(node: str, why: str) -> None:
     """Converge neither replaces nor ends NODE until 'unhold'. EC2 may, and so may 'retire'."""
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
     with acting() as context:
-        held = steering.hold(context, known_node(context.inventory, node), _checked(why) or "held")
+        held = holds.hold(context, known_node(context.inventory, node), _checked(why) or "held")
     ends = held.expires_at
     still = f"; its own life still ends at {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
     output.say(f"{held.certname} is held{still}")
@@ -94,14 +94,14 @@ def hold(node: str, why: str) -> None:
 @click.argument("node")
 def unhold(node: str) -> None:
     """NODE is replaced and ended again as its role says."""
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
     with acting() as context:
         found = known_node(context.inventory, node)
         if not found.held:
             output.say(f"nothing to do: {found.certname} is not held")
             return
-        steering.unhold(context, found)
+        holds.unhold(context, found)
     output.say(f"{found.certname} is no longer held (it was for: {found.held})")
 
 
@@ -117,7 +117,7 @@ def rotate(what: str) -> None:
     time as fleet.surge says.
     """
     from enc.inventory import StoreError
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
     with acting() as context:
         nodes = _meant(context, what)
@@ -125,8 +125,8 @@ def rotate(what: str) -> None:
             output.say(f"nothing to do: role {what} has no fleet nodes")
             return
         try:
-            found = steering.rotate(context, nodes)
-        except steering.NotOfAFleetError as error:
+            found = holds.rotate(context, nodes)
+        except holds.NotOfAFleetError as error:
             raise mistyped(str(error)) from error
     errors = [one for one in found if isinstance(one, StoreError)]
     marked = len(found) - len(errors)
@@ -137,11 +137,11 @@ def rotate(what: str) -> None:
 
 
 def _meant(context: Context, what: str) -> list[Node]:
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
     store = context.inventory
     if store.roles.get(what) is not None:
-        return steering.rotatable(store.nodes.of_role(what))
+        return holds.rotatable(store.nodes.of_role(what))
     node = find_node(store, what)
     if node is None:
         raise mistyped(f"there is neither a role nor a node {what!r}; see 'provisioner roles ls'")
@@ -155,9 +155,9 @@ def _checked(why: str) -> str:
 
 
 def _still_paused(context: Context) -> str:
-    from provisioner.commands import holds as steering
+    from provisioner.commands import holds
 
-    paused = steering.standing(context, "")
+    paused = holds.standing(context, "")
     return "; everything is paused, too: 'provisioner resume'" if paused else ""
 
 

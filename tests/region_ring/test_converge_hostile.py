@@ -11,7 +11,7 @@ import pytest
 
 from enc.domain.model import State
 from enc.inventory import Inventory
-from provisioner.commands import holds as steering
+from provisioner.commands import holds
 from provisioner.domain.actions import End
 from provisioner.domain.world import World
 from provisioner.loop.acts import ends
@@ -88,7 +88,7 @@ def test_a_machine_that_is_gone_in_truth_is_archived_though_everything_is_paused
 ) -> None:
     first, *_ = farm.grown()
     farm.wait(timedelta(minutes=10))
-    steering.pause(farm.bench.context, "", "a freeze")
+    holds.pause(farm.bench.context, "", "a freeze")
     farm.cloud.forget(first)
     farm.passes(5)
     assert farm.store.nodes.archived(first) is not None

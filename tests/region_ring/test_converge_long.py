@@ -9,7 +9,7 @@ from redis import Redis
 
 from enc.domain.model import Kind, LaunchState, State
 from enc.inventory import Inventory
-from provisioner.commands import holds as steering
+from provisioner.commands import holds
 from provisioner.domain import actions as do
 from provisioner.ports.errors import Trouble
 from provisioner.ports.tags import LAUNCH_TAG
@@ -131,18 +131,18 @@ def test_a_pause_ends_no_orphan_and_resume_does(farm: Farm) -> None:
     first, *_ = farm.grown()
     machine = farm.cloud.machines.by_id[first]
     extra = farm.cloud.copy(machine, {LAUNCH_TAG: machine.tags[LAUNCH_TAG]})
-    steering.pause(farm.bench.context, "", "hands off")
+    holds.pause(farm.bench.context, "", "hands off")
     farm.passes(4)
     assert extra in farm.cloud.alive
     [hold] = farm.store.holds.all([]).values()
-    steering.resume(farm.bench.context, hold)
+    holds.resume(farm.bench.context, hold)
     farm.passes(4)
     assert extra not in farm.cloud.alive
 
 
 def test_the_hold_of_a_role_that_is_gone_is_heeded_by_prune_and_told(farm: Farm) -> None:
     farm.grown()
-    steering.pause(farm.bench.context, "web", "hands off")
+    holds.pause(farm.bench.context, "web", "hands off")
     farm.store.redis.srem("roles", "web")
     farm.store.redis.delete("role:web")
     farm.prune()

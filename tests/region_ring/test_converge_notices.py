@@ -8,7 +8,7 @@ import pytest
 
 from enc.domain.model import State
 from enc.inventory import Inventory
-from provisioner.commands import holds as steering
+from provisioner.commands import holds
 from provisioner.loop.converge import Wish, converge
 from provisioner.ports.errors import Trouble
 from tests.fakes.clock import FakeClock
@@ -73,7 +73,7 @@ def test_an_interruption_is_heeded_though_the_role_is_stopped(
     farm: Farm, queue: FakeNotices
 ) -> None:
     first, *_ = farm.grown()
-    steering.pause(farm.bench.context, "", "a test")
+    holds.pause(farm.bench.context, "", "a test")
     queue.interrupt(first)
     farm.converge()
     assert state(farm, first) is State.DRAINING

@@ -9,7 +9,7 @@ import pytest
 from enc.domain.model import ArchivedNode
 from enc.domain.summary import interrupted
 from enc.inventory import Inventory
-from provisioner.commands import holds as steering
+from provisioner.commands import holds
 from tests.fakes.clock import FakeClock
 from tests.fakes.notices import FakeNotices
 from tests.service.farm import Farm
@@ -59,7 +59,7 @@ def test_what_a_person_asked_for_is_kept_as_that(farm: Farm) -> None:
     first, *_ = farm.grown()
     node = farm.store.nodes.get(first)
     assert node is not None
-    steering.rotate(farm.bench.context, [node])
+    holds.rotate(farm.bench.context, [node])
 
     assert "asked for by" in ended(farm, first).reason
 
