@@ -15,7 +15,7 @@ from typing import Any
 from enc.domain.model import ArchivedNode, Kind, Launch, Market, Node
 
 # EC2's own words (its StateReason), and ours for its notices.
-_TAKEN_BACK = re.compile(r"SpotInstance(Termination|Shutdown)|Spot instance|EC2 takes it back")
+TAKEN_BACK = re.compile(r"SpotInstance(Termination|Shutdown)|Spot instance|EC2 takes it back")
 _HOUR = timedelta(hours=1)
 # Above so many seconds, times are kept to three digits: half a percent off at most.
 _EXACT = 1000
@@ -102,7 +102,7 @@ def summarize(
 
 def interrupted(ended: ArchivedNode) -> bool:
     """Whether EC2 took a spot machine back."""
-    return ended.node.market is Market.SPOT and _TAKEN_BACK.search(ended.reason) is not None
+    return ended.node.market is Market.SPOT and TAKEN_BACK.search(ended.reason) is not None
 
 
 def fell_back(launch: Launch) -> int:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from enc.domain.model import Backoff, Hold, HoldCause, Node, State
+from enc.domain.summary import TAKEN_BACK
 from provisioner.domain.actions import Action, BackOff, Close, Forgive, Resume, Stop
 from provisioner.domain.openlaunches import backoff_span
 from provisioner.domain.world import KnownRole, World
 
 _IN_A_ROW = 2
 _KEPT = 20  # launches named in a record
+_DEAD = frozenset({State.FAILED, State.LOST})
 
 
 def failures(
@@ -21,7 +23,7 @@ def failures(
     """``nodes`` are the role's fleet nodes to come, ``closing`` its launches that end now."""
     name, backoff = known.role.name, world.backoffs.get(known.role.name)
     hold = world.holds.get(name)
-    well = _well_since(nodes, backoff, hold)
+    well = _well_since([n for n in nodes if _worked(world, known, n)], backoff, hold)
     if hold and hold.cause is HoldCause.FAILURES:
         if hold.spec_hash != known.role.spec_hash:
             yield Resume(hold=hold, reason="the role's launch section has changed since")
@@ -70,7 +72,7 @@ def _with(launches: tuple[str, ...], one: str) -> tuple[str, ...]:
 
 
 def _well_since(nodes: Sequence[Node], backoff: Backoff | None, hold: Hold | None) -> str:
-    """A node that became ready after the last failure."""
+    """Of those that worked, one that became ready after the last failure."""
     times = [backoff.at] if backoff else []
     times += [hold.since] if hold and hold.cause is HoldCause.FAILURES else []
     if not times:
@@ -96,23 +98,39 @@ def _never_ready(
 
 
 def _beyond_hope(world: World, known: KnownRole, nodes: Sequence[Node]) -> dict[str, list[Node]]:
-    """Launches of this spec of which each machine that we still know failed, or died unready."""
+    """Launches of this spec of which each machine that we still know failed, or never worked."""
     of: dict[str, list[Node]] = {}
     for node in nodes:
         if node.launch and node.spec_hash == known.role.spec_hash:
             of.setdefault(node.launch, []).append(node)
-    return {launch: ours for launch, ours in of.items() if _none_ready(world, ours)}
+    return {launch: ours for launch, ours in of.items() if _none_worked(world, known, ours)}
 
 
-def _none_ready(world: World, nodes: Sequence[Node]) -> bool:
-    never = all(node.ready_at is None and node.state is not State.READY for node in nodes)
+def _none_worked(world: World, known: KnownRole, nodes: Sequence[Node]) -> bool:
+    never = not any(_worked(world, known, node) for node in nodes)
     return never and any(_died(world, n) for n in nodes) and not any(map(_may_be, nodes))
+
+
+def _worked(world: World, known: KnownRole, node: Node) -> bool:
+    """Whether its being ready says that it works.
+
+    Where a machine is ready when it runs, only the time says so: as long as its role gives others
+    to become ready. What EC2 takes back sooner says nothing of the role.
+    """
+    if node.ready_at is None or known.spec.fleet.ready_when != "running":
+        return node.ready_at is not None
+    instance = world.instance(node)
+    if instance is not None and TAKEN_BACK.search(instance.state_reason):
+        return True
+    before = world.nodes.get(node.certname, node)
+    until = before.state_since if before.state in _DEAD else world.now
+    return until - node.ready_at >= known.spec.fleet.ready_timeout
 
 
 def _died(world: World, node: Node) -> bool:
     """By itself. One whose end goes on says no more why it began; an earlier pass had to count."""
     before = world.nodes.get(node.certname, node)
-    return bool({node.state, before.state} & {State.FAILED, State.LOST})
+    return node.state in _DEAD or before.state in _DEAD
 
 
 def _reason(world: World, nodes: Sequence[Node]) -> str:
@@ -122,7 +140,7 @@ def _reason(world: World, nodes: Sequence[Node]) -> str:
 
 
 def _may_be(node: Node) -> bool:
-    return node.state in (State.PENDING, State.RUNNING)
+    return node.state in (State.PENDING, State.RUNNING, State.READY)
 
 
 def _stop(world: World, known: KnownRole, backoff: Backoff) -> Stop:

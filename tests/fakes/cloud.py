@@ -112,9 +112,12 @@ class FakeCloud(Script):
         reason = "Server.SpotInstanceTermination: Spot instance termination"
         self.machines.end(instance_id, self.clock.now(), reason)
 
-    def kill(self, instance_id: str) -> None:
-        """Somebody terminates it behind our back."""
-        reason = "Client.UserInitiatedShutdown: User initiated shutdown"
+    def kill(
+        self,
+        instance_id: str,
+        reason: str = "Client.UserInitiatedShutdown: User initiated shutdown",
+    ) -> None:
+        """It ends behind our back: by default, because somebody terminates it."""
         self.machines.end(instance_id, self.clock.now(), reason)
 
     def stop(self, instance_id: str, *, stopped: bool = True) -> None:

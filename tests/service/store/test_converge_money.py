@@ -82,6 +82,48 @@ def test_one_machine_of_a_launch_that_becomes_ready_is_enough(farm: Farm) -> Non
     assert farm.store.holds.all(["web"]) == {}
 
 
+def passes_with_deaths(farm: Farm, number: int, reason: str) -> int:
+    """Each machine dies after the pass that found it ready; how many there were in all."""
+    for _ in range(number):
+        for name in farm.ready():
+            farm.cloud.kill(name, reason)
+        farm.passes(1)
+    return len(farm.cloud.machines.by_id)
+
+
+def test_machines_that_die_as_soon_as_they_run_stop_the_role_that_asks_for_no_more(
+    farm: Farm,
+) -> None:
+    """ready_when: running calls each of them ready: 40 were made in 40 passes."""
+    farm.apply(fleet={"size": 1, "ready_when": "running"})
+    made = passes_with_deaths(farm, 40, "Client.InstanceInitiatedShutdown")
+
+    assert made == 2
+    hold = farm.store.holds.all(["web"])["web"]
+    assert hold.why.startswith("2 launches in a row never became ready")
+
+
+def test_machines_that_ec2_takes_back_soon_do_not_stop_the_role(farm: Farm) -> None:
+    farm.apply(fleet={"size": 1, "ready_when": "running"})
+    made = passes_with_deaths(farm, 12, "Server.SpotInstanceTermination")
+
+    assert made > 3
+    assert farm.store.holds.all(["web"]) == {}
+
+
+def test_a_machine_that_ran_for_its_ready_timeout_and_died_does_not_count(farm: Farm) -> None:
+    farm.apply(fleet={"size": 1, "ready_when": "running", "ready_timeout": "5m"})
+    for _ in range(3):
+        farm.passes(8)
+        [name] = farm.ready()
+        farm.clock.step(300)
+        farm.cloud.kill(name)
+    farm.passes(4)
+
+    assert len(farm.ready()) == 1
+    assert farm.store.holds.all(["web"]) == {}
+
+
 def test_machines_that_a_person_ends_before_they_are_ready_do_not_count(farm: Farm) -> None:
     farm.puppet = False
     farm.apply(fleet={"size": 1})
