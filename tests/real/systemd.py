@@ -62,6 +62,9 @@ ln -sf /dev/null /etc/systemd/system/sys-kernel-debug.mount
 ln -sf /dev/null /etc/systemd/system/sys-kernel-tracing.mount
 mkdir -p /etc/systemd/system.conf.d
 printf '[Manager]\\nDefaultEnvironment="%s"\\n' "$3" > /etc/systemd/system.conf.d/environment.conf
+# Debian's unit asks as puppet after a process that may still be root's: then a start fails.
+mkdir -p /etc/systemd/system/puppetserver.service.d
+printf '[Service]\\nType=exec\\n' > /etc/systemd/system/puppetserver.service.d/type.conf
 rm -rf /var/log/journal
 echo $2 > /etc/machine-id
 : > /etc/resolv.conf
